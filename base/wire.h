@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BASE_WIRE_H
+#define BASE_WIRE_H
+
+/* Bounded cursor over octets with a sticky error. What comes from the wire is read only through this: a read
+ * past the end yields zero, sets the error, and every later read yields zero too; check once at the end.
+ * Numbers are big endian. Thread: the owner's. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct wire {
+	const uint8_t *start, *at, *end;
+	bool error;
+};
+
+struct wire_out {
+	uint8_t *start, *at, *end;
+	bool error; /* did not fit */
+};
+
+struct wire wire_of(const uint8_t *octets, size_t n);
+size_t wire_left(const struct wire *w);
+bool wire_ok(const struct wire *w);
+void wire_fail(struct wire *w);
+uint8_t wire_u8(struct wire *w);
+uint8_t wire_peek_u8(const struct wire *w); /* 0 at the end, no error */
+uint16_t wire_u16(struct wire *w);
+uint32_t wire_u32(struct wire *w);
+/* Borrowed pointer to the next n octets and past them; NULL and error when fewer are left. */
+const uint8_t *wire_bytes(struct wire *w, size_t n);
+void wire_skip(struct wire *w, size_t n);
+/* A cursor over the next n octets; this one moves past them. Empty and failed when fewer are left. */
+struct wire wire_sub(struct wire *w, size_t n);
+
+struct wire_out wire_out_of(uint8_t *octets, size_t room);
+size_t wire_out_length(const struct wire_out *w);
+void wire_put_u8(struct wire_out *w, uint8_t value);
+void wire_put_u16(struct wire_out *w, uint16_t value);
+void wire_put_u32(struct wire_out *w, uint32_t value);
+void wire_put_bytes(struct wire_out *w, const uint8_t *octets, size_t n);
+
+#endif
