@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef DIALPLAN_DIALPLAN_H
+#define DIALPLAN_DIALPLAN_H
+
+/* The compiled dial plan: an immutable snapshot that calls read without a lock. Pure decisions: no sockets, no clocks,
+ * no calls. design: normalize → usages of the policy, in order → routes by priority whose pattern matches → gateways.
+ *
+ * Threads: compile on any; a snapshot may be read by many threads at once; round robin counters are atomics. Snapshots are
+ * reference counted. */
+
+#include "base/party.h"
+#include "dialplan/tables.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct dialplan;
+
+/* Told of every fault; `place` in the tables' file. */
+typedef void (*dialplan_fault_fn)(void *arg, struct conf_place place, const char *what);
+
+/* Names that routes may use for gateways; `index` comes back in decisions. A group is several indices under one name. */
+struct dp_gateway_name {
+	const char *name;
+	unsigned index;
+};
+
+/* Compile. Every fault is reported, not only the first: bad pattern (with offset), undefined usage, ruleset or gateway, a name
+ * twice. 0 and *out (one reference), -EINVAL after faults, -ENOMEM. The tables may be freed afterwards. */
+int dialplan_compile(struct dialplan **out, const struct dialplan_tables *tables,
+		     const struct dp_gateway_name *gateways, size_t gateway_count,
+		     dialplan_fault_fn fault, void *arg);
+struct dialplan *dialplan_ref(struct dialplan *plan);
+void dialplan_unref(struct dialplan **plan); /* sets NULL, takes NULL */
+
+/* ---- Explanation ---- */
+
+enum dp_step { DP_STEP_NORMALIZE, DP_STEP_POLICY, DP_STEP_USAGE, DP_STEP_ROUTE, DP_STEP_GATEWAY, DP_STEP_TRANSLATE };
+
+/* One step of a decision; pointers valid during the call. `matched` false: tried, and `why` says why not. */
+struct dp_explanation {
+	enum dp_step step;
+	bool matched;
+	const char *table;   /* the dial plan, policy, usage or translation */
+	const char *object;  /* the rule, route or gateway */
+	const char *before, *after; /* number before and after; may be NULL */
+	const char *why;
+};
+struct dp_explain {
+	void (*step)(void *arg, const struct dp_explanation *explanation);
+	void *arg;
+};
+
+/* ---- Decisions ---- */
+
+/* Apply a dial plan (by name; NULL or unknown: number stays as it is) to a number. Returns 1: a rule matched,
+ * 0: none did (out = in), -E2BIG: the result is too long, -ELOOP: the match limit was hit (treated as no match, counted). */
+int dialplan_normalize(const struct dialplan *plan, const char *dial_plan, const struct party_number *in,
+		       struct party_number *out, const struct dp_explain *explain);
+/* The same with a translation set, for a number that leaves. */
+int dialplan_translate(const struct dialplan *plan, const char *translation, const struct party_number *in,
+		       struct party_number *out, const struct dp_explain *explain);
+
+#define DP_CANDIDATES_MAX 64
+
+struct dp_candidate {
+	const char *route;   /* lives as long as the snapshot */
+	const char *usage;   /* NULL on emergency routes */
+	unsigned gateway;    /* the index given at compile */
+	bool suppress_caller_id;
+	const char *alternate_caller_id; /* NULL: none */
+};
+
+struct dp_decision {
+	struct dp_candidate candidates[DP_CANDIDATES_MAX]; /* in the order to try, no gateway twice */
+	size_t count;
+	bool emergency;
+};
+
+struct dp_request {
+	const char *policy;           /* of the ingress; NULL: none (only emergency routes match) */
+	const char *called;           /* normalized */
+	const char *calling;
+};
+
+/* Which gateways to try, in order. 0; -ENOENT: no route (cause 1 or 3 by what was missing; see `why` in explain). */
+int dialplan_route(const struct dialplan *plan, const struct dp_request *request, struct dp_decision *out,
+		   const struct dp_explain *explain);
+
+/* For listings: names of routes, count. */
+size_t dialplan_route_count(const struct dialplan *plan);
+
+#endif
