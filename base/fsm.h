@@ -49,6 +49,7 @@ struct fsm {
 	unsigned state;
 	unsigned refused;        /* events refused so far */
 	struct loop_timer timer;
+	unsigned moves;          /* private: how often a state was entered */
 };
 
 /* What happened, for golden traces: event, or timer expiry, or a refused event, and the states before and after. */

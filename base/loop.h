@@ -11,7 +11,9 @@
  * How does it work? epoll; a timerfd is armed for the earliest timer, so that the epoll
  * descriptor itself (loop_fd()) becomes readable when a timer falls due: another loop can
  * carry this one as a single wait object and call loop_turn(loop, 0).
- * A callback may stop or free any other watch or timer: the loop survives it within the same turn. */
+ * A callback may stop or free any other watch or timer: the loop survives it within the same turn.
+ * Timers due at the same time fire in the order in which they were armed. A timer that is armed for now, and a
+ * deferral that is asked for, while timers fire or deferrals run waits for the next turn, which comes at once. */
 
 #include "base/clock.h"
 
@@ -25,15 +27,14 @@ struct loop_watch {
 	uint32_t events;  /* EPOLLIN | EPOLLOUT | EPOLLPRI … */
 	void (*ready)(struct loop_watch *watch, uint32_t events, void *arg);
 	void *arg;
-	struct loop *loop; /* private from here */
-	uint64_t generation;
-	uint32_t slot;
+	struct loop *loop; /* private */
 };
 
 struct loop_timer {
 	void (*fired)(struct loop_timer *timer, void *arg);
 	void *arg;
 	uint64_t due_us;    /* private from here; 0 when not armed */
+	uint64_t order;     /* of arming: timers due at one time fire in it */
 	struct loop_timer *child, *next, *prev;
 };
 
@@ -63,11 +64,11 @@ void loop_stop(struct loop *loop, int status);
 void loop_wake(struct loop *loop);
 
 const struct clock *loop_clock(const struct loop *loop);
-/* Time at the start of this turn (cheap); fresh time: clock_now_us(loop_clock(loop)). */
+/* Time at the start of this turn (cheap), outside of a turn that of the clock; fresh time: clock_now_us(loop_clock(loop)). */
 uint64_t loop_now_us(const struct loop *loop);
 
 /* Virtual time only: turn the clock by `us`, firing timers in order at their own times, and serving
- * descriptors that are ready without waiting. */
+ * descriptors that are ready without waiting. At each time turns are made until one has nothing to do. */
 void loop_advance(struct loop *loop, struct clock_virtual *clock, uint64_t us);
 
 /* 0 or -errno (what epoll_ctl says). `fd` stays the caller's; unwatch before closing it. */
@@ -93,7 +94,7 @@ static inline bool loop_timer_armed(const struct loop_timer *timer)
 /* Run at the end of this turn, once, however often it is asked for before. */
 void loop_defer(struct loop *loop, struct loop_deferred *deferred, void (*run)(void *), void *arg);
 void loop_defer_cancel(struct loop *loop, struct loop_deferred *deferred);
-/* mem_free() this block at the end of the turn: nothing dies inside its own callback. */
+/* mem_free() this block (of mem.h) at the end of the turn: nothing dies inside its own callback. Allocates nothing. */
 void loop_free_later(struct loop *loop, void *block);
 
 #endif

@@ -17,14 +17,14 @@ struct worker_cfg {
 	const char *name;   /* thread name, at most 15 characters; copied */
 	int cpu;            /* pin to this processor; -1: any */
 	int realtime;       /* SCHED_FIFO priority 1…99 where allowed, 0: none; refusal is logged once */
-	const struct clock *clock; /* borrowed */
+	const struct clock *clock; /* borrowed; a virtual one needs inline_thread */
 	bool inline_thread; /* tests: no thread; the worker shares the home loop and commands run deferred */
 };
 
 /* A function with what it works on. `object` is whatever lives on the other side. */
 typedef void (*worker_fn)(void *object, void *arg);
 
-/* Starts the thread. `home` is borrowed. 0 or -errno. Home thread. */
+/* Starts the thread. `home` is borrowed. 0 or -errno (-EINVAL: a thread on a virtual clock). Home thread. */
 int worker_create(struct worker **out, const struct worker_cfg *cfg, struct loop *home);
 /* Stops and joins the thread after it has run what was posted; runs the events left over. Takes NULL. Home thread. */
 void worker_destroy(struct worker **worker);
@@ -36,7 +36,8 @@ const char *worker_name(const struct worker *worker);
 bool worker_is_current(const struct worker *worker);
 
 /* Home → worker. Never fails and never waits: when the ring is full the command is kept in a list of the
- * home side (allocated there) and follows in order. Home thread. */
+ * home side (allocated there) and follows in order. Home thread.
+ * (Only when memory for that list is refused does it wait for the worker: a lost command would cost more.) */
 void worker_post(struct worker *worker, worker_fn fn, void *object, void *arg);
 /* Worker → home. Returns false when the ring (4,096) is full: the caller keeps its state and raises it again at
  * its next tick. Worker thread. Allocates nothing. */
