@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef GATEWAY_CALL_H
+#define GATEWAY_CALL_H
+
+/* A call: two seats, a table-driven state machine over the half-call protocol, the walk through the route's gateways,
+ * and the media bridge between the seats. Thread: signalling.
+ *
+ * Ownership: the gateway owns calls; a call owns its legs, its bridge and its list of attempts. */
+
+#include "base/fsm.h"
+#include "base/list.h"
+#include "dialplan/dialplan.h"
+#include "gateway/endpoint.h"
+#include "gateway/leg.h"
+
+struct bridge;
+
+#define CALL_ID_TEXT 40
+
+/* Why and how each gateway was tried. */
+struct call_attempt {
+	struct list node;
+	char route[64], usage[64], gateway[64];
+	char leg_key[160];
+	struct party_number called_sent, calling_sent;
+	uint64_t started_us, ended_us;   /* monotonic; 0: not */
+	struct q850_cause cause;         /* of its failure; 0: it carried the call */
+	unsigned status;
+};
+
+struct call_times {
+	int64_t setup_wall_us;
+	uint64_t setup_us, routed_us, ringing_us, answer_us, end_us; /* monotonic; 0: not reached */
+};
+
+enum call_releaser { CALL_RELEASED_BY_NOBODY, CALL_RELEASED_BY_CALLER, CALL_RELEASED_BY_CALLED, CALL_RELEASED_BY_US };
+
+struct call {
+	struct list node;                /* in the gateway's list */
+	char id[CALL_ID_TEXT];           /* globally unique, sortable by time */
+	struct gateway *gateway;
+	struct fsm fsm;
+	struct leg *seats[2];            /* 0: who called; 1: the one being tried or talked to */
+	struct endpoint *ingress;
+	struct dialplan *plan;           /* the snapshot that this call was routed with */
+	struct dp_decision decision;
+	size_t next_candidate;
+	struct leg_info info;            /* as received */
+	struct party_number called_normalized, calling_normalized;
+	struct list attempts;            /* struct call_attempt, in order */
+	struct bridge *bridge;
+	struct call_times times;
+	struct q850_cause cause;         /* why it ended */
+	unsigned status;                 /* SIP status behind it, 0: none */
+	enum call_releaser releaser;
+	bool emergency, answered, alerted, inband;
+};
+
+/* States and events of the machine, for tests and diagrams: see call_fsm.h. */
+extern const struct fsm_machine call_machine;
+
+/* A leg brings a call (LEG_SETUP told by a fresh leg). Takes ownership of the leg. */
+void call_incoming(struct gateway *gateway, struct leg *leg, const struct leg_message *setup);
+/* Handed by leg_tell(). */
+void call_receive(struct call *call, unsigned seat, const struct leg_message *message);
+/* End it from the outside (gwctl call hangup, shutdown). */
+void call_hangup(struct call *call, struct q850_cause cause);
+
+#endif

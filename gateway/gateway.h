@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef GATEWAY_GATEWAY_H
+#define GATEWAY_GATEWAY_H
+
+/* The whole: SIP stack, lines, spans, workers, endpoints, calls. One per process. Thread: signalling. */
+
+#include "base/list.h"
+#include "base/worker.h"
+#include "conf/machine.h"
+#include "dialplan/dialplan.h"
+#include "gateway/endpoint.h"
+
+struct call;
+struct ladder_book;
+struct sip_stack;
+struct isdn_span;
+struct e1_line;
+struct rtp_ports;
+
+struct gateway_counters {
+	uint64_t calls_total, calls_answered, calls_failed, attempts, failovers, no_route;
+};
+
+struct gateway_line {
+	struct e1_line *line;
+	const struct conf_line *conf;
+	struct worker *worker;
+};
+
+struct gateway {
+	struct loop *loop;
+	const struct machine_conf *conf;   /* owned by main, outlives the gateway */
+	struct sip_stack *sip;
+	struct worker **workers;
+	unsigned worker_count;
+	struct gateway_line *lines;        /* conf->line_count of them */
+	struct isdn_span **spans;          /* conf->span_count of them */
+	struct endpoint *endpoints;        /* trunks first, then spans */
+	size_t endpoint_count;
+	struct rtp_ports *rtp_ports;
+	struct dialplan *plan;             /* current snapshot */
+	struct list calls;                 /* struct call */
+	unsigned call_count;
+	struct ladder_book *ladders;
+	struct gateway_counters counters;
+	int64_t started_wall_us;
+};
+
+/* Builds everything that the configuration names and starts it. On failure nothing is left running and `error` has a
+ * sentence for the administrator. */
+int gateway_create(struct gateway **out, struct loop *loop, const struct machine_conf *conf,
+		   const struct dialplan_tables *tables, char *error, size_t error_room);
+/* Serve until gateway_stop(). */
+int gateway_run(struct gateway *gateway);
+/* Clear all calls (cause 41), close spans, lines and stack; gateway_run() then returns. */
+void gateway_stop(struct gateway *gateway);
+void gateway_destroy(struct gateway **gateway);
+
+struct call *gateway_call(struct gateway *gateway, const char *id);
+struct endpoint *gateway_endpoint(struct gateway *gateway, const char *name);
+/* Route a number as a call from `ingress` would be, without calling; explanation through `explain`. */
+int gateway_route_test(struct gateway *gateway, struct endpoint *ingress, const struct leg_info *info,
+		       struct dp_decision *decision, const struct dp_explain *explain);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef GATEWAY_LEG_H
+#define GATEWAY_LEG_H
+
+/* The half-call protocol: one vocabulary, spoken in both directions between a call and each of its legs, derived from
+ * Q.931 whatever the leg stands on. The core (call.c) sees nothing else, so it holds no SIP and no ISDN word.
+ *
+ * A call has two seats; a leg sits in a seat and may move to another call. What a leg tells the core goes through
+ * leg_tell(); what the core tells a leg through leg_send(). The same message means the mirror image: SETUP told by a leg
+ * is a call that comes in, SETUP sent to a leg is a call to be placed.
+ *
+ * Thread: signalling. A leg never tells from inside a send: the floors below deliver events from the loop. */
+
+#include "base/party.h"
+#include "base/q850.h"
+#include "trunk/media_desc.h"
+
+#include <stdbool.h>
+
+struct call;
+struct leg;
+
+enum leg_message_type {
+	LEG_SETUP,        /* info */
+	LEG_SETUP_ACK,    /* more digits are wanted */
+	LEG_MORE_DIGITS,  /* info->called: the digits to append */
+	LEG_PROCEEDING,   /* no more digits are needed; being worked on */
+	LEG_ALERTING,     /* inband: audio comes from this side before answer */
+	LEG_PROGRESS,     /* inband, cause (0: none) */
+	LEG_CONNECT,      /* info->connected */
+	LEG_DISCONNECT,   /* cause, inband: an announcement may be heard; the other side decides when to release */
+	LEG_RELEASE,      /* cause. Told: the leg is gone, its last word. Sent: be gone; a LEG_RELEASE is told in reply */
+	LEG_OFFER,        /* media; id */
+	LEG_ANSWER,       /* media; id of the offer */
+	LEG_REFUSE,       /* cause; id of the offer */
+	LEG_HOLD,
+	LEG_RESUME,
+	LEG_PARTY_UPDATE, /* info->connected or calling changed */
+	LEG_NOTIFY,       /* notification indicator, Q.931 4.5.22, in `number` */
+	LEG_TRANSFER,     /* info->called: target; replaces */
+	LEG_DTMF,         /* number: RFC 4733 event, duration_ms */
+	LEG_UUI,          /* info->user_user */
+	LEG_CHARGE,       /* number: units */
+	LEG_FACILITY,     /* opaque octets of a supplementary service, in info->user_user */
+	LEG_MESSAGE_COUNT
+};
+const char *leg_message_name(enum leg_message_type type);
+
+#define LEG_OCTETS_MAX 256
+
+struct leg_octets {
+	uint8_t octets[LEG_OCTETS_MAX];
+	uint16_t length; /* 0: absent */
+};
+
+/* Q.931-shaped bearer, kept whole so that ISDN ↔ ISDN loses nothing. */
+struct leg_bearer {
+	uint8_t capability;           /* Q.931 4.5.5; 0x00 speech, 0x10 3.1 kHz audio, 0x08 unrestricted */
+	struct leg_octets raw, hlc, llc;
+};
+
+/* Progress indicators, Q.931 4.5.23: description and location. */
+struct leg_progress {
+	uint8_t description, location;
+};
+
+/* What a message says about the call. Absent parts are zero. */
+struct leg_info {
+	struct party called, calling, connected, redirecting;
+	uint8_t redirecting_reason;
+	struct leg_bearer bearer;
+	struct leg_progress progress[4];
+	unsigned progress_count;
+	bool sending_complete;
+	bool emergency;
+	unsigned hops_left;           /* Max-Forwards; 0: not said */
+	struct leg_octets user_user;
+	char display[PARTY_NAME];
+};
+
+struct leg_message {
+	enum leg_message_type type;
+	const struct leg_info *info;    /* borrowed; NULL: nothing to say */
+	const struct media_desc *media; /* OFFER, ANSWER; SETUP when the offer is in it */
+	unsigned id;                    /* of an offer; one is outstanding per leg */
+	bool inband;
+	struct q850_cause cause;
+	unsigned number, duration_ms;
+	struct leg *replaces;
+};
+
+/* How a leg's media reaches us. */
+enum leg_media_kind {
+	LEG_MEDIA_PACKETS, /* negotiated with OFFER and ANSWER; an RTP endpoint of the bridge faces it */
+	LEG_MEDIA_TDM,     /* a clocked channel: leg_join() and leg_leave() */
+};
+
+struct port;
+struct worker;
+
+/* What a kind of leg implements. */
+struct leg_ops {
+	const char *kind; /* "sip", "isdn" */
+	enum leg_media_kind media_kind;
+	/* 0, or -errno when the message cannot be carried out (SETUP: nothing was placed; the core takes `cause` from
+	 * leg_cause_of()). Messages that the technology has no word for are dropped silently with 0. */
+	int (*send)(struct leg *leg, const struct leg_message *message);
+	/* TDM only: face the port (or not, and say when it is let go). The worker that the port must be placed on. */
+	int (*join)(struct leg *leg, struct port *port);
+	void (*leave)(struct leg *leg, void (*left)(void *arg), void *arg);
+	struct worker *(*worker)(const struct leg *leg);
+	/* Free what stands behind; called once, after LEG_RELEASE was told and the media has left. */
+	void (*destroy)(struct leg *leg);
+	/* "london-1/17 ts 5", Call-ID …: for listings and records. */
+	const char *(*key)(const struct leg *leg);
+	const char *(*state)(const struct leg *leg);
+};
+
+/* Where a call comes from or goes to: a trunk or a span, as routing sees it. */
+struct endpoint;
+
+struct leg {
+	const struct leg_ops *ops;
+	struct endpoint *endpoint;    /* borrowed */
+	struct call *call;            /* the call it sits in; NULL: in none */
+	unsigned seat;                /* 0 or 1 */
+	unsigned offer_id;            /* of the offer outstanding; 0: none */
+	bool released;                /* LEG_RELEASE told */
+	unsigned status;              /* protocol code behind the release, for records only (a SIP status); 0: none */
+};
+
+/* Core → leg. */
+int leg_send(struct leg *leg, const struct leg_message *message);
+/* Leg → core: hands it to the leg's call. */
+void leg_tell(struct leg *leg, const struct leg_message *message);
+
+/* Cause for an -errno from a SETUP that could not be placed: -EBUSY 34, -ENETDOWN 27, -EINVAL 28, -ENOTSUP 65, else 41. */
+struct q850_cause leg_cause_of(int error);
+
+#endif
