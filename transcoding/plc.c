@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "transcoding/plc.h"
+#include "transcoding/law.h"
+
+#include <assert.h>
+#include <string.h>
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#include <spandsp.h>
+#pragma GCC diagnostic pop
+
+static_assert(sizeof(plc_state_t) <= sizeof(((struct conceal *)0)->state), "room for spandsp's state");
+static_assert(CONCEAL_HISTORY == PLC_HISTORY_LEN, "all that spandsp can use");
+
+#define CHUNK 160
+
+static plc_state_t *plc_of(struct conceal *c)
+{
+	return (plc_state_t *)(void *)c->state;
+}
+
+void conceal_start(struct conceal *c, enum port_codec codec, const uint8_t *played, size_t n)
+{
+	int16_t linear[CONCEAL_HISTORY];
+	assert(n <= CONCEAL_HISTORY);
+	c->codec = codec;
+	c->missing = 0;
+	plc_init(plc_of(c));
+	for (size_t i = 0; i < n; i++)
+		linear[i] = law_decode(codec, played[i]);
+	if (n)
+		plc_rx(plc_of(c), linear, (int)n);
+}
+
+static void fill_chunk(struct conceal *c, uint8_t *octets, size_t n)
+{
+	int16_t linear[CHUNK];
+	plc_fillin(plc_of(c), linear, (int)n);
+	for (size_t i = 0; i < n; i++)
+		octets[i] = law_encode(c->codec, linear[i]);
+	c->missing += (unsigned)n;
+}
+
+size_t conceal_fill(struct conceal *c, uint8_t *octets, size_t n)
+{
+	size_t room = CONCEAL_MAX_SAMPLES - c->missing;
+	size_t speech = n < room ? n : room;
+	for (size_t done = 0; done < speech; done += CHUNK)
+		fill_chunk(c, octets + done, speech - done < CHUNK ? speech - done : CHUNK);
+	memset(octets + speech, law_silence(c->codec), n - speech);
+	return speech;
+}
+
+void conceal_blend(struct conceal *c, uint8_t *octets, size_t n)
+{
+	int16_t linear[CONCEAL_BLEND];
+	assert(n <= CONCEAL_BLEND);
+	for (size_t i = 0; i < n; i++)
+		linear[i] = law_decode(c->codec, octets[i]);
+	plc_rx(plc_of(c), linear, (int)n);
+	for (size_t i = 0; i < n; i++)
+		octets[i] = law_encode(c->codec, linear[i]);
+}
