@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# A thin door: CMake does the work. See CMakePresets.json.
+#   make          build into build/bin/ (release with debug information)
+#   make demo     install what is missing, build, place two calls and show them
+#   make check    install what the tests need, build with sanitizers, run all tests through ctest
+#   make bench    figures: calls per second, CPU and delay of channels, routing decisions
+JOBS := $(shell nproc)
+install := conf/setup/install-packages
+
+.PHONY: all demo check check-tsan bench tsan asan release debug clean install
+
+all: release
+
+release debug asan tsan:
+	@$(install) --check build >/dev/null || { echo "Missing packages: $$($(install) --check build)"; \
+		echo "Run 'make demo' or '$(install) build' to install them."; exit 1; }
+	@cmake --preset $@ >/dev/null
+	@cmake --build --preset $@ -j$(JOBS)
+
+demo:
+	@$(install) build demo
+	@$(MAKE) --no-print-directory release
+	@python3 tests/demo/demo.py build/bin
+
+check:
+	@$(install) build check guest || $(install) build check
+	@$(MAKE) --no-print-directory asan tsan
+	@cmake -E env CTEST_OUTPUT_ON_FAILURE=1 ctest --test-dir build-tsan -L tsan -j2
+	@cmake -E env CTEST_OUTPUT_ON_FAILURE=1 ctest --test-dir build-asan -LE tsan -j2
+
+bench:
+	@$(install) build check
+	@$(MAKE) --no-print-directory release
+	@cmake --build --preset release --target bench
+
+clean:
+	rm -rf build build-debug build-asan build-tsan
