@@ -50,6 +50,7 @@ struct worker {
 	struct loop_deferred run_commands, run_events; /* inline only */
 	pthread_t thread;
 	bool threaded;
+	_Atomic bool finished;
 	struct loop_timer load_timer;
 	uint64_t cpu_ns, sampled_us;
 	_Atomic unsigned load_permille;
@@ -236,6 +237,8 @@ static void *thread_main(void *arg)
 	sample_load(&w->load_timer, w);
 	loop_run(w->loop);
 	loop_timer_stop(w->loop, &w->load_timer);
+	atomic_store(&w->finished, true);
+	ring_bell(&w->events);
 	return NULL;
 }
 
@@ -319,13 +322,14 @@ static void stop_loop(void *object, void *arg)
 	loop_stop(w->loop, 0);
 }
 
-/* Until the worker has taken all that waited: its bell wakes us, and its events go on meanwhile. */
-static void hand_over_rest(struct worker *w)
+/* Until the worker has taken all that waits and has come to its stop: its bell wakes us, its events go on meanwhile. */
+static void await_finish(struct worker *w)
 {
 	struct pollfd bell = { .fd = w->events.bell, .events = POLLIN };
 
-	for (flush_or_starve(w); w->overflow; flush_or_starve(w)) {
-		poll(&bell, 1, 100);
+	while (!atomic_load(&w->finished)) {
+		flush_or_starve(w);
+		poll(&bell, 1, -1);
 		answer_bell(&w->events);
 		run_channel(&w->events);
 	}
@@ -339,7 +343,7 @@ void worker_destroy(struct worker **out)
 		return;
 	if (w->threaded) {
 		worker_post(w, stop_loop, w, NULL);
-		hand_over_rest(w);
+		await_finish(w);
 		pthread_join(w->thread, NULL);
 		w->threaded = false;
 		loop_adopt(w->loop);
