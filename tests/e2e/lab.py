@@ -339,4 +339,31 @@ policies:
 routes:
   pstn: { pattern: '^\+', usages: [to-pstn], gateways: [pstn] }
   core: { pattern: '^\+', usages: [to-core], gateways: [core] }'''
-DEFAULT_PLAN = ''
+DEFAULT_PLAN = """
+scenarios:
+  echo: [ proceeding, alerting, { wait: 50ms }, connect, echo ]
+  tone: [ proceeding, alerting, connect, { play: { tone: 1004, level: -16 } } ]
+  ring: [ proceeding, alerting ]
+  early: [ proceeding, { progress: { inband: true } }, { play: { tone: 1004, level: -16 } }, { wait: 1500ms }, connect, echo ]
+  announce: [ proceeding, { disconnect: { cause: 1, location: public-local, inband: true } }, { play: { tone: 1004, level: -16 } }, { wait: 2s } ]
+numbers:
+  - { called: "2079460000", scenario: echo }
+  - { called: "2079460001", scenario: tone }
+  - { called: "2079460002", scenario: ring }
+  - { called: "2079460003", steps: [ proceeding, { release: { cause: 17, location: user } } ] }
+  - { called: "2079460004", steps: [ { release: { cause: 1, location: public-local } } ] }
+  - { called: "2079460005", steps: [ proceeding, alerting, { release: { cause: 21, location: user } } ] }
+  - { called: "2079460006", scenario: early }
+  - { called: "2079460007", scenario: announce }
+  - { called: "2079460008", steps: [ proceeding, alerting, { wait: 2s }, connect, echo ] }
+  - { called: "2079460009", steps: [ ignore ] }
+  - { called: "2079460010", steps: [ { release: { cause: 34, location: public-local } } ] }
+  - { called: "2079460011", steps: [ { release: { cause: 41, location: public-local } } ] }
+  - { called: "2079460012", steps: [ proceeding, connect, echo, { wait: 1s }, { disconnect: { cause: 16, location: user } } ] }
+  - { called: "2079460013", steps: [ proceeding ] }
+  - { called: "2079460014", steps: [ { release: { cause: 21, location: public-local } } ] }
+  - { called: "2079460015", steps: [ { release: { cause: 44, location: public-local } } ] }
+  - { called: "2079460016", steps: [ { release: { cause: 47, location: transit } } ] }
+  - { called: "20794601*", scenario: echo }
+  - { called: "*", steps: [ { release: { cause: 1, location: public-local } } ] }
+"""
