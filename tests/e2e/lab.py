@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 
@@ -107,6 +108,28 @@ class Program:
         status = self.process.returncode
         assert status in self.expect, f'{self.name} ended with {status}:\n{self.output[-6000:]}'
         return status
+
+
+class Later:
+    """A thread's result, or its exception."""
+
+    def __init__(self, work):
+        self.value = self.error = None
+
+        def run():
+            try:
+                self.value = work()
+            except BaseException as error:  # noqa: BLE001
+                self.error = error
+        self.thread = threading.Thread(target=run, daemon=True)
+        self.thread.start()
+
+    def result(self, timeout=60):
+        self.thread.join(timeout)
+        assert not self.thread.is_alive(), f'no result within {timeout} s'
+        if self.error:
+            raise self.error
+        return self.value
 
 
 class Lab:
@@ -260,6 +283,11 @@ log: {{ level: {os.environ.get('CAUSEWAY_LOG', 'info')} }}
         if ok:
             assert done.returncode == 0, f'e1exchange ctl {" ".join(words)}: {done.returncode}\n{done.stdout}{done.stderr}'
         return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def isdn_call(self, **options):
+        """Have the exchange place a call; the answer (one JSON of all that it saw) comes from .result()."""
+        words = [f'{key.replace("_", "-")}={value}' for key, value in options.items()]
+        return Later(lambda: self.ctl('call', *words, timeout=options.get('timeout', 120), ok=False))
 
     def exchange_events(self):
         """Every event of calls that the exchange has seen so far."""
