@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct dialplan;
 
@@ -26,7 +27,8 @@ struct dp_gateway_name {
 };
 
 /* Compile. Every fault is reported, not only the first: bad pattern (with offset), undefined usage, ruleset or gateway, a name
- * twice. 0 and *out (one reference), -EINVAL after faults, -ENOMEM. The tables may be freed afterwards. */
+ * twice. 0 and *out (one reference), -EINVAL after faults, -ENOMEM. The tables may be freed afterwards.
+ * `gateways` NULL: names of gateways are not checked and all get the index 0 (for a check of the tables alone). */
 int dialplan_compile(struct dialplan **out, const struct dialplan_tables *tables,
 		     const struct dp_gateway_name *gateways, size_t gateway_count,
 		     dialplan_fault_fn fault, void *arg);
@@ -49,12 +51,14 @@ struct dp_explanation {
 struct dp_explain {
 	void (*step)(void *arg, const struct dp_explanation *explanation);
 	void *arg;
+	bool matches_only; /* tell what matched and nothing else: as fast as without. Else every rule and route is gone through */
 };
 
 /* ---- Decisions ---- */
 
 /* Apply a dial plan (by name; NULL or unknown: number stays as it is) to a number. Returns 1: a rule matched,
- * 0: none did (out = in), -E2BIG: the result is too long, -ELOOP: the match limit was hit (treated as no match, counted). */
+ * 0: none did (out = in), -E2BIG: the result is too long, -ELOOP: the match limit was hit (treated as no match, counted),
+ * -ENOMEM. After an error out = in. `out` may be `in`. */
 int dialplan_normalize(const struct dialplan *plan, const char *dial_plan, const struct party_number *in,
 		       struct party_number *out, const struct dp_explain *explain);
 /* The same with a translation set, for a number that leaves. */
@@ -83,11 +87,19 @@ struct dp_request {
 	const char *calling;
 };
 
-/* Which gateways to try, in order. 0; -ENOENT: no route (cause 1 or 3 by what was missing; see `why` in explain). */
+/* Which gateways to try, in order: those of emergency routes, then by usage, priority and position. A route's gateways come
+ * as listed, or turned by one with each call (round robin), or by lot with exact shares (weighted); a group stands for its
+ * members, each with the group's weight. 0; -ENOENT: no route (cause 1 or 3 by what was missing; see `why` in explain);
+ * -ENOMEM. */
 int dialplan_route(const struct dialplan *plan, const struct dp_request *request, struct dp_decision *out,
 		   const struct dp_explain *explain);
 
 /* For listings: names of routes, count. */
 size_t dialplan_route_count(const struct dialplan *plan);
+/* In the order of matching (priority, then position); NULL past the end. Lives as long as the snapshot. */
+const char *dialplan_route_name(const struct dialplan *plan, size_t index);
+bool dialplan_has_policy(const struct dialplan *plan, const char *name);
+/* Matches given up at the limit since the snapshot was made. Any thread. */
+uint64_t dialplan_limit_hits(const struct dialplan *plan);
 
 #endif
