@@ -5,6 +5,7 @@
 /* Call ladders: every SIP message and Q.931 frame of a call on one time axis, with the notes of routing and media between.
  * Kept for the calls in progress and the last N finished. Bounded memory. Thread: signalling. */
 
+#include "base/clock.h"
 #include "base/trace.h"
 
 #include <stddef.h>
@@ -13,8 +14,8 @@
 struct ladder_book;
 struct ladder;
 
-/* Keeps `finished` ended calls; records that belong to no call yet wait in a small ring until their key is bound. */
-int ladder_book_create(struct ladder_book **out, unsigned finished);
+/* `clock` (borrowed) stamps the notes. Keeps `finished` ended calls; records that belong to no call yet wait in a small ring until their key is bound. */
+int ladder_book_create(struct ladder_book **out, unsigned finished, const struct clock *clock);
 void ladder_book_destroy(struct ladder_book **book);
 /* To be handed to trunk/ and tdm/. */
 struct trace_sink ladder_book_sink(struct ladder_book *book);
