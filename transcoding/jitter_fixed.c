@@ -38,7 +38,7 @@ struct jitter_fixed {
 	uint8_t *octets, *have;     /* the ring; have: 1 where the octet of this turn has come */
 	uint32_t play;              /* timestamp of the next sample out */
 	uint32_t newest;            /* timestamp after the last sample that came */
-	uint32_t played;            /* samples that history holds, up to CONCEAL_HISTORY */
+	uint32_t played;            /* samples before the play position that were played, up to CONCEAL_HISTORY */
 	int margin;                 /* of the last packet */
 
 	int window_low, window_high; /* extremes of the margin in this window */
@@ -331,6 +331,10 @@ static void advance(struct jitter_fixed *f, size_t n)
 {
 	memset(f->have + (f->play & f->mask), 0, n);
 	f->play += (uint32_t)n;
+}
+
+static void remember(struct jitter_fixed *f, size_t n)
+{
 	f->played += (uint32_t)n;
 	if (f->played > CONCEAL_HISTORY)
 		f->played = CONCEAL_HISTORY;
@@ -361,11 +365,13 @@ static void play_hole(struct jitter_fixed *f, uint8_t *octets, size_t n)
 {
 	if (!f->in_gap && f->played)
 		gap_begins(f);
-	if (f->in_gap)
-		counter_add(&f->jitter.counters.concealed_samples, conceal_fill(&f->conceal, octets, n));
-	else
+	if (!f->in_gap) { /* the stream hasn't begun */
 		memset(octets, law_silence(f->cfg.codec), n);
+		return;
+	}
+	counter_add(&f->jitter.counters.concealed_samples, conceal_fill(&f->conceal, octets, n));
 	ring_write(f, f->play, octets, n);
+	remember(f, n);
 }
 
 static void play_run(struct jitter_fixed *f, uint8_t *octets, size_t n)
@@ -373,6 +379,7 @@ static void play_run(struct jitter_fixed *f, uint8_t *octets, size_t n)
 	if (f->in_gap)
 		gap_ends(f);
 	memcpy(octets, f->octets + (f->play & f->mask), n);
+	remember(f, n);
 }
 
 static size_t fixed_get(struct jitter *j, uint8_t *octets, size_t n)

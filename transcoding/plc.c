@@ -22,15 +22,15 @@ static plc_state_t *plc_of(struct conceal *c)
 
 void conceal_start(struct conceal *c, enum port_codec codec, const uint8_t *played, size_t n)
 {
-	int16_t linear[CONCEAL_HISTORY];
+	int16_t linear[CONCEAL_HISTORY] = { 0 };
 	assert(n <= CONCEAL_HISTORY);
 	c->codec = codec;
 	c->missing = 0;
 	plc_init(plc_of(c));
 	for (size_t i = 0; i < n; i++)
-		linear[i] = law_decode(codec, played[i]);
-	if (n)
-		plc_rx(plc_of(c), linear, (int)n);
+		linear[CONCEAL_HISTORY - n + i] = law_decode(codec, played[i]);
+	/* Always its whole history at once: a part of it would make spandsp copy overlapping memory. */
+	plc_rx(plc_of(c), linear, CONCEAL_HISTORY);
 }
 
 static void fill_chunk(struct conceal *c, uint8_t *octets, size_t n)
