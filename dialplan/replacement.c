@@ -70,8 +70,8 @@ static int parse_number(struct parse *p, const char *digits, bool braced)
 		return refuse(p, "${ has no closing brace after the number");
 	group = dotnet_group_by_number(groups, number);
 	if (group < 0)
-		return refuse(p, "$%.*s: the pattern has %u groups%s", (int)(end - digits), digits, groups->count,
-			      braced || end - digits < 2 ? "" : "; a digit after a group is written as in ${1}0");
+		return refuse(p, "$%.*s: the pattern has %u group%s%s", (int)(end - digits), digits, groups->count,
+			      groups->count == 1 ? "" : "s", braced || end - digits < 2 ? "" : "; a digit after a group is written as in ${1}0");
 	add_group(p, group);
 	p->at = end + braced;
 	return 0;
