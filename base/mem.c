@@ -84,23 +84,23 @@ void *mem_realloc(void *old, size_t size)
 	return h ? h + 1 : NULL;
 }
 
-char *mem_strndup(const char *text, size_t max)
+static char *copy_of(const char *text, size_t n)
 {
-	size_t n;
-	char *copy;
+	char *copy = mem_zalloc(n + 1);
 
-	if (!text)
-		return NULL;
-	n = strnlen(text, max);
-	copy = mem_zalloc(n + 1);
 	if (copy)
 		memcpy(copy, text, n);
 	return copy;
 }
 
+char *mem_strndup(const char *text, size_t max)
+{
+	return text ? copy_of(text, strnlen(text, max)) : NULL;
+}
+
 char *mem_strdup(const char *text)
 {
-	return mem_strndup(text, SIZE_MAX - sizeof(struct header) - 1);
+	return text ? copy_of(text, strlen(text)) : NULL;
 }
 
 char *mem_printf(const char *format, ...)
