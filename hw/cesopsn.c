@@ -312,13 +312,6 @@ static unsigned ticks_due(struct cesopsn *c)
 	return due;
 }
 
-static void source_tick(struct cesopsn *c)
-{
-	c->debt--;
-	cesopsn_buffer_watch(c->buffer, c->debt);
-	tick(c);
-}
-
 /* Of the ticks that fell due since last time one is made in any case: time goes on. The others are made up while
  * there is something to play in reserve; a far end that is locked to us refills it as we send. */
 static void run_source(struct cesopsn *c)
@@ -326,10 +319,15 @@ static void run_source(struct cesopsn *c)
 	unsigned due = ticks_due(c), reserve = cesopsn_buffer_depth(c->buffer) / 2;
 
 	c->debt += due;
-	if (due)
-		source_tick(c);
-	while (c->debt && (!cesopsn_buffer_synced(c->buffer) || cesopsn_buffer_level(c->buffer) > (int)reserve))
-		source_tick(c);
+	if (due) {
+		c->debt--;
+		cesopsn_buffer_watch(c->buffer, c->debt);
+		tick(c);
+	}
+	while (c->debt && (!cesopsn_buffer_synced(c->buffer) || cesopsn_buffer_level(c->buffer) > (int)reserve)) {
+		c->debt--;
+		tick(c);
+	}
 }
 
 static void run_locked(struct cesopsn *c)

@@ -37,7 +37,8 @@ void cesopsn_buffer_reset(struct cesopsn_buffer *buffer);
 enum cesopsn_put cesopsn_buffer_put(struct cesopsn_buffer *buffer, uint16_t sequence, const uint8_t *payload);
 /* The block of this tick: `payload` octets, or NULL for fill. */
 const uint8_t *cesopsn_buffer_take(struct cesopsn_buffer *buffer);
-/* Free-running ends only, once before each take: watches for drift. `debt`: ticks that are due and not yet made. */
+/* Free-running ends only, before the take of each tick but those that make up a stall: watches for drift. `debt`: ticks that
+ * are due and not yet made. */
 void cesopsn_buffer_watch(struct cesopsn_buffer *buffer, unsigned debt);
 
 bool cesopsn_buffer_synced(const struct cesopsn_buffer *buffer);

@@ -9,7 +9,7 @@
 #define LEN_LIMIT 64 /* LEN is 0 from this packet length on (RFC 5086 4.3) */
 
 /* RFC 3550 5.1; padding, extension and contributing sources have no use here. The sequence number repeats the
- * control word's (RFC 5086 4.4). */
+ * control word's (RFC 5086 4.3). */
 static uint16_t read_rtp(struct wire *w, const struct cesopsn_format *format, uint32_t *timestamp)
 {
 	uint8_t first = wire_u8(w), type = wire_u8(w) & 0x7F;
