@@ -10,12 +10,10 @@
 #include "base/fsm.h"
 #include "base/list.h"
 #include "dialplan/dialplan.h"
+#include "gateway/bridge.h"
+#include "gateway/call_id.h"
 #include "gateway/endpoint.h"
 #include "gateway/leg.h"
-
-struct bridge;
-
-#define CALL_ID_TEXT 40
 
 /* Why and how each gateway was tried. */
 struct call_attempt {
@@ -40,7 +38,8 @@ struct call {
 	char id[CALL_ID_TEXT];           /* globally unique, sortable by time */
 	struct gateway *gateway;
 	struct fsm fsm;
-	struct leg *seats[2];            /* 0: who called; 1: the one being tried or talked to */
+	struct leg *seats[2];            /* LEG_CALLER; LEG_CALLED: the one being tried or talked to, or NULL */
+	struct list leaving;             /* legs of earlier attempts whose RELEASE is awaited */
 	struct endpoint *ingress;
 	struct dialplan *plan;           /* the snapshot that this call was routed with */
 	struct dp_decision decision;
@@ -48,12 +47,19 @@ struct call {
 	struct leg_info info;            /* as received */
 	struct party_number called_normalized, calling_normalized;
 	struct list attempts;            /* struct call_attempt, in order */
+	struct call_attempt *attempt;    /* the one under way or that carries the call; or NULL */
+	struct q850_cause last_cause;    /* of the attempts so far: a gateway's own word before a skipped one's */
 	struct bridge *bridge;
+	uint64_t answer_due_us;          /* when the ring timeout of this attempt falls due */
+	unsigned announcer;              /* the seat that plays, in CALL_ANNOUNCING */
 	struct call_times times;
 	struct q850_cause cause;         /* why it ended */
 	unsigned status;                 /* SIP status behind it, 0: none */
 	enum call_releaser releaser;
 	bool emergency, answered, alerted, inband;
+	bool attempted;                  /* a gateway was sent SETUP */
+	bool media_closing;
+	struct loop_deferred cleared;    /* private */
 };
 
 /* States and events of the machine, for tests and diagrams: see call_fsm.h. */
@@ -62,7 +68,8 @@ extern const struct fsm_machine call_machine;
 /* A leg brings a call (LEG_SETUP told by a fresh leg). Takes ownership of the leg. */
 void call_incoming(struct gateway *gateway, struct leg *leg, const struct leg_message *setup);
 /* Handed by leg_tell(). */
-void call_receive(struct call *call, unsigned seat, const struct leg_message *message);
+void call_receive(struct call *call, struct leg *leg, const struct leg_message *message);
+const char *call_state_name(const struct call *call);
 /* End it from the outside (gwctl call hangup, shutdown). */
 void call_hangup(struct call *call, struct q850_cause cause);
 

@@ -25,10 +25,14 @@ struct endpoint {
 	/* Could a call go there now? 0, or the errno that a SETUP would meet (-EBUSY, -ENETDOWN). */
 	int (*available)(const struct endpoint *endpoint);
 	void *target;                  /* struct sip_trunk or struct isdn_span */
-	unsigned calls_in, calls_out, calls_now;
+	unsigned calls_in, calls_out, calls_now; /* calls_now: legs on it, both ways */
 };
 
-/* Does the walk go on to the next gateway after this cause? (default: 3 27 34 38 41 42 44 47 102; never 1, 17, 21) */
+/* Does the walk go on to the next gateway after this cause? Default: 3 27 34 38 41 42 44 47 102: «not here» or «not now»
+ * of a network, never what a called party or its number says (1, 17, 21). Value 0: no. */
 bool endpoint_fails_over(const struct endpoint *endpoint, struct q850_cause cause);
+/* Fill one from the configuration: settings for routing only; the maker of legs sets the functions and the target. */
+void endpoint_from_trunk(struct endpoint *endpoint, const struct conf_trunk *trunk);
+void endpoint_from_span(struct endpoint *endpoint, const struct conf_span *span);
 
 #endif

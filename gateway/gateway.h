@@ -8,8 +8,10 @@
 #include "base/worker.h"
 #include "conf/machine.h"
 #include "dialplan/dialplan.h"
+#include "gateway/call_id.h"
 #include "gateway/endpoint.h"
 
+struct bridge_ops;
 struct call;
 struct ladder_book;
 struct sip_stack;
@@ -39,8 +41,14 @@ struct gateway {
 	size_t endpoint_count;
 	struct rtp_ports *rtp_ports;
 	struct dialplan *plan;             /* current snapshot */
+	const struct bridge_ops *media;    /* &bridge_media; a fake in tests */
+	/* The one place where a call may be turned away before it is routed further: value 0 admits it. Asked once per call, not
+	 * for emergencies. NULL: all are admitted. */
+	struct q850_cause (*admit)(const struct call *call);
+	struct call_id_source ids;
 	struct list calls;                 /* struct call */
 	unsigned call_count;
+	void (*idle)(struct gateway *gateway); /* the last call is gone; NULL: nobody asks */
 	struct ladder_book *ladders;
 	struct gateway_counters counters;
 	int64_t started_wall_us;

@@ -11,6 +11,7 @@
  *
  * Thread: signalling. A leg never tells from inside a send: the floors below deliver events from the loop. */
 
+#include "base/list.h"
 #include "base/party.h"
 #include "base/q850.h"
 #include "trunk/media_desc.h"
@@ -98,6 +99,12 @@ enum leg_media_kind {
 struct port;
 struct worker;
 
+/* What a bridge needs to know of a packet leg to negotiate for it and to open its sockets. */
+struct leg_packets {
+	const struct conf_trunk *trunk;   /* codecs, packet time, latching */
+	struct netaddr bind, advertised;  /* ports 0 */
+};
+
 /* What a kind of leg implements. */
 struct leg_ops {
 	const char *kind; /* "sip", "isdn" */
@@ -109,9 +116,13 @@ struct leg_ops {
 	int (*join)(struct leg *leg, struct port *port);
 	void (*leave)(struct leg *leg, void (*left)(void *arg), void *arg);
 	struct worker *(*worker)(const struct leg *leg);
+	/* TDM only: the law of its octets. */
+	enum conf_law (*law)(const struct leg *leg);
+	/* Packets only. */
+	void (*packets)(const struct leg *leg, struct leg_packets *out);
 	/* Free what stands behind; called once, after LEG_RELEASE was told and the media has left. */
 	void (*destroy)(struct leg *leg);
-	/* "london-1/17 ts 5", Call-ID …: for listings and records. */
+	/* What joins trace records to it: the Call-ID, or "SPAN/CRV". NULL while it has none. */
 	const char *(*key)(const struct leg *leg);
 	const char *(*state)(const struct leg *leg);
 };
@@ -119,22 +130,36 @@ struct leg_ops {
 /* Where a call comes from or goes to: a trunk or a span, as routing sees it. */
 struct endpoint;
 
+enum leg_seat {
+	LEG_CALLER = 0,
+	LEG_CALLED = 1,
+	LEG_LEAVING = 2,              /* lost its seat to another gateway; its LEG_RELEASE is awaited */
+};
+
 struct leg {
+	struct list node;             /* among the leaving ones of its call */
 	const struct leg_ops *ops;
 	struct endpoint *endpoint;    /* borrowed */
 	struct call *call;            /* the call it sits in; NULL: in none */
-	unsigned seat;                /* 0 or 1 */
-	unsigned offer_id;            /* of the offer outstanding; 0: none */
+	unsigned seat;                /* enum leg_seat */
+	bool releasing;               /* LEG_RELEASE sent */
 	bool released;                /* LEG_RELEASE told */
 	unsigned status;              /* protocol code behind the release, for records only (a SIP status); 0: none */
 };
 
-/* Core → leg. */
+/* Core → leg. Nothing but RELEASE passes once RELEASE was sent, and nothing at all once it was told: 0 then. */
 int leg_send(struct leg *leg, const struct leg_message *message);
-/* Leg → core: hands it to the leg's call. */
+/* RELEASE with this cause. */
+void leg_release(struct leg *leg, struct q850_cause cause);
+/* Leg → core: hands it to the leg's call. A leg in no call is destroyed by its RELEASE. */
 void leg_tell(struct leg *leg, const struct leg_message *message);
+/* For a fresh leg: everything zero but these. */
+void leg_init(struct leg *leg, const struct leg_ops *ops, struct endpoint *endpoint);
+/* Sets NULL, takes NULL. The leg's call forgets it. */
+void leg_destroy(struct leg **leg);
 
-/* Cause for an -errno from a SETUP that could not be placed: -EBUSY 34, -ENETDOWN 27, -EINVAL 28, -ENOTSUP 65, else 41. */
+/* Cause for an -errno from a SETUP that could not be placed: -EBUSY 34, -ENETDOWN 27, -EINVAL 28, -ENOTSUP 65, -ENOMEM and
+ * -EADDRINUSE 47, else 41. Location: the private network serving the local user, which is what a gateway is to a telco. */
 struct q850_cause leg_cause_of(int error);
 
 #endif
