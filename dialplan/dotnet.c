@@ -271,17 +271,13 @@ static int scan_quantifier(struct scan *s, size_t length)
 
 static int scan_atom(struct scan *s)
 {
-	unsigned char c = (unsigned char)*s->at;
-
 	s->quantified = NOT_QUANTIFIED;
-	if (c == '\\')
+	if (*s->at == '\\')
 		return scan_escape(s);
-	if (c == '[')
+	if (*s->at == '[')
 		return scan_class(s);
-	if (c == '(')
+	if (*s->at == '(')
 		return scan_group(s);
-	if (c < ' ' || c > '~')
-		return refuse(s, s->at, "only printable ASCII: numbers have nothing else");
 	s->at++;
 	return 0;
 }
@@ -296,14 +292,26 @@ static int scan_piece(struct scan *s)
 	return braces ? scan_quantifier(s, braces) : scan_atom(s);
 }
 
+static int check_characters(struct scan *s)
+{
+	const char *at = s->pattern;
+
+	while (*at >= ' ' && *at <= '~')
+		at++;
+	if (*at)
+		return refuse(s, at, "only printable ASCII: numbers have nothing else");
+	if (at - s->pattern > PATTERN_LENGTH_MAX)
+		return refuse(s, s->pattern + PATTERN_LENGTH_MAX, "longer than %d characters", PATTERN_LENGTH_MAX);
+	return 0;
+}
+
 int dotnet_scan(const char *pattern, struct dotnet_groups *groups, char why[PATTERN_WHY])
 {
 	struct scan s = { .pattern = pattern, .at = pattern, .groups = groups, .why = why };
-	int rc = 0;
+	int rc;
 
 	memset(groups, 0, sizeof(*groups));
-	if (strlen(pattern) > PATTERN_LENGTH_MAX)
-		return refuse(&s, pattern + PATTERN_LENGTH_MAX, "longer than %d characters", PATTERN_LENGTH_MAX);
+	rc = check_characters(&s);
 	while (rc == 0 && *s.at)
 		rc = scan_piece(&s);
 	if (rc)

@@ -108,8 +108,8 @@ static void read_escape(struct reader *r, struct prefix_set *out)
 /* Past a class; its members when they are plain characters and ranges, else false. */
 static bool read_members(struct reader *r, bool members[128])
 {
-	bool plain = true;
-	const char *first = ++r->at;
+	bool plain = *++r->at != '^';
+	const char *first = r->at += !plain;
 
 	for (; *r->at != ']' || r->at == first; r->at++) {
 		unsigned char from = (unsigned char)*r->at, to;
@@ -117,9 +117,6 @@ static bool read_members(struct reader *r, bool members[128])
 		if (from == '\\') {
 			from = (unsigned char)*++r->at;
 			plain &= !isalnum(from);
-		} else if (from == '^' && r->at == first) {
-			plain = false;
-			first++;
 		}
 		if (r->at[1] != '-' || r->at[2] == ']') {
 			members[from] = true;

@@ -153,7 +153,7 @@ void plan_free_rules(struct dialplan *plan)
 struct application {
 	const struct dialplan *plan;
 	const struct plan_rules *set;
-	const struct party_number *in;
+	struct party_number in; /* a copy: in and out may be one */
 	struct party_number *out;
 	struct matcher *matcher;
 	const struct dp_explain *explain;
@@ -173,7 +173,7 @@ static void tell(const struct application *a, const struct plan_rule *rule, bool
 {
 	plan_explain(a->explain, &(struct dp_explanation){
 		.step = a->step, .matched = matched, .table = a->set->name, .object = rule->name,
-		.before = a->in->digits, .after = after, .why = why });
+		.before = a->in.digits, .after = after, .why = why });
 }
 
 static uint8_t type_of_result(const struct plan_rule *rule, const char *digits)
@@ -186,15 +186,15 @@ static uint8_t type_of_result(const struct plan_rule *rule, const char *digits)
 /* 1, 0 or an error. A rule that gave up is passed over. */
 static int apply_rule(struct application *a, const struct plan_rule *rule)
 {
-	struct party_number result = *a->in;
+	struct party_number result = a->in;
 	char why[PATTERN_LENGTH_MAX + 64];
 	int rc;
 
-	if (rule->match_type >= 0 && rule->match_type != a->in->type) {
+	if (rule->match_type >= 0 && rule->match_type != a->in.type) {
 		tell(a, rule, false, NULL, "the rule is for another type of number");
 		return 0;
 	}
-	rc = plan_match(a->plan, rule->pattern, a->matcher, a->in->digits);
+	rc = plan_match(a->plan, rule->pattern, a->matcher, a->in.digits);
 	if (rc == -ELOOP) {
 		a->gave_up = true;
 		tell(a, rule, false, NULL, "the pattern was given up at the match limit");
@@ -206,7 +206,7 @@ static int apply_rule(struct application *a, const struct plan_rule *rule)
 	}
 	if (rc <= 0)
 		return rc;
-	rc = replacement_expand(rule->translation, a->matcher, a->in->digits, strlen(a->in->digits),
+	rc = replacement_expand(rule->translation, a->matcher, a->in.digits, strlen(a->in.digits),
 				result.digits, sizeof(result.digits));
 	if (rc < 0) {
 		tell(a, rule, false, NULL, "matches, but its result is longer than a number can be");
@@ -226,7 +226,7 @@ static int apply_indexed(struct application *a)
 	uint32_t item;
 	int rc = 0;
 
-	prefix_index_find(a->set->index, a->in->digits, &cursor);
+	prefix_index_find(a->set->index, a->in.digits, &cursor);
 	while (rc == 0 && prefix_cursor_next(&cursor, &item))
 		rc = apply_rule(a, &a->set->rules[item]);
 	return rc;
@@ -248,11 +248,9 @@ static int apply_explained(struct application *a)
 
 static int apply(struct application *a)
 {
-	struct party_number in = *a->in; /* in and out may be one */
 	int rc = matcher_create(&a->matcher, a->plan->engine);
 
-	a->in = &in;
-	*a->out = in;
+	*a->out = a->in;
 	if (rc)
 		return rc;
 	rc = plan_explains_all(a->explain) ? apply_explained(a) : apply_indexed(a);
@@ -271,9 +269,9 @@ static int apply_named(struct application *a, const char *name, const char *what
 	else
 		snprintf(why, sizeof(why), "no %s is set: the number stays as it is", what);
 	plan_explain(a->explain, &(struct dp_explanation){ .step = a->step, .table = name,
-							   .before = a->in->digits, .after = a->in->digits,
+							   .before = a->in.digits, .after = a->in.digits,
 							   .why = why });
-	*a->out = *a->in;
+	*a->out = a->in;
 	return 0;
 }
 
@@ -281,7 +279,7 @@ int dialplan_normalize(const struct dialplan *plan, const char *dial_plan, const
 		       struct party_number *out, const struct dp_explain *explain)
 {
 	struct application a = {
-		.plan = plan, .in = in, .out = out, .explain = explain, .step = DP_STEP_NORMALIZE,
+		.plan = plan, .in = *in, .out = out, .explain = explain, .step = DP_STEP_NORMALIZE,
 		.set = find_ruleset(plan->dial_plans, plan->dial_plan_count, dial_plan),
 	};
 
@@ -292,7 +290,7 @@ int dialplan_translate(const struct dialplan *plan, const char *translation, con
 		       struct party_number *out, const struct dp_explain *explain)
 {
 	struct application a = {
-		.plan = plan, .in = in, .out = out, .explain = explain, .step = DP_STEP_TRANSLATE,
+		.plan = plan, .in = *in, .out = out, .explain = explain, .step = DP_STEP_TRANSLATE,
 		.set = find_ruleset(plan->translations, plan->translation_count, translation),
 	};
 

@@ -134,6 +134,7 @@ static void refuses_what_differs(void **state)
 		{ "*a", "at offset 0" },
 		{ "(a)\\2", "at offset" },
 		{ "\xc3\xa9", "printable ASCII" },
+		{ "^[0-\xff]$", "at offset 4: only printable ASCII" },
 		{ "[b-a]", "at offset 3" },
 	};
 	char text[PATTERN_LENGTH_MAX + 2];
