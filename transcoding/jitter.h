@@ -42,6 +42,7 @@ struct jitter_ops {
 	const char *name;
 	void (*put)(struct jitter *j, const uint8_t *octets, size_t n, uint32_t timestamp, bool marker);
 	void (*replace)(struct jitter *j, const uint8_t *octets, size_t n, uint32_t timestamp);
+	void (*fill)(struct jitter *j, const uint8_t *octets, size_t n, uint32_t timestamp);
 	size_t (*get)(struct jitter *j, uint8_t *octets, size_t n);
 	void (*reset)(struct jitter *j);
 	bool (*position)(const struct jitter *j, uint32_t *timestamp);
@@ -69,6 +70,12 @@ static inline void jitter_put(struct jitter *j, const uint8_t *octets, size_t n,
 static inline void jitter_replace(struct jitter *j, const uint8_t *octets, size_t n, uint32_t timestamp)
 {
 	j->ops->replace(j, octets, n, timestamp);
+}
+
+/* Play this where nothing comes, instead of concealment; what comes takes its place. No packet either. */
+static inline void jitter_fill(struct jitter *j, const uint8_t *octets, size_t n, uint32_t timestamp)
+{
+	j->ops->fill(j, octets, n, timestamp);
 }
 
 /* The next n octets, always all of them; returns how many were received ones. */

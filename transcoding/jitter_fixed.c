@@ -30,12 +30,14 @@ enum phase {
 	PHASE_PLAYING,
 };
 
+enum presence { MISSING = 0, THERE, FILLED /* for want of a better one */ };
+
 struct jitter_fixed {
 	struct jitter jitter;
 	struct jitter_cfg cfg;
 	enum phase phase;
 	uint32_t mask;              /* ring size - 1 */
-	uint8_t *octets, *have;     /* the ring; have: 1 where the octet of this turn has come */
+	uint8_t *octets, *have;     /* the ring, and enum presence of each of its octets */
 	uint32_t play;              /* timestamp of the next sample out */
 	uint32_t newest;            /* timestamp after the last sample that came */
 	uint32_t played;            /* samples before the play position that were played, up to CONCEAL_HISTORY */
@@ -107,15 +109,16 @@ static void fixed_destroy(struct jitter *j)
 
 /* ---- Copying into and out of the ring ---- */
 
-static void ring_write(struct jitter_fixed *f, uint32_t timestamp, const uint8_t *octets, size_t n)
+static void ring_write(struct jitter_fixed *f, uint32_t timestamp, const uint8_t *octets, size_t n,
+		       enum presence presence)
 {
 	size_t at = timestamp & f->mask, first = ring_size(f) - at;
 	if (first > n)
 		first = n;
 	memcpy(f->octets + at, octets, first);
-	memset(f->have + at, 1, first);
+	memset(f->have + at, presence, first);
 	memcpy(f->octets, octets + first, n - first);
-	memset(f->have, 1, n - first);
+	memset(f->have, presence, n - first);
 }
 
 static void ring_read(const struct jitter_fixed *f, uint32_t timestamp, uint8_t *octets, size_t n)
@@ -127,19 +130,34 @@ static void ring_read(const struct jitter_fixed *f, uint32_t timestamp, uint8_t 
 static bool ring_has(const struct jitter_fixed *f, uint32_t timestamp, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!f->have[(timestamp + i) & f->mask])
+		if (f->have[(timestamp + i) & f->mask] != THERE)
 			return false;
 	return true;
 }
 
-/* How many of the next n octets are all there (value 1) or all missing (0), counted to the ring's end at most. */
-static size_t ring_run(const struct jitter_fixed *f, uint32_t timestamp, size_t n, int value)
+static size_t to_ring_end(const struct jitter_fixed *f, uint32_t timestamp, size_t n)
 {
-	size_t at = timestamp & f->mask, room = ring_size(f) - at;
-	if (n > room)
-		n = room;
-	const uint8_t *end = memchr(f->have + at, !value, n);
-	return end ? (size_t)(end - (f->have + at)) : n;
+	size_t room = ring_size(f) - (timestamp & f->mask);
+	return n < room ? n : room;
+}
+
+/* How many of the next n octets are there without a gap, counted to the ring's end at most. */
+static size_t ring_run(const struct jitter_fixed *f, uint32_t timestamp, size_t n)
+{
+	const uint8_t *have = f->have + (timestamp & f->mask);
+	n = to_ring_end(f, timestamp, n);
+	const uint8_t *end = memchr(have, MISSING, n);
+	return end ? (size_t)(end - have) : n;
+}
+
+static size_t ring_hole(const struct jitter_fixed *f, uint32_t timestamp, size_t n)
+{
+	const uint8_t *have = f->have + (timestamp & f->mask);
+	size_t i = 0;
+	n = to_ring_end(f, timestamp, n);
+	while (i < n && have[i] == MISSING)
+		i++;
+	return i;
 }
 
 /* ---- Packets ---- */
@@ -222,7 +240,7 @@ static void fixed_put(struct jitter *j, const uint8_t *octets, size_t n, uint32_
 		counter_inc(&j->counters.duplicate);
 		return;
 	}
-	ring_write(f, timestamp, octets, n);
+	ring_write(f, timestamp, octets, n, THERE);
 	uint32_t end = timestamp + (uint32_t)n;
 	if ((int32_t)(end - f->newest) > 0)
 		f->newest = end;
@@ -230,19 +248,45 @@ static void fixed_put(struct jitter *j, const uint8_t *octets, size_t n, uint32_
 		counter_inc(&j->counters.reordered);
 }
 
+/* What lies ahead of the play position: false when nothing does, or when it is of another time. */
+static bool ahead(struct jitter_fixed *f, const uint8_t **octets, size_t *n, uint32_t *timestamp)
+{
+	int margin = (int)(int32_t)(*timestamp - f->play);
+	if (margin + (int)*n <= 0 || is_jump(f, margin, *n))
+		return false;
+	if (margin < 0) {
+		*octets -= margin;
+		*n -= (size_t)-margin;
+		*timestamp = f->play;
+	}
+	return true;
+}
+
 static void fixed_replace(struct jitter *j, const uint8_t *octets, size_t n, uint32_t timestamp)
 {
 	struct jitter_fixed *f = fixed_of(j);
 	if (f->phase == PHASE_EMPTY)
 		anchor(f, timestamp);
-	int margin = (int)(int32_t)(timestamp - f->play);
-	if (margin + (int)n <= 0 || is_jump(f, margin, n))
+	if (!ahead(f, &octets, &n, &timestamp))
 		return;
-	size_t skip = margin < 0 ? (size_t)-margin : 0;
-	ring_write(f, timestamp + (uint32_t)skip, octets + skip, n - skip);
+	ring_write(f, timestamp, octets, n, THERE);
 	uint32_t end = timestamp + (uint32_t)n;
 	if ((int32_t)(end - f->newest) > 0)
 		f->newest = end;
+}
+
+static void fixed_fill(struct jitter *j, const uint8_t *octets, size_t n, uint32_t timestamp)
+{
+	struct jitter_fixed *f = fixed_of(j);
+	if (f->phase == PHASE_EMPTY || !ahead(f, &octets, &n, &timestamp))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t at = (timestamp + (uint32_t)i) & f->mask;
+		if (f->have[at] == THERE)
+			continue;
+		f->octets[at] = octets[i];
+		f->have[at] = FILLED;
+	}
 }
 
 /* ---- Slips ---- */
@@ -288,7 +332,7 @@ static void slip_repeat(struct jitter_fixed *f)
 		shift = best_shift(f, f->play, -1);
 		cross_fade(f, f->play, f->play - shift);
 		for (uint32_t i = 0; i < shift; i++)
-			f->have[(f->play - shift + i) & f->mask] = 1;
+			f->have[(f->play - shift + i) & f->mask] = THERE;
 	}
 	f->play -= shift;
 	f->played -= f->played < shift ? f->played : shift;
@@ -304,7 +348,7 @@ static void slip_drop(struct jitter_fixed *f)
 		cross_fade(f, f->play, f->play + shift);
 	}
 	for (uint32_t i = 0; i < shift; i++)
-		f->have[(f->play + i) & f->mask] = 0;
+		f->have[(f->play + i) & f->mask] = MISSING;
 	f->play += shift;
 	f->played = 0; /* what stands before the play position now was never played */
 }
@@ -329,7 +373,7 @@ static void window_pulled(struct jitter_fixed *f, size_t n)
 /* n doesn't cross the ring's end: it comes from ring_run(). */
 static void advance(struct jitter_fixed *f, size_t n)
 {
-	memset(f->have + (f->play & f->mask), 0, n);
+	memset(f->have + (f->play & f->mask), MISSING, n);
 	f->play += (uint32_t)n;
 }
 
@@ -343,13 +387,13 @@ static void remember(struct jitter_fixed *f, size_t n)
 static void gap_ends(struct jitter_fixed *f)
 {
 	uint8_t next[CONCEAL_BLEND];
-	size_t n = ring_run(f, f->play, CONCEAL_BLEND, 1);
+	size_t n = ring_run(f, f->play, CONCEAL_BLEND);
 	f->in_gap = false;
 	if (!f->conceal.missing)
 		return;
 	ring_read(f, f->play, next, n);
 	conceal_blend(&f->conceal, next, n);
-	ring_write(f, f->play, next, n);
+	ring_write(f, f->play, next, n, THERE);
 }
 
 static void gap_begins(struct jitter_fixed *f)
@@ -370,7 +414,7 @@ static void play_hole(struct jitter_fixed *f, uint8_t *octets, size_t n)
 		return;
 	}
 	counter_add(&f->jitter.counters.concealed_samples, conceal_fill(&f->conceal, octets, n));
-	ring_write(f, f->play, octets, n);
+	ring_write(f, f->play, octets, n, THERE);
 	remember(f, n);
 }
 
@@ -392,12 +436,12 @@ static size_t fixed_get(struct jitter *j, uint8_t *octets, size_t n)
 	}
 	f->phase = PHASE_PLAYING;
 	for (size_t done = 0; done < n;) {
-		size_t part = ring_run(f, f->play, n - done, 1);
+		size_t part = ring_run(f, f->play, n - done);
 		if (part) {
 			play_run(f, octets + done, part);
 			real += part;
 		} else {
-			part = ring_run(f, f->play, n - done, 0);
+			part = ring_hole(f, f->play, n - done);
 			play_hole(f, octets + done, part);
 		}
 		advance(f, part);
@@ -425,6 +469,7 @@ static const struct jitter_ops fixed_ops = {
 	.name = "fixed",
 	.put = fixed_put,
 	.replace = fixed_replace,
+	.fill = fixed_fill,
 	.get = fixed_get,
 	.reset = fixed_reset,
 	.position = fixed_position,

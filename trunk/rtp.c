@@ -2,6 +2,7 @@
 /* The endpoint's life: made and told what to do on the signalling thread, living on a worker. What the worker must do is
  * posted in order; what it answers is "owed" until the ring to the signalling thread has taken it. */
 #include "base/mem.h"
+#include "transcoding/law.h"
 #include "trunk/rtp_private.h"
 
 #include <assert.h>
@@ -62,7 +63,7 @@ static size_t endpoint_pull(struct port *port, uint8_t *octets, size_t n)
 	struct rtp_endpoint *rtp = (struct rtp_endpoint *)(void *)port;
 	if (lives_here(rtp) && !rtp->peer)
 		return jitter_get(rtp->jitter, octets, n);
-	memset(octets, port->format.codec == PORT_PCMU ? 0xff : 0xd5, n);
+	memset(octets, law_silence(port->format.codec), n);
 	return 0;
 }
 
@@ -360,12 +361,11 @@ static void worker_configure(void *object, void *arg)
 	struct rtp_endpoint *rtp = object;
 	struct rtp_media old = rtp->media;
 	(void)arg;
-	if (rtp->tx.used && rtp->worker)
-		rtp_tx_flush(rtp); /* in the old codec */
 	rtp_seqlock_read(&rtp->media_lock, rtp->media_words, &rtp->media, sizeof(rtp->media));
 	apply_remote(rtp, &old);
 	rtp->configured = true;
 	if (old.codec != rtp->media.codec) {
+		law_convert(rtp->tx.pending, rtp->media.codec, rtp->tx.pending, old.codec, rtp->tx.used);
 		meter_init(&rtp->meter_rx, rtp->media.codec);
 		meter_init(&rtp->meter_tx, rtp->media.codec);
 	}

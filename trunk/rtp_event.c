@@ -19,6 +19,7 @@
 #define LEVEL_MIN_DBM0 30
 #define SEND_VOLUME 10     /* -10 dBm0 */
 #define END_PACKETS 3
+#define QUIET_MS 60        /* what follows a tone is silence, not its concealment */
 #define PAUSE_MS 50        /* between two digits that we send */
 
 /* ---- Received ---- */
@@ -43,6 +44,15 @@ static void make_tone(struct rtp_endpoint *rtp, unsigned until)
 		play(rtp, octets, n, e->start + e->made);
 		e->made += (unsigned)n;
 	}
+}
+
+static void quiet_after(struct rtp_endpoint *rtp)
+{
+	uint8_t octets[QUIET_MS * RTP_SAMPLES_PER_MS];
+	if (rtp->peer)
+		return;
+	memset(octets, law_silence(rtp->port.format.codec), sizeof(octets));
+	jitter_fill(rtp->jitter, octets, sizeof(octets), rtp->event_rx.start + rtp->event_rx.made);
 }
 
 /* The tone begins where the event says, or now when that has passed already (its first packets were lost), or when its
@@ -121,8 +131,10 @@ void rtp_event_receive(struct rtp_endpoint *rtp, const struct rtp_packet *packet
 		until = e->duration;
 	if (until > e->made + TONE_STEP_MAX_MS * RTP_SAMPLES_PER_MS)
 		until = e->made + TONE_STEP_MAX_MS * RTP_SAMPLES_PER_MS;
-	if (e->rendered)
-		make_tone(rtp, until);
+	if (!e->rendered)
+		return;
+	make_tone(rtp, until);
+	quiet_after(rtp);
 }
 
 size_t rtp_event_covers(const struct rtp_endpoint *rtp, uint32_t timestamp, size_t n)
