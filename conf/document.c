@@ -28,7 +28,7 @@ int conf_read_text(struct conf_document **out, const char *name, const char *tex
 	if (!d)
 		return -ENOMEM;
 	d->file = mem_strdup(name);
-	rc = d->file ? yaml_read(&d->root, text, length, yaml_fault, d) : -ENOMEM;
+	rc = d->file ? node_read(&d->root, text, length, yaml_fault, d) : -ENOMEM;
 	if (rc == -ENOMEM || d->no_memory) {
 		conf_document_destroy(&d);
 		return -ENOMEM;
@@ -97,7 +97,7 @@ void conf_document_destroy(struct conf_document **document)
 	mem_free(d->places);
 	mem_free(d->names);
 	mem_free(d->references);
-	yaml_free(&d->root);
+	node_free(&d->root);
 	mem_free(d->file);
 	mem_free(d);
 	*document = NULL;

@@ -5,7 +5,7 @@
 /* What the files of the engine share: a document's faults, places, names and references. */
 
 #include "conf/schema.h"
-#include "conf/yaml.h"
+#include "conf/node.h"
 
 #define WHY_TEXT 400
 

@@ -76,7 +76,7 @@ static void load_default_scalar(struct conf_document *d, const struct schema_fie
 static bool is_sequence(struct conf_document *d, const struct schema_field *f, const struct node *node,
 			const char *key)
 {
-	if (node->refused || yaml_is_null(node))
+	if (node->refused || node_is_null(node))
 		return false;
 	if (node->kind != NODE_SEQUENCE)
 		tell_wrong(d, f, key, node->place,
@@ -186,7 +186,7 @@ static void load_flags(struct conf_document *d, const struct schema_field *f, co
 		       const char *key, void *into)
 {
 	if (!is_sequence(d, f, node, key)) {
-		if (yaml_is_null(node))
+		if (node_is_null(node))
 			tell_wrong(d, f, key, node->place, "no value is given");
 		return;
 	}
@@ -277,7 +277,7 @@ static void load_map(struct conf_document *d, const struct schema_field *f, cons
 	char *elements;
 	size_t good = 0;
 
-	if (node->refused || yaml_is_null(node))
+	if (node->refused || node_is_null(node))
 		return;
 	if (node->kind != NODE_MAPPING) {
 		tell_wrong(d, f, key, node->place,
@@ -400,7 +400,7 @@ static void load_struct(struct conf_document *d, const struct schema *schema, co
 
 	if (schema->place_offset != SCHEMA_NONE)
 		memcpy((char *)into + schema->place_offset, &place, sizeof(place));
-	if (node && !mapping && bare && !node->refused && !yaml_is_null(node)) {
+	if (node && !mapping && bare && !node->refused && !node_is_null(node)) {
 		const struct node key = { .kind = NODE_SCALAR, .place = node->place, .value = (struct node *)(uintptr_t)node,
 					  .text = (char *)(uintptr_t)schema->bare };
 		const struct node short_form = { .kind = NODE_MAPPING, .place = node->place, .count = 1,
@@ -409,7 +409,7 @@ static void load_struct(struct conf_document *d, const struct schema *schema, co
 		load_fields(d, schema, &short_form, place, into);
 		return;
 	}
-	if (node && !mapping && !node->refused && !yaml_is_null(node))
+	if (node && !mapping && !node->refused && !node_is_null(node))
 		conf_fault(d, node->place, "%s: a %s stands here; accepted: a mapping of keys to values", schema->what,
 			   node->kind == NODE_SCALAR ? "single value" : "list");
 	for (const struct node *key = mapping ? mapping->first : NULL; key; key = key->next)
@@ -459,7 +459,7 @@ static void find_unknown_roots(struct conf_document *d, const struct root_keys *
 
 static const struct node *root_mapping(struct conf_document *d, const struct root_keys *roots)
 {
-	if (!d->root || d->root->refused || yaml_is_null(d->root))
+	if (!d->root || d->root->refused || node_is_null(d->root))
 		return NULL;
 	if (d->root->kind == NODE_MAPPING) {
 		find_unknown_roots(d, roots);

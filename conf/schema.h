@@ -8,7 +8,7 @@
  * structs from one document made of sections that several floors contribute; every fault is collected with its line
  * and column, and says what is accepted. conf_print() writes YAML that loads to the same.
  *
- * How does it work? The text becomes a tree of nodes with positions (conf/yaml.h), sections are filled from it, names
+ * How does it work? The text becomes a tree of nodes with positions (conf/node.h), sections are filled from it, names
  * are registered by (kind, name) across all sections, references are looked up, then the sections' own cross checks run
  * with the position of every value at hand.
  *

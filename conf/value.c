@@ -285,7 +285,7 @@ static int read_range(const struct schema_field *f, const struct node *n, void *
 
 int value_read(const struct schema_field *f, const struct node *n, void *at, char why[WHY_TEXT])
 {
-	if (yaml_is_null(n))
+	if (node_is_null(n))
 		return refuse(why, "no value is given");
 	switch (f->type) {
 	case SCHEMA_BOOL:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef CONF_YAML_H
-#define CONF_YAML_H
+#ifndef CONF_NODE_H
+#define CONF_NODE_H
 
 /* YAML text as a bounded tree of nodes with positions. Private to conf/. */
 
@@ -24,15 +24,15 @@ struct node {
 	size_t count;        /* items or keys */
 };
 
-typedef void (*yaml_fault_fn)(void *arg, struct conf_place place, const char *text);
+typedef void (*node_fault_fn)(void *arg, struct conf_place place, const char *text);
 
 /* 0 and the tree (NULL when the text holds nothing); -EINVAL when the text is no YAML or breaks a limit, after one fault
  * (others may have come before); -ENOMEM. Faults that leave a tree (anchors, aliases, tags, a key twice) are told of, and
  * the nodes marked; the result is 0 then. */
-int yaml_read(struct node **out, const char *text, size_t length, yaml_fault_fn fault, void *arg);
-void yaml_free(struct node **tree);
+int node_read(struct node **out, const char *text, size_t length, node_fault_fn fault, void *arg);
+void node_free(struct node **tree);
 
 /* Is this scalar nothing: `key:`, ~ or null? */
-bool yaml_is_null(const struct node *node);
+bool node_is_null(const struct node *node);
 
 #endif

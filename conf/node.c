@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* libyaml's events become nodes. The only file that includes <yaml.h>. Recursion is bounded by CONF_DEPTH_MAX,
  * memory by CONF_FILE_MAX and CONF_NODES_MAX. */
-#include "conf/yaml.h"
+#include "conf/node.h"
 #include "conf/schema.h"
 #include "base/mem.h"
 
@@ -18,7 +18,7 @@ struct reader {
 	const char *text;
 	unsigned depth;
 	size_t nodes;
-	yaml_fault_fn fault;
+	node_fault_fn fault;
 	void *arg;
 };
 
@@ -301,7 +301,7 @@ static int read_stream(struct reader *r, struct node **out)
 	return -EINVAL;
 }
 
-int yaml_read(struct node **out, const char *text, size_t length, yaml_fault_fn fault, void *arg)
+int node_read(struct node **out, const char *text, size_t length, node_fault_fn fault, void *arg)
 {
 	struct reader r = { .text = text, .fault = fault, .arg = arg };
 	struct node *tree = NULL;
@@ -315,14 +315,14 @@ int yaml_read(struct node **out, const char *text, size_t length, yaml_fault_fn 
 		yaml_event_delete(&r.event);
 	yaml_parser_delete(&r.parser);
 	if (rc < 0) {
-		yaml_free(&tree);
+		node_free(&tree);
 		return rc;
 	}
 	*out = tree;
 	return 0;
 }
 
-void yaml_free(struct node **tree)
+void node_free(struct node **tree)
 {
 	struct node *n = *tree;
 
@@ -330,15 +330,15 @@ void yaml_free(struct node **tree)
 	while (n) {
 		struct node *next = n->next;
 
-		yaml_free(&n->first);
-		yaml_free(&n->value);
+		node_free(&n->first);
+		node_free(&n->value);
 		mem_free(n->text);
 		mem_free(n);
 		n = next;
 	}
 }
 
-bool yaml_is_null(const struct node *node)
+bool node_is_null(const struct node *node)
 {
 	static const char *const nulls[] = { "", "~", "null", "Null", "NULL" };
 
