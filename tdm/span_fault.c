@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Faults of layers 1 and 2, and RESTART.
+ *
+ * T309 (Q.931 5.8.9, ETS 300 102-1 5.8.9): it runs while layer 1 or layer 2 is down. Calls in the active state are kept
+ * and cleared with cause 27 when it expires. Calls in any other state are cleared as soon as the data link is lost
+ * (5.8.9 a), not at an alarm of layer 1 alone: until Q.921 gives up its messages are merely late. libpri's own T309
+ * knows layer 2 only, so it is set long and ours decides.
+ *
+ * Back in time, each kept call is asked for (5.8.10). A far end that has forgotten the calls answers that, or sends
+ * RESTART. */
+#include "tdm/span_private.h"
+
+#include <errno.h>
+
+#define POLL_US 100000  /* alarms take longer than that to be declared (G.775) */
+#define N316 2          /* Q.931 5.5.1: times that RESTART is sent */
+
+static bool usable(const struct isdn_span *span)
+{
+	return !(span->alarms & E1_ALARMS_DOWN) && span->layer2;
+}
+
+static void next_restart(struct isdn_span *span);
+
+/* ---- T309 ---- */
+
+static void t309_expired(struct loop_timer *timer, void *arg)
+{
+	struct isdn_span *span = arg;
+	struct isdn_call *call;
+
+	(void)timer;
+	slog(span, LOG_LEVEL_WARNING, "T309: %u calls cleared", isdn_span_calls(span));
+	list_for_each(call, &span->calls, struct isdn_call, node) {
+		counter_inc(&span->counters.t309_clears);
+		call_forget(call, q850(Q850_DESTINATION_OUT_OF_ORDER, Q850_LOC_PRIVATE_LOCAL));
+	}
+}
+
+static void enquire_all(struct isdn_span *span)
+{
+	struct isdn_call *call;
+
+	list_for_each(call, &span->calls, struct isdn_call, node)
+		call_enquire(call);
+}
+
+static void clear_unanswered_calls(struct isdn_span *span)
+{
+	struct isdn_call *call;
+
+	list_for_each(call, &span->calls, struct isdn_call, node)
+		if (call->fsm.state != CALL_ACTIVE)
+			call_forget(call, q850(Q850_DESTINATION_OUT_OF_ORDER, Q850_LOC_PRIVATE_LOCAL));
+}
+
+static enum isdn_span_state state_of(const struct isdn_span *span)
+{
+	if (span->alarms & E1_ALARMS_DOWN)
+		return SPAN_DOWN;
+	return span->layer2 ? SPAN_UP : SPAN_NO_LAYER2;
+}
+
+static void came_up(struct isdn_span *span)
+{
+	loop_timer_stop(span->loop, &span->t309);
+	enquire_all(span);
+	if (!span->came_up && span->conf->restart_on_start)
+		span_restart_want(span, span->channels.usable, true);
+	span->came_up = true;
+	next_restart(span);
+}
+
+/* After any change of alarms or layer 2. */
+static void changed(struct isdn_span *span)
+{
+	enum isdn_span_state before = span->state;
+	char text[64];
+
+	span->state = state_of(span);
+	if (!usable(span) && !loop_timer_armed(&span->t309) && !list_empty(&span->calls))
+		loop_timer_start(span->loop, &span->t309, UINT64_C(1000) * span->conf->timers.t309, t309_expired,
+				 span);
+	if (span->state == SPAN_UP && before != SPAN_UP)
+		came_up(span);
+	slog(span, LOG_LEVEL_NOTICE, "%s, alarms %s", isdn_span_state_name(span->state),
+	     e1_alarm_text(span->alarms, text));
+	if (span->ops->state && !span->closing)
+		span->ops->state(span, span->state, span->alarms, span->arg);
+}
+
+/* The line reports alarms to its owner; the span looks for itself. */
+static void poll_alarms(struct loop_timer *timer, void *arg)
+{
+	struct isdn_span *span = arg;
+	unsigned alarms = e1_line_alarms(span->line);
+
+	loop_timer_start(span->loop, timer, POLL_US, poll_alarms, span);
+	if (alarms == span->alarms)
+		return;
+	span->alarms = alarms;
+	changed(span);
+}
+
+void span_fault_init(struct isdn_span *span)
+{
+	span->alarms = e1_line_alarms(span->line);
+	span->state = state_of(span);
+	loop_timer_start(span->loop, &span->poll, POLL_US, poll_alarms, span);
+}
+
+void span_fault_close(struct isdn_span *span)
+{
+	loop_timer_stop(span->loop, &span->poll);
+	loop_timer_stop(span->loop, &span->t309);
+	loop_timer_stop(span->loop, &span->t316);
+}
+
+void span_layer2(struct isdn_span *span, bool up)
+{
+	if (up)
+		counter_inc(&span->counters.layer2_ups);
+	else if (span->layer2)
+		counter_inc(&span->counters.layer2_losses);
+	if (!up)
+		clear_unanswered_calls(span);
+	if (up == span->layer2)
+		return;
+	span->layer2 = up;
+	changed(span);
+}
+
+/* SABME while the link stands: the far end has begun anew (Q.921 5.7), and libpri doesn't say so when nothing was
+ * under way. */
+void span_peer_reset(struct isdn_span *span)
+{
+	if (span->layer2 && span->state == SPAN_UP)
+		enquire_all(span);
+}
+
+/* ---- RESTART ---- */
+
+static void t316_expired(struct loop_timer *timer, void *arg);
+
+static void send_restart(struct isdn_span *span)
+{
+	counter_inc(&span->counters.restarts_tx);
+	span->restart_tries++;
+	pri_link_restart(span->link, span->restarting);
+	loop_timer_start(span->loop, &span->t316, UINT64_C(1000) * span->conf->timers.t316, t316_expired, span);
+}
+
+static void next_restart(struct isdn_span *span)
+{
+	while (span->restart_wanted && !span->restarting && usable(span) && !span->closing) {
+		uint8_t ts = (uint8_t)__builtin_ctz(span->restart_wanted);
+
+		span->restart_wanted &= ~(UINT32_C(1) << ts);
+		if (channels_state(&span->channels, ts) != CHANNEL_IDLE &&
+		    channels_state(&span->channels, ts) != CHANNEL_BLOCKED)
+			continue; /* a call has it: it is in order */
+		channels_set(&span->channels, ts, CHANNEL_RESTARTING);
+		span->restarting = ts;
+		span->restart_tries = 0;
+		send_restart(span);
+	}
+}
+
+static void restart_over(struct isdn_span *span, enum channel_state state)
+{
+	loop_timer_stop(span->loop, &span->t316);
+	channels_set(&span->channels, span->restarting, state);
+	span->restarting = 0;
+}
+
+/* Q.931 5.5.1: after N316 the channel is out of service. At the start nothing is known against it, and a far end that
+ * doesn't know RESTART must not cost the span: then all of them stay in service. */
+static void t316_expired(struct loop_timer *timer, void *arg)
+{
+	struct isdn_span *span = arg;
+
+	(void)timer;
+	if (span->restart_tries < N316 && usable(span)) {
+		send_restart(span);
+		return;
+	}
+	slog(span, LOG_LEVEL_WARNING, "RESTART of timeslot %u was not acknowledged", span->restarting);
+	if (span->restart_at_start)
+		span->restart_wanted = 0;
+	restart_over(span, span->restart_at_start ? CHANNEL_IDLE : CHANNEL_BLOCKED);
+	next_restart(span);
+}
+
+void span_restart_want(struct isdn_span *span, timeslot_set timeslots, bool at_start)
+{
+	span->restart_wanted |= timeslots & span->channels.usable;
+	span->restart_at_start = at_start;
+	if (span->state == SPAN_UP)
+		next_restart(span);
+}
+
+void span_restart_acknowledged(struct isdn_span *span, uint8_t timeslot)
+{
+	if (!span->restarting || timeslot != span->restarting)
+		return;
+	restart_over(span, CHANNEL_IDLE);
+	next_restart(span);
+}
+
+/* Calls on these channels end without a message (Q.931 5.5.2); `timeslot` 0: on all. */
+static void clear_channel_calls(struct isdn_span *span, uint8_t timeslot)
+{
+	struct isdn_call *call;
+
+	list_for_each(call, &span->calls, struct isdn_call, node)
+		if (!timeslot || call->timeslot == timeslot)
+			call_forget(call, q850(Q850_TEMPORARY_FAILURE, Q850_LOC_PUBLIC_LOCAL));
+}
+
+void span_restart_received(struct isdn_span *span, uint8_t timeslot)
+{
+	counter_inc(&span->counters.restarts_rx);
+	clear_channel_calls(span, timeslot);
+	for (uint8_t ts = 1; ts < E1_TIMESLOTS; ts++)
+		if ((!timeslot || ts == timeslot) && channels_state(&span->channels, ts) == CHANNEL_BLOCKED)
+			channels_free(&span->channels, ts);
+}
+
+int isdn_span_restart(struct isdn_span *span, unsigned timeslot)
+{
+	if (span->state != SPAN_UP)
+		return -ENOTCONN;
+	if (timeslot && channels_state(&span->channels, timeslot) == CHANNEL_ABSENT)
+		return -EINVAL;
+	clear_channel_calls(span, (uint8_t)timeslot);
+	span_restart_want(span, timeslot ? UINT32_C(1) << timeslot : span->channels.usable, false);
+	return 0;
+}
