@@ -9,13 +9,6 @@
 
 #define WHY_TEXT 400
 
-/* The key under which a value stands, for messages, and where a default is to be complained of. */
-struct value_origin {
-	const char *key;
-	struct conf_place place;
-	bool is_default;
-};
-
 /* ---- document.c ---- */
 
 struct conf_document {
@@ -60,6 +53,11 @@ int value_read(const struct schema_field *field, const struct node *scalar, void
 const char *value_accepted(const struct schema_field *field, char text[WHY_TEXT]);
 /* The member as it would be written: 1 and fresh memory (mem_free()); 0: absent, nothing to write; -ENOMEM. */
 int value_print(const struct schema_field *field, const void *at, char **out);
+/* The choice of an enum that has this value, NULL when none has. */
+const char *value_choice_name(const struct schema_field *field, int64_t value);
+/* Does the condition of a field (`when`) hold in the struct `in`? */
+bool value_applies(const struct schema *schema, const struct schema_field *field, const void *in);
+const struct schema_field *schema_find(const struct schema *schema, const char *key);
 int64_t value_get_integer(const struct schema_field *field, const void *at);
 /* A timeslot set from "1-15,17-31". 0 or -EINVAL with `why`. */
 int value_read_timeslots(const char *text, timeslot_set *set, char why[WHY_TEXT]);

@@ -11,8 +11,6 @@
 
 static void load_struct(struct conf_document *d, const struct schema *schema, const struct node *node,
 			struct conf_place place, void *into);
-static void load_field(struct conf_document *d, const struct schema_field *f, const struct node *node,
-		       const char *key, void *into);
 
 /* ---- Scalars ---- */
 
@@ -317,27 +315,50 @@ static void load_default(struct conf_document *d, const struct schema_field *f, 
 	}
 }
 
-static void load_field(struct conf_document *d, const struct schema_field *f, const struct node *node,
+static size_t faults_of(const struct conf_document *d)
+{
+	return d->fault_count + d->faults_more;
+}
+
+/* A plain value, or its default when it is faulty: then it has no place either. */
+static void load_value(struct conf_document *d, const struct schema_field *f, const struct node *node,
 		       const char *key, void *into)
 {
 	char *at = (char *)into + f->offset;
+	size_t faults = faults_of(d);
 
-	if (f->type != SCHEMA_STRUCT && f->type != SCHEMA_FLAGS)
-		document_add_place(d, at, node->place);
-	if (f->type == SCHEMA_RANGE)
-		document_add_place(d, (char *)into + f->count_offset, node->place);
-	if (f->type == SCHEMA_STRUCT)
-		load_struct(d, f->schema, node, node->place, at);
-	else if (f->type == SCHEMA_LIST)
-		load_list(d, f, node, key, into);
-	else if (f->type == SCHEMA_MAP)
-		load_map(d, f, node, key, into);
-	else if (f->type == SCHEMA_FLAGS)
+	if (f->type == SCHEMA_FLAGS)
 		load_flags(d, f, node, key, into);
 	else if (f->type == SCHEMA_TIMESLOTS)
 		load_timeslots(d, f, node, key, at);
 	else
 		load_scalar(d, f, node, key, at);
+	if (faults_of(d) > faults || node->refused) {
+		load_default(d, f, node->place, into);
+		return;
+	}
+	if (f->type != SCHEMA_FLAGS)
+		document_add_place(d, at, node->place);
+	if (f->type == SCHEMA_RANGE)
+		document_add_place(d, (char *)into + f->count_offset, node->place);
+}
+
+static void load_field(struct conf_document *d, const struct schema_field *f, const struct node *node,
+		       const char *key, void *into)
+{
+	if (f->type == SCHEMA_STRUCT) {
+		load_struct(d, f->schema, node, node->place, (char *)into + f->offset);
+		return;
+	}
+	if (f->type != SCHEMA_LIST && f->type != SCHEMA_MAP) {
+		load_value(d, f, node, key, into);
+		return;
+	}
+	document_add_place(d, (char *)into + f->offset, node->place);
+	if (f->type == SCHEMA_LIST)
+		load_list(d, f, node, key, into);
+	else
+		load_map(d, f, node, key, into);
 }
 
 static const struct node *find_key(const struct node *mapping, const char *key)
@@ -348,29 +369,63 @@ static const struct node *find_key(const struct node *mapping, const char *key)
 	return NULL;
 }
 
-static const struct schema_field *find_field(const struct schema *schema, const char *key)
+static void tell_missing(struct conf_document *d, const struct schema *schema, const struct schema_field *f,
+			 struct conf_place place)
 {
-	for (const struct schema_field *f = schema->fields; f->key; f++)
-		if (strcmp(f->key, key) == 0)
-			return f;
-	return NULL;
+	char accepted[WHY_TEXT];
+
+	conf_fault(d, place, "%s: \"%s\" is missing (%s); accepted: %s", schema->what, f->key, f->help,
+		   value_accepted(f, accepted));
 }
 
-/* All fields of a schema from a mapping (NULL: empty). A faulty value leaves the default behind. */
+/* "cesopsn or dahdi": the values of the condition. */
+static void tell_out_of_place(struct conf_document *d, const struct schema_field *f,
+			      const struct schema_field *condition, const struct node *key, const void *into)
+{
+	const char *present = value_choice_name(condition, value_get_integer(condition, (const char *)into +
+												condition->offset));
+	char values[200] = "";
+	size_t n = 0;
+
+	for (const struct schema_choice *c = condition->choices; c->name && n < sizeof(values) - 1; c++)
+		if (c->value >= 0 && c->value < 64 && f->when_values >> c->value & 1)
+			n += (size_t)snprintf(values + n, sizeof(values) - n, "%s%s", n ? " or " : "", c->name);
+	conf_fault(d, key->place, "%s: has no meaning with %s: %s; accepted: only with %s: %s", f->key, condition->key,
+		   present ? present : "?", condition->key, values);
+}
+
+enum fitness { FITS, DOES_NOT_FIT, NOT_KNOWN };
+
+/* Does the field's condition hold? Not known when the value it hangs on is missing or faulty, and told of already. */
+static enum fitness fitness_of(const struct conf_document *d, const struct schema *schema,
+			       const struct schema_field *f, const void *into)
+{
+	const struct schema_field *condition = f->when ? schema_find(schema, f->when) : NULL;
+
+	if (!condition)
+		return FITS;
+	if (!condition->initial && conf_place_of(d, (const char *)into + condition->offset).line == 0)
+		return NOT_KNOWN;
+	return value_applies(schema, f, into) ? FITS : DOES_NOT_FIT;
+}
+
+/* All fields of a schema from a mapping (NULL: empty). */
 static void load_fields(struct conf_document *d, const struct schema *schema, const struct node *mapping,
 			struct conf_place place, void *into)
 {
 	for (const struct schema_field *f = schema->fields; f->key; f++) {
 		const struct node *key = find_key(mapping, f->key);
-		size_t faults = d->fault_count + d->faults_more;
+		enum fitness fitness = fitness_of(d, schema, f, into);
 
-		if (key)
+		if (key && fitness != DOES_NOT_FIT) {
 			load_field(d, f, key->value, f->key, into);
-		else if (f->required)
-			conf_fault(d, place, "%s: \"%s\" is missing (%s); accepted: %s", schema->what, f->key, f->help,
-				   value_accepted(f, (char[WHY_TEXT]){ 0 }));
-		if (!key || (d->fault_count + d->faults_more > faults && f->type < SCHEMA_STRUCT))
-			load_default(d, f, place, into);
+			continue;
+		}
+		if (key)
+			tell_out_of_place(d, f, schema_find(schema, f->when), key, into);
+		else if (f->required && fitness == FITS)
+			tell_missing(d, schema, f, place);
+		load_default(d, f, place, into);
 	}
 }
 
@@ -395,7 +450,7 @@ static void tell_unknown(struct conf_document *d, const struct schema *schema, c
 static void load_struct(struct conf_document *d, const struct schema *schema, const struct node *node,
 			struct conf_place place, void *into)
 {
-	const struct schema_field *bare = schema->bare ? find_field(schema, schema->bare) : NULL;
+	const struct schema_field *bare = schema->bare ? schema_find(schema, schema->bare) : NULL;
 	const struct node *mapping = node && node->kind == NODE_MAPPING ? node : NULL;
 
 	if (schema->place_offset != SCHEMA_NONE)
@@ -413,7 +468,7 @@ static void load_struct(struct conf_document *d, const struct schema *schema, co
 		conf_fault(d, node->place, "%s: a %s stands here; accepted: a mapping of keys to values", schema->what,
 			   node->kind == NODE_SCALAR ? "single value" : "list");
 	for (const struct node *key = mapping ? mapping->first : NULL; key; key = key->next)
-		if (!key->refused && !find_field(schema, key->text))
+		if (!key->refused && !schema_find(schema, key->text))
 			tell_unknown(d, schema, key);
 	load_fields(d, schema, mapping, place, into);
 }
@@ -447,7 +502,7 @@ static void find_unknown_roots(struct conf_document *d, const struct root_keys *
 		bool known = key->refused;
 
 		for (size_t s = 0; s < roots->count && !known; s++)
-			known = find_field(roots->sections[s].schema, key->text) != NULL;
+			known = schema_find(roots->sections[s].schema, key->text) != NULL;
 		if (known || document_is_full(d))
 			continue;
 		nearest = suggest_nearest(key->text, root_key_at, roots);

@@ -156,29 +156,32 @@ static const struct schema_choice line_packet_times[] = {
 	{ "1ms", 1000 }, { "2ms", 2000 }, { "3ms", 3000 }, { "4ms", 4000 }, { "5ms", 5000 }, { 0 },
 };
 
+#define CESOPSN .when = "kind", .when_values = 1u << CONF_LINE_CESOPSN
+#define DAHDI .when = "kind", .when_values = 1u << CONF_LINE_DAHDI
+
 static const struct schema_field line_fields[] = {
 	{ .key = "kind", .type = SCHEMA_ENUM, SCHEMA_AT(struct conf_line, kind), .choices = line_kinds,
 	  .required = true, .help = "how the E1 reaches this machine" },
 	{ .key = "local", .type = SCHEMA_ADDRESS, SCHEMA_AT(struct conf_line, local),
-	  .help = "cesopsn: where packets are received" },
+	  CESOPSN, .required = true, .help = "where packets are received" },
 	{ .key = "remote", .type = SCHEMA_ADDRESS, SCHEMA_AT(struct conf_line, remote),
-	  .help = "cesopsn: where packets go" },
+	  CESOPSN, .required = true, .help = "where packets go" },
 	{ .key = "packet-time", .type = SCHEMA_ENUM, SCHEMA_AT(struct conf_line, packet_us),
-	  .choices = line_packet_times, .initial = "1ms", .help = "cesopsn: of each packet" },
+	  .choices = line_packet_times, .initial = "1ms", CESOPSN, .help = "of each packet" },
 	{ .key = "timeslots", .type = SCHEMA_TIMESLOTS, SCHEMA_AT(struct conf_line, timeslots), .initial = "1-31",
 	  .help = "carried by the line" },
 	{ .key = "clock", .type = SCHEMA_ENUM, SCHEMA_AT(struct conf_line, clock), .choices = clocks,
-	  .initial = "line", .help = "cesopsn: our own, or locked to what is received" },
+	  .initial = "line", CESOPSN, .help = "our own, or locked to what is received" },
 	{ .key = "jitter", .type = SCHEMA_DURATION, SCHEMA_AT(struct conf_line, jitter_ms), .unit = SCHEMA_MS,
-	  .min = 1, .max = 500, .initial = "10ms", .help = "cesopsn: depth of the receive buffer" },
+	  .min = 1, .max = 500, .initial = "10ms", CESOPSN, .help = "depth of the receive buffer" },
 	{ .key = "rtp-header", .type = SCHEMA_BOOL, SCHEMA_AT(struct conf_line, rtp_header), .initial = "false",
-	  .help = "cesopsn: RTP header before the control word" },
+	  CESOPSN, .help = "RTP header before the control word" },
 	{ .key = "dscp", .type = SCHEMA_INTEGER, SCHEMA_AT(struct conf_line, dscp), .min = 0, .max = 63,
-	  .initial = "46", .help = "cesopsn: of the packets" },
+	  .initial = "46", CESOPSN, .help = "of the packets" },
 	{ .key = "first-channel", .type = SCHEMA_INTEGER, SCHEMA_AT(struct conf_line, dahdi_first_channel), .min = 1,
-	  .max = 65535, .help = "dahdi: number of the channel that is timeslot 1" },
+	  .max = 65535, DAHDI, .required = true, .help = "number of the channel that is timeslot 1" },
 	{ .key = "span", .type = SCHEMA_INTEGER, SCHEMA_AT(struct conf_line, dahdi_span), .min = 1, .max = 255,
-	  .help = "dahdi: number of the span" },
+	  DAHDI, .required = true, .help = "number of the span" },
 	{ 0 },
 };
 

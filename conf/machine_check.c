@@ -117,37 +117,8 @@ static void check_media(struct conf_document *d, const struct conf_media *media)
 
 /* ---- Lines ---- */
 
-static void require(struct conf_document *d, const struct conf_line *l, const char *key, bool given,
-		    const char *accepted)
-{
-	if (!given)
-		conf_fault(d, l->place, "line %s: \"%s\" is missing, which a %s line needs; accepted: %s", l->name,
-			   key, l->kind == CONF_LINE_CESOPSN ? "cesopsn" : "dahdi", accepted);
-}
-
-static void refuse(struct conf_document *d, const struct conf_line *l, const char *key, const void *member)
-{
-	struct conf_place place = conf_place_of(d, member);
-
-	if (place.line)
-		conf_fault(d, place, "%s: not for a %s line; accepted: only with kind: %s", key,
-			   l->kind == CONF_LINE_CESOPSN ? "cesopsn" : "dahdi",
-			   l->kind == CONF_LINE_CESOPSN ? "dahdi" : "cesopsn");
-}
-
-static bool was_given(struct conf_document *d, const void *member)
-{
-	return conf_place_of(d, member).line != 0;
-}
-
 static void check_cesopsn(struct conf_document *d, const struct conf_line *l)
 {
-	static const char example[] = "a numeric address with port, such as 192.0.2.1:2000";
-
-	require(d, l, "local", was_given(d, &l->local), example);
-	require(d, l, "remote", was_given(d, &l->remote), example);
-	refuse(d, l, "first-channel", &l->dahdi_first_channel);
-	refuse(d, l, "span", &l->dahdi_span);
 	if (netaddr_is_set(&l->local) && netaddr_is_set(&l->remote) &&
 	    netaddr_family(&l->local) != netaddr_family(&l->remote))
 		conf_fault(d, conf_place_of(d, &l->remote),
@@ -157,19 +128,6 @@ static void check_cesopsn(struct conf_document *d, const struct conf_line *l)
 		conf_fault(d, conf_place_or(d, &l->jitter_ms, l->place),
 			   "jitter: %ums is less than one packet of %ums; accepted: the packet time or more",
 			   l->jitter_ms, l->packet_us / 1000);
-}
-
-static void check_dahdi(struct conf_document *d, const struct conf_line *l)
-{
-	require(d, l, "first-channel", was_given(d, &l->dahdi_first_channel), "a whole number from 1");
-	require(d, l, "span", was_given(d, &l->dahdi_span), "a whole number from 1");
-	refuse(d, l, "local", &l->local);
-	refuse(d, l, "remote", &l->remote);
-	refuse(d, l, "packet-time", &l->packet_us);
-	refuse(d, l, "clock", &l->clock);
-	refuse(d, l, "jitter", &l->jitter_ms);
-	refuse(d, l, "rtp-header", &l->rtp_header);
-	refuse(d, l, "dscp", &l->dscp);
 }
 
 /* Two lines on one card must not share channels: each takes 31 from its first. */
@@ -194,10 +152,8 @@ static void check_lines(struct conf_document *d, const struct machine_conf *m)
 	for (size_t i = 0; i < m->line_count; i++) {
 		const struct conf_line *l = &m->lines[i];
 
-		if (l->kind == CONF_LINE_CESOPSN && was_given(d, &l->kind))
+		if (l->kind == CONF_LINE_CESOPSN)
 			check_cesopsn(d, l);
-		else if (l->kind == CONF_LINE_DAHDI)
-			check_dahdi(d, l);
 		for (size_t j = 0; j < i; j++)
 			check_dahdi_pair(d, &m->lines[j], l);
 	}
@@ -226,7 +182,7 @@ static unsigned first_of(timeslot_set set)
 /* What the schema can't: defaults that follow from the line and the role. */
 static void complete_span(struct conf_document *d, const struct conf_line *line, struct conf_span *s)
 {
-	if (!was_given(d, &s->hunt))
+	if (!conf_place_of(d, &s->hunt).line)
 		s->hunt = s->role == CONF_ROLE_NT ? CONF_HUNT_ASCENDING : CONF_HUNT_DESCENDING;
 	if (!s->b_channels && line)
 		s->b_channels = line->timeslots & ~bit(s->d_channel);

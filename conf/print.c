@@ -169,6 +169,8 @@ static void print_fields(struct printer *p, const struct schema *schema, const v
 	for (const struct schema_field *f = schema->fields; f->key && !p->no_memory; f++) {
 		char *text;
 
+		if (!value_applies(schema, f, from))
+			continue;
 		if (f->type == SCHEMA_STRUCT) {
 			print_struct(p, f, from, depth);
 		} else if (f->type == SCHEMA_LIST || f->type == SCHEMA_MAP) {

@@ -60,8 +60,10 @@ struct schema_field {
 	enum schema_unit unit;
 	enum schema_port port;
 	uint16_t default_port;
-	bool required;
+	bool required;         /* where `when` holds, if there is one */
 	bool may_be_empty;
+	const char *when;      /* this key has a meaning only if the SCHEMA_ENUM of this key, which stands before it, has … */
+	uint64_t when_values;  /* … one of these values: 1 << value. Else it is refused, and not printed */
 	const char *refers;    /* SCHEMA_REFERENCE: kinds, separated by spaces: "trunk span group" */
 	const char *defines;   /* SCHEMA_STRING: the value is a name of this kind (several may define one) */
 	const struct schema_choice *choices; /* ends with a NULL name */

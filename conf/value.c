@@ -59,6 +59,33 @@ int64_t value_get_integer(const struct schema_field *f, const void *at)
 	return (int64_t)(raw << unused) >> unused;
 }
 
+const char *value_choice_name(const struct schema_field *f, int64_t value)
+{
+	for (const struct schema_choice *c = f->choices; c->name; c++)
+		if (c->value == value)
+			return c->name;
+	return NULL;
+}
+
+const struct schema_field *schema_find(const struct schema *schema, const char *key)
+{
+	for (const struct schema_field *f = schema->fields; f->key; f++)
+		if (strcmp(f->key, key) == 0)
+			return f;
+	return NULL;
+}
+
+bool value_applies(const struct schema *schema, const struct schema_field *f, const void *in)
+{
+	const struct schema_field *other = f->when ? schema_find(schema, f->when) : NULL;
+	int64_t value;
+
+	if (!other)
+		return true;
+	value = value_get_integer(other, (const char *)in + other->offset);
+	return value >= 0 && value < 64 && f->when_values >> value & 1;
+}
+
 /* ---- Reading ---- */
 
 __attribute__((format(printf, 2, 3))) static int refuse(char why[WHY_TEXT], const char *format, ...)
@@ -499,14 +526,6 @@ static char *print_integer(const struct schema_field *f, int64_t value)
 	return mem_strdup(text);
 }
 
-static const char *choice_name(const struct schema_field *f, int64_t value)
-{
-	for (const struct schema_choice *c = f->choices; c->name; c++)
-		if (c->value == value)
-			return c->name;
-	return NULL;
-}
-
 static bool is_absent(const struct schema_field *f, const void *at)
 {
 	struct limits l = limits_of(f);
@@ -525,7 +544,7 @@ static bool is_absent(const struct schema_field *f, const void *at)
 	case SCHEMA_TIMESLOTS:
 		return *(const timeslot_set *)at == 0;
 	case SCHEMA_ENUM:
-		return !choice_name(f, value_get_integer(f, at));
+		return !value_choice_name(f, value_get_integer(f, at));
 	case SCHEMA_INTEGER:
 	case SCHEMA_DURATION:
 	case SCHEMA_RANGE:
@@ -555,7 +574,7 @@ static char *print_present(const struct schema_field *f, const void *at)
 		return mem_printf("%" PRId64 "-%" PRId64, value_get_integer(f, at),
 				  value_get_integer(f, (const char *)at - f->offset + f->count_offset));
 	case SCHEMA_ENUM:
-		return print_string(choice_name(f, value_get_integer(f, at)));
+		return print_string(value_choice_name(f, value_get_integer(f, at)));
 	case SCHEMA_STRING:
 	case SCHEMA_REFERENCE:
 		memcpy(&string, at, sizeof(string));
