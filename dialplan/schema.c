@@ -193,10 +193,11 @@ static void check_rule(const struct check *c, const struct dp_rule *rule)
 	switch (pattern_compile(&pattern, c->engine, rule->pattern, why)) {
 	case 0:
 		if (replacement_compile(&replacement, rule->translation, pattern, why) == -EINVAL)
-			conf_fault(c->document, conf_place_of(c->document, &rule->translation), "%s", why);
+			conf_fault(c->document, conf_place_of(c->document, &rule->translation),
+				   "translation: %s", why);
 		break;
 	case -EINVAL:
-		conf_fault(c->document, conf_place_of(c->document, &rule->pattern), "%s", why);
+		conf_fault(c->document, conf_place_of(c->document, &rule->pattern), "pattern: %s", why);
 		break;
 	default:
 		break; /* no memory: compiling will say so */
@@ -266,7 +267,7 @@ static void check_route(const struct check *c, const struct dp_route *route)
 	char why[PATTERN_WHY];
 
 	if (route->pattern && pattern_compile(&pattern, c->engine, route->pattern, why) == -EINVAL)
-		conf_fault(c->document, conf_place_of(c->document, &route->pattern), "%s", why);
+		conf_fault(c->document, conf_place_of(c->document, &route->pattern), "pattern: %s", why);
 	pattern_destroy(&pattern);
 	check_texts(c, route->usages, route->usage_count, "usage");
 	if (route->usage_count == 0 && !route->emergency)
