@@ -352,8 +352,8 @@ DIAL_PLANS = r'''dial-plans:
     - { name: national, pattern: '^0(\d{9,10})$', translation: '+44$1' }
     - { name: e164, pattern: '^\+(\d+)$', translation: '+$1' }
   telco:
-    - { name: national-type, pattern: '^(\d{9,10})$', translation: '+44$1', from-type: national }
-    - { name: international-type, pattern: '^(\d+)$', translation: '+$1', from-type: international }
+    - { name: national-type, pattern: '^(\d{9,10})$', translation: '+44$1', match-type: national }
+    - { name: international-type, pattern: '^(\d+)$', translation: '+$1', match-type: international }
     - { name: national, pattern: '^0(\d{9,10})$', translation: '+44$1' }
     - { name: e164, pattern: '^\+(\d+)$', translation: '+$1' }'''
 TRANSLATIONS = r'''translations:
