@@ -8,7 +8,7 @@
  * Threads: all of it runs on the worker but open, destroy and set_faults. */
 #include "hw/cesopsn_buffer.h"
 #include "hw/cesopsn_wire.h"
-#include "hw/e1_work.h"
+#include "hw/e1_pipe.h"
 
 #include "base/mem.h"
 #include "base/ring.h"
@@ -562,7 +562,7 @@ const struct e1_backend e1_cesopsn_backend = {
 	.close = cesopsn_close,
 	.slot_join = e1_work_slot_join,
 	.slot_leave = e1_work_slot_leave,
-	.dchan_open = e1_pipe_open,
+	.dchan_open = e1_hdlc_pipe_open,
 	.dchan_close = e1_pipe_close,
 	.dchan_send = e1_pipe_send,
 	.set_faults = set_faults,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A cable in memory between two lines of one worker: each millisecond, what the users of one end write is what the users of
  * the other read. */
-#include "hw/e1_work.h"
+#include "hw/e1_pipe.h"
 
 #include "base/mem.h"
 
@@ -210,7 +210,7 @@ const struct e1_backend e1_pair_backend = {
 	.close = pair_close,
 	.slot_join = e1_work_slot_join,
 	.slot_leave = e1_work_slot_leave,
-	.dchan_open = e1_pipe_open,
+	.dchan_open = e1_hdlc_pipe_open,
 	.dchan_close = e1_pipe_close,
 	.dchan_send = e1_pipe_send,
 };

@@ -73,11 +73,9 @@ void e1_work_leave(struct e1_work *work, struct e1_occupant *occupant);
 /* For the backend's table; line->private points to struct e1_work. */
 int e1_work_slot_join(struct e1_line *line, unsigned timeslot, const struct e1_slot_ops *ops, void *user);
 void e1_work_slot_leave(struct e1_line *line, unsigned timeslot, void (*left)(void *), void *arg);
-/* e1_pipe.c */
-int e1_pipe_open(struct e1_dchan *dchan);
-void e1_pipe_close(struct e1_dchan *dchan);
-int e1_pipe_send(struct e1_dchan *dchan, const uint8_t *octets, size_t n);
-/* Hands the waiting frames of one D-channel to its user. Home. */
+/* A D-channel with HDLC in software (hdlc_pipe.c); closed and sent to by the functions of e1_pipe.h. */
+int e1_hdlc_pipe_open(struct e1_dchan *dchan);
+/* Hands the waiting frames of one D-channel to its user (e1_pipe.c). Home. */
 void e1_pipe_deliver(struct e1_work *work, unsigned timeslot);
 
 #endif
