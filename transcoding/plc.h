@@ -17,9 +17,13 @@
 #define CONCEAL_MAX_SAMPLES 480  /* 60 ms; the fade has ended by then */
 #define CONCEAL_BLEND 32         /* samples that conceal_blend() changes at most */
 
+#define CONCEAL_CHUNK 80         /* samples made at once, whatever is asked for */
+
 struct conceal {
 	enum port_codec codec;
 	unsigned missing;            /* samples of this gap so far */
+	int16_t made[CONCEAL_CHUNK];
+	unsigned unused;             /* of made, at its end */
 	_Alignas(16) unsigned char state[1200]; /* spandsp's plc_state_t, which keeps <spandsp.h> out of here */
 };
 
