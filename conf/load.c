@@ -369,13 +369,24 @@ static const struct node *find_key(const struct node *mapping, const char *key)
 	return NULL;
 }
 
-static void tell_missing(struct conf_document *d, const struct schema *schema, const struct schema_field *f,
-			 struct conf_place place)
+/* "trunk carrier-a", or "row" when it has no name. */
+static const char *thing_text(const struct schema *schema, const void *thing, char text[120])
 {
-	char accepted[WHY_TEXT];
+	const char *name = NULL;
 
-	conf_fault(d, place, "%s: \"%s\" is missing (%s); accepted: %s", schema->what, f->key, f->help,
-		   value_accepted(f, accepted));
+	if (schema->name_offset != SCHEMA_NONE)
+		memcpy(&name, (const char *)thing + schema->name_offset, sizeof(name));
+	snprintf(text, 120, "%s%s%s", schema->what, name ? " " : "", name ? name : "");
+	return text;
+}
+
+static void tell_missing(struct conf_document *d, const struct schema *schema, const struct schema_field *f,
+			 struct conf_place place, const void *thing)
+{
+	char accepted[WHY_TEXT], text[120];
+
+	conf_fault(d, place, "%s: \"%s\" is missing (%s); accepted: %s", thing_text(schema, thing, text), f->key,
+		   f->help, value_accepted(f, accepted));
 }
 
 /* "cesopsn or dahdi": the values of the condition. */
@@ -424,7 +435,7 @@ static void load_fields(struct conf_document *d, const struct schema *schema, co
 		if (key)
 			tell_out_of_place(d, f, schema_find(schema, f->when), key, into);
 		else if (f->required && fitness == FITS)
-			tell_missing(d, schema, f, place);
+			tell_missing(d, schema, f, place, into);
 		load_default(d, f, place, into);
 	}
 }
@@ -434,15 +445,16 @@ static const char *field_key_at(const void *list, size_t i)
 	return ((const struct schema *)list)->fields[i].key;
 }
 
-static void tell_unknown(struct conf_document *d, const struct schema *schema, const struct node *key)
+static void tell_unknown(struct conf_document *d, const struct schema *schema, const struct node *key,
+			 const void *thing)
 {
 	const char *nearest;
-	char list[600];
+	char list[600], text[120];
 
 	if (document_is_full(d))
 		return;
 	nearest = suggest_nearest(key->text, field_key_at, schema);
-	conf_fault(d, key->place, "%s: unknown key \"%.80s\"%s%s%s; accepted: %s", schema->what, key->text,
+	conf_fault(d, key->place, "%s: unknown key \"%.80s\"%s%s%s; accepted: %s", thing_text(schema, thing, text), key->text,
 		   nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "",
 		   suggest_list(list, sizeof(list), field_key_at, schema));
 }
@@ -465,11 +477,11 @@ static void load_struct(struct conf_document *d, const struct schema *schema, co
 		return;
 	}
 	if (node && !mapping && !node->refused && !node_is_null(node))
-		conf_fault(d, node->place, "%s: a %s stands here; accepted: a mapping of keys to values", schema->what,
-			   node->kind == NODE_SCALAR ? "single value" : "list");
+		conf_fault(d, node->place, "%s: a %s stands here; accepted: a mapping of keys to values",
+			   thing_text(schema, into, (char[120]){ 0 }), node->kind == NODE_SCALAR ? "single value" : "list");
 	for (const struct node *key = mapping ? mapping->first : NULL; key; key = key->next)
 		if (!key->refused && !schema_find(schema, key->text))
-			tell_unknown(d, schema, key);
+			tell_unknown(d, schema, key, into);
 	load_fields(d, schema, mapping, place, into);
 }
 

@@ -41,7 +41,8 @@ static unsigned distance(const char *a, size_t n, const char *b, size_t m)
 const char *suggest_nearest(const char *word, const char *(*at)(const void *list, size_t i), const void *list)
 {
 	size_t n = strlen(word);
-	unsigned best = (unsigned)n / 3 + 2;
+	/* Of a short word something must remain. */
+	unsigned best = n < 3 ? (unsigned)n : (unsigned)n / 3 + 2;
 	const char *nearest = NULL, *candidate;
 
 	if (n > WORD_MAX)
