@@ -194,6 +194,10 @@ static void received_disconnect(struct isdn_call *call, const struct isdn_info *
 /* RELEASE or RELEASE COMPLETE, or libpri's timer; the answer frees libpri's call. */
 static void received_release(struct isdn_call *call, const struct isdn_info *info)
 {
+	if (call_offer_again(call, info->cause.value)) {
+		fsm_go(&call->fsm, CALL_OUT_SETUP);
+		return;
+	}
 	keep_cause(call, info->cause);
 	note_cause(call, NOTE_RELEASE_COMPLETE, call->cause);
 	pri_call_hangup(call->span->link, call->q931, Q850_NORMAL_CLEARING);
@@ -385,8 +389,10 @@ static void incoming_handle(struct fsm *fsm, unsigned event, const void *data)
 		keep_cause(call, ((const struct isdn_info *)data)->cause);
 		gone(call, data);
 	} else if (event == CALL_MSG_DISCONNECT && fsm->state == CALL_IN_PRESENT) {
+		/* libpri has answered with RELEASE COMPLETE, as nothing was sent before, and waits for no more */
 		keep_cause(call, ((const struct isdn_info *)data)->cause);
-		fsm_go(fsm, CALL_RELEASING); /* libpri has answered it */
+		free_q931(call);
+		gone(call, data);
 	} else {
 		common(fsm, event, data);
 	}
@@ -472,7 +478,7 @@ static const struct fsm_state states[CALL_STATES] = {
 		.next = E(OUT_SETUP) | E(IN_PRESENT), .handle = null_handle },
 	[CALL_OUT_SETUP] = { .name = "call initiated", .clause = "Q.931 5.1.1, 5.2.1",
 		.events = ANYTIME | ANSWERS | E(MSG_SETUP_ACK) | E(MSG_PROCEEDING),
-		.next = E(OUT_OVERLAP) | E(OUT_PROCEEDING) | E(OUT_ALERTING) | E(ACTIVE) | CLEARED,
+		.next = E(OUT_SETUP) | E(OUT_OVERLAP) | E(OUT_PROCEEDING) | E(OUT_ALERTING) | E(ACTIVE) | CLEARED,
 		.timer_name = "T303", .handle = outgoing_handle, .expired = t303_expired },
 	[CALL_OUT_OVERLAP] = { .name = "overlap sending", .clause = "Q.931 5.1.3, 5.2.4",
 		.events = ANYTIME | ANSWERS | E(MSG_PROCEEDING),

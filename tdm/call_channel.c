@@ -72,6 +72,28 @@ fail:
 	return rc;
 }
 
+bool call_offer_again(struct isdn_call *call, uint8_t cause)
+{
+	struct isdn_span *span = call->span;
+	struct pri_setup setup = { .timeslot = channels_hunt(&span->channels), .exclusive = span->conf->exclusive };
+	struct q931_call *q931;
+
+	if (!call->yielded || call->fsm.state != CALL_OUT_SETUP || !setup.timeslot || span->state != SPAN_UP ||
+	    (cause != Q850_CHANNEL_UNAVAILABLE && cause != Q850_NO_CIRCUIT))
+		return false;
+	q931 = pri_call_new(span->link);
+	if (!q931)
+		return false;
+	pri_call_hangup(span->link, call->q931, Q850_NORMAL_CLEARING);
+	call->q931 = q931;
+	call->crv = call->notes->crv = pri_call_crv(span->link, q931);
+	call->yielded = false;
+	call->timeslot = setup.timeslot;
+	channels_take(&span->channels, call->timeslot, call);
+	clog(call, LOG_LEVEL_INFO, "glare: offered again with reference %u", call->crv);
+	return pri_call_setup(span->link, q931, &setup) == 0;
+}
+
 /* ---- Agreement ---- */
 
 static void move_to(struct isdn_call *call, uint8_t timeslot)
@@ -92,6 +114,27 @@ static void unacceptable(struct isdn_call *call)
 	isdn_call_release(call, q850(Q850_CHANNEL_UNACCEPTABLE, Q850_LOC_USER));
 }
 
+bool call_is_tentative(const struct isdn_call *call)
+{
+	return call && call->ours && call->fsm.state == CALL_OUT_SETUP && !call->agreed;
+}
+
+void call_yield(struct isdn_call *call)
+{
+	move_to(call, 0);
+	call->yielded = true;
+}
+
+/* Takes the channel for the call, also from one of ours that has not been answered yet. */
+static int take(struct isdn_call *call, uint8_t timeslot)
+{
+	struct channels *channels = &call->span->channels;
+
+	if (call_is_tentative(channels_call(channels, timeslot)))
+		call_yield(channels_call(channels, timeslot));
+	return channels_take(channels, timeslot, call);
+}
+
 void call_agree(struct isdn_call *call, const struct q931_channel *channel)
 {
 	uint8_t timeslot = channel->timeslot;
@@ -102,7 +145,7 @@ void call_agree(struct isdn_call *call, const struct q931_channel *channel)
 		timeslot = call->timeslot; /* silence is consent to what SETUP named */
 	if (timeslot != call->timeslot) {
 		move_to(call, 0);
-		if (channels_take(&call->span->channels, timeslot, call) == 0)
+		if (take(call, timeslot) == 0)
 			call->timeslot = timeslot;
 	}
 	if (call->timeslot)

@@ -88,8 +88,9 @@ void call_tell(struct isdn_call *call, enum isdn_event event, const struct isdn_
 	if (call->told || !call->user)
 		return;
 	report = mem_zalloc(sizeof(*report));
-	if (!report) {
-		clog(call, LOG_LEVEL_ERROR, "no memory: an event is lost");
+	if (!report) { /* a call whose user has missed something is of no use */
+		clog(call, LOG_LEVEL_ERROR, "no memory to report an event: the call is cleared");
+		isdn_call_release(call, q850(Q850_RESOURCE_UNAVAILABLE, Q850_LOC_PRIVATE_LOCAL));
 		return;
 	}
 	report->event = event;

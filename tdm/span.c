@@ -58,7 +58,7 @@ static int pri_writes(void *arg, const uint8_t *frame, size_t n)
 
 /* ---- Incoming calls ---- */
 
-static struct isdn_call *find_reference(const struct isdn_span *span, uint16_t crv, bool ours)
+struct isdn_call *span_find_reference(const struct isdn_span *span, uint16_t crv, bool ours)
 {
 	struct isdn_call *call;
 
@@ -78,19 +78,15 @@ static struct isdn_call *find_q931(const struct isdn_span *span, const struct q9
 	return NULL;
 }
 
-/* Our own SETUP, still unanswered, named the channel that the network's SETUP names: the user side yields, and takes
- * what the network's answer will say (Q.931 5.7). */
+/* Glare (Q.931 5.7): the user side yields to the network's call, the network keeps the channel for its own. */
 static bool yields(struct isdn_span *span, uint8_t timeslot)
 {
-	struct isdn_call *other = channels_call(&span->channels, timeslot);
-
-	if (!other || !other->ours || other->fsm.state != CALL_OUT_SETUP || other->agreed)
+	if (!call_is_tentative(channels_call(&span->channels, timeslot)))
 		return false;
 	counter_inc(&span->counters.glare);
 	if (span->conf->role == CONF_ROLE_NT)
 		return false;
-	channels_free(&span->channels, timeslot);
-	other->timeslot = 0;
+	call_yield(channels_call(&span->channels, timeslot));
 	return true;
 }
 
@@ -208,7 +204,7 @@ static const struct pri_link_ops link_ops = { .write = pri_writes, .event = pri_
 static void silent_message(struct isdn_span *span)
 {
 	const struct q931_message *m = &span->rx;
-	struct isdn_call *call = find_reference(span, m->crv, m->flag);
+	struct isdn_call *call = span_find_reference(span, m->crv, m->flag);
 	bool present = call && call->fsm.state == CALL_IN_PRESENT;
 
 	if (!call || !m->crv)

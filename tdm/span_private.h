@@ -68,6 +68,7 @@ struct isdn_call {
 	char key[CALL_KEY_MAX];
 	uint8_t timeslot;               /* 0: none (any more) */
 	bool agreed;                    /* both sides know the timeslot */
+	bool yielded;                   /* lost its timeslot to a call of the far end */
 	bool announcing;                /* DISCONNECT went out with in-band information */
 	bool told;                      /* RELEASED has been queued */
 	bool user;                      /* the user holds the pointer */
@@ -136,6 +137,7 @@ void span_restart_want(struct isdn_span *span, timeslot_set timeslots, bool at_s
 /* span_trace.c */
 void span_trace_in(struct isdn_span *span, const uint8_t *frame, size_t n);
 void span_trace_out(struct isdn_span *span, const uint8_t *frame, size_t n);
+struct isdn_call *span_find_reference(const struct isdn_span *span, uint16_t crv, bool ours);
 void span_call_key(const struct isdn_span *span, uint16_t crv, bool ours, char key[CALL_KEY_MAX]);
 
 /* call.c */
@@ -143,8 +145,16 @@ int call_create(struct isdn_call **out, struct isdn_span *span, struct q931_call
 /* A message of the far end, as libpri reports it. */
 void call_message(struct isdn_call *call, enum call_event event, const struct isdn_info *info);
 void call_forget(struct isdn_call *call, struct q850_cause cause);
+/* call_channel.c */
 /* The far end's choice of B-channel in its first answer (Q.931 5.1.2, 5.2.3). */
 void call_agree(struct isdn_call *call, const struct q931_channel *channel);
+/* Takes NULL. Offered by us, unanswered: the far end may still choose another channel. */
+bool call_is_tentative(const struct isdn_call *call);
+/* Gives up its channel and takes what the far end's answer will name. */
+void call_yield(struct isdn_call *call);
+/* A call that yielded was refused for want of its channel: offers it once more, on another one, under a new reference.
+ * False: not such a call, or no channel. */
+bool call_offer_again(struct isdn_call *call, uint8_t cause);
 /* call_status.c: STATUS and STATUS ENQUIRY (Q.931 5.8.10, 5.8.11) */
 void call_enquire(struct isdn_call *call);
 void call_status(struct isdn_call *call, const struct q931_message *status);

@@ -15,19 +15,23 @@ static void emit(struct isdn_span *span, enum trace_direction direction, const u
 	size_t at = lapd_payload(frame, n);
 	struct q931_message message;
 	struct trace_record record;
+	const struct isdn_call *call;
 	char summary[48], key[CALL_KEY_MAX];
+	bool ours;
 
 	if (!span->trace || !at || q931_read(&message, frame + at, n - at) < 0)
 		return;
 	/* Flag 0 comes from the side that made the reference (Q.931 4.3). */
-	span_call_key(span, message.crv, message.flag == (direction == TRACE_IN), key);
+	ours = message.flag == (direction == TRACE_IN);
+	call = span_find_reference(span, message.crv, ours);
+	span_call_key(span, message.crv, ours, key);
 	record = (struct trace_record){
 		.wall_us = clock_wall_us(loop_clock(span->loop)),
 		.monotonic_us = loop_now_us(span->loop),
 		.protocol = TRACE_Q931,
 		.direction = direction,
 		.object = span->conf->name,
-		.call_key = message.crv ? key : NULL,
+		.call_key = call ? call->key : message.crv ? key : NULL,
 		.summary = q931_summary(&message, summary),
 		.octets = frame,
 		.length = n,
