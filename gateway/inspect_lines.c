@@ -162,6 +162,14 @@ static json_t *dialplan_object(const struct gateway *gateway)
 			 (json_int_t)dialplan_limit_hits(gateway->plan));
 }
 
+static json_t *rtp_ports_object(const struct gateway *gateway)
+{
+	if (!gateway->rtp_ports)
+		return json_null();
+	return json_pack("{s:i, s:i}", "used", (int)rtp_ports_used(gateway->rtp_ports), "total",
+			 (int)rtp_ports_total(gateway->rtp_ports));
+}
+
 /* Adds the members of `from` to `object`; takes `from`. */
 static void merge(json_t *object, json_t *from)
 {
@@ -182,6 +190,7 @@ json_t *inspect_status(const struct gateway *gateway)
 	json_object_set_new(object, "calls", calls_object(gateway));
 	json_object_set_new(object, "dialplan", dialplan_object(gateway));
 	json_object_set_new(object, "workers", workers_array(gateway));
+	json_object_set_new(object, "rtp_ports", rtp_ports_object(gateway));
 	merge(object, inspect_spans(gateway));
 	merge(object, inspect_trunks(gateway));
 	if (gateway->sip)

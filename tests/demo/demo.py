@@ -80,19 +80,17 @@ class RtpEcho:
         self.socket.close()
 
 
-def show_call(lab, verdicts, call_id, expected):
-    """Ladder and facts of one finished call."""
-    status, ladder, error = lab.gwctl_text('call', 'trace', call_id)
+def show_call(lab, verdicts, call, expected):
+    """Ladder of a finished call, and what `gwctl call show` said of it while it was up."""
+    status, ladder, error = lab.gwctl_text('call', 'trace', call['id'])
     print(ladder if status == 0 else error)
-    call = lab.gwctl('call', 'show', call_id)
-    attempt = call['attempts'][-1]
-    verdicts.line('set-up time', f'{call["times"]["setup_ms"]:.1f} ms to ringing, {call["times"]["answer_ms"]:.1f} ms to answer')
-    for what, value in (('called', 'called'), ('calling', 'calling')):
-        numbers = call['numbers'][value]
-        text = f'{numbers["received"]} → {numbers["normalized"]} → {numbers["sent"]}'
-        verdicts.line(f'{what}: dialled → normalized → sent', text, numbers['normalized'] == expected[what])
+    attempt, times = call['attempts'][-1], call['times']
+    verdicts.line('set-up time', f'{times["ringing_ms"]:.1f} ms to ringing, {times["answered_ms"]:.1f} ms to answer')
+    for what in ('called', 'calling'):
+        received, normalized, sent = call['received'][what], call['normalized'][what], attempt[f'{what}_sent']
+        text = f'{received["digits"]} → {normalized["digits"]} → {sent["digits"]} ({sent["type"]})'
+        verdicts.line(f'{what} number', text, normalized['digits'] == expected[what])
     verdicts.line('route', f'{attempt["route"]} (usage {attempt["usage"]}) → {attempt["gateway"]}', attempt['gateway'] == expected['gateway'])
-    verdicts.line('released', f'cause {call["cause"]["value"]}, {call["cause"]["name"]}', call['cause']['value'] == 16)
 
 
 def sip_to_isdn(lab, verdicts):
@@ -102,7 +100,7 @@ def sip_to_isdn(lab, verdicts):
     ok = call.wait(200, timeout=15)
     call.ack(ok)
     host, rtp, _, _ = ok.media
-    call_id = lab.gwctl('call', 'list')['calls'][0]['id']
+    facts = lab.gwctl('call', 'show', lab.gwctl('call', 'list')['calls'][0]['id'])
     tone = lab.probe('--remote', f'{host}:{rtp}', '--duration', '2s', '--send', 'silence', '--expect', 'tone:1004@-16', port=port)
     tone.wait()
     time.sleep(0.8)
@@ -110,7 +108,7 @@ def sip_to_isdn(lab, verdicts):
     echo.wait()
     call.bye()
     lab.nothing_held()
-    show_call(lab, verdicts, call_id, {'called': '+442079460000', 'calling': '+442079461111', 'gateway': 'e1-1'})
+    show_call(lab, verdicts, facts, {'called': '+442079460000', 'calling': '+442079461111', 'gateway': 'e1-1'})
     heard, compared = json.loads(tone.output), json.loads(echo.output)
     audio(verdicts, compared['compared'], compared['mismatches'], compared['slips'], compared['one_way_ms'], heard['level_dbm0'])
 
@@ -126,7 +124,7 @@ def isdn_to_sip(lab, verdicts):
     time.sleep(0.4)
     dialog.respond(200, body=sdp(PEER_IP, port))
     dialog.peer.wait(dialog.call_id, 'ACK')
-    call_id = lab.gwctl('call', 'list')['calls'][0]['id']
+    facts = lab.gwctl('call', 'show', lab.gwctl('call', 'list')['calls'][0]['id'])
     dialog.expect_bye(20)
     result = later.result()
     echo.close()
@@ -140,7 +138,7 @@ def isdn_to_sip(lab, verdicts):
     heard = tone.result()
     echo.close()
     lab.nothing_held()
-    show_call(lab, verdicts, call_id, {'called': '+442079461234', 'calling': '+442079462222', 'gateway': 'core'})
+    show_call(lab, verdicts, facts, {'called': '+442079461234', 'calling': '+442079462222', 'gateway': 'core'})
     compared = result['calls'][0]['media']['prbs']
     level = max(phase['level_dbm0'] for phase in heard['calls'][0]['media']['heard'].values())
     audio(verdicts, compared['compared'], compared['mismatches'], compared['slips'], compared['delay_samples'] / 8 / 2, level)

@@ -322,7 +322,7 @@ log: {{ level: {os.environ.get('CAUSEWAY_LOG', 'info')} }}
         """No call, channel or port is held, on either side."""
         def idle():
             status = self.gwctl('status')
-            return status['calls_now'] == 0 and status['rtp_ports_used'] == 0
+            return status['calls']['now'] == 0 and status['rtp_ports']['used'] == 0
         eventually(idle, timeout, 'gateway idle (calls and ports)')
         for span in self.gwctl('span', 'list')['spans']:
             assert span['calls'] == 0, span

@@ -35,7 +35,7 @@ def sip_to_isdn():
         lab.nothing_held(20)
         eventually(lambda: held(lab) == before, 10, f'descriptors and threads as before {before}')
         status = lab.gwctl('status')
-        assert status['calls_answered'] == CALLS, status
+        assert status['calls']['answered'] == CALLS, status
         print(f'  {CALLS} calls SIP → ISDN, 0 lost')
 
 

@@ -139,7 +139,7 @@ def strangers_are_filtered():
         except (socket.timeout, TimeoutError, ConnectionError):
             pass
         tcp.close()
-        counters = lab.gwctl('status')['sip']
+        counters = lab.gwctl('status')['sip']['undesirable']
         assert counters['filtered'] >= 10, counters
 
 
@@ -161,7 +161,7 @@ def wrong_cesopsn():
         sender.close()
         assert probe.wait() == 0, probe.output
         shown = lab.gwctl('span', 'show', 'e1-1')
-        assert shown['line']['counters']['foreign'] >= 250, shown['line']['counters']
+        assert shown['line_counters']['undesirable']['foreign'] >= 250, shown['line_counters']
         call.bye()
         lab.nothing_held()
 
