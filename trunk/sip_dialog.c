@@ -3,6 +3,7 @@
 #include "trunk/sip_identity.h"
 #include "trunk/sip_private.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,16 @@ void sip_dialog_peer(struct sip_dialog *d, const sip_t *sip)
 {
 	if (sip->sip_allow)
 		d->peer_allows_update = sip_is_allowed(sip->sip_allow, SIP_METHOD_UPDATE);
+}
+
+static struct sip_call *call_of(const struct sip_dialog *d)
+{
+	return d->call;
+}
+
+static void lose(struct sip_dialog *d, struct q850_cause cause)
+{
+	fsm_event(&call_of(d)->fsm, CE_LOST, &cause);
 }
 
 void sip_dialog_bye(struct sip_dialog *d, struct q850_cause cause)
@@ -30,6 +41,82 @@ void sip_dialog_bye(struct sip_dialog *d, struct q850_cause cause)
 	nta_outgoing_destroy(orq); /* Sofia repeats it until it is answered */
 }
 
+/* ---- Answers to the peer's re-INVITE, UPDATE and PRACK ---- */
+
+static int modify_acked(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *sip)
+{
+	const char *why;
+
+	if (d->modify_in == irq)
+		d->modify_in = NULL;
+	nta_incoming_destroy(irq);
+	if (!sip) { /* RFC 3261 14.2: no ACK, the dialog is to be ended */
+		lose(d, q850(Q850_TIMER_EXPIRY, Q850_LOC_BEYOND_INTERWORKING));
+		return 0;
+	}
+	if (sip->sip_request->rq_method == sip_method_cancel) {
+		fsm_event(&d->oa, OA_LOCAL_REFUSE, NULL); /* Sofia says 487 */
+		return 0;
+	}
+	if (d->oa.state == OA_OURS_SENT && sip_oa_answer_in(d, sip, true, &why) != OA_TAKEN)
+		lose(d, q850(Q850_PROTOCOL_ERROR, Q850_LOC_PRIVATE_LOCAL));
+	return 0;
+}
+
+static void accept_modify(struct sip_dialog *d, nta_incoming_t *irq)
+{
+	char contact[SIP_HEADER_MAX], text[SDP_TEXT_MAX], expires[64];
+	bool is_invite = nta_incoming_method(irq) == sip_method_invite;
+
+	sip_oa_out(d, text);
+	sip_timer_response(d, expires);
+	nta_incoming_treply(irq, SIP_200_OK, SIPTAG_CONTACT_STR(sip_own_contact(d->call->trunk, contact)),
+			    SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SUPPORTED_STR(SIP_SUPPORTED),
+			    SIPTAG_SERVER_STR(d->call->stack->user_agent), STR_IF(expires, SIPTAG_SESSION_EXPIRES_STR),
+			    TAG_IF(expires[0] && !d->we_refresh, SIPTAG_REQUIRE_STR("timer")),
+			    STR_IF(text, SIPTAG_PAYLOAD_STR),
+			    TAG_IF(text[0], SIPTAG_CONTENT_TYPE_STR("application/sdp")), TAG_END());
+	if (text[0])
+		fsm_event(&d->oa, OA_SENT, NULL);
+	sip_timer_start(d);
+	if (is_invite)
+		return; /* until its ACK */
+	if (d->modify_in == irq)
+		d->modify_in = NULL;
+	nta_incoming_destroy(irq);
+}
+
+/* A sentence for people: RFC 3261 20.43. */
+static void refuse_modify(struct sip_dialog *d, nta_incoming_t *irq, unsigned status, const char *why)
+{
+	char warning[SIP_HEADER_MAX] = "", retry[16] = "";
+
+	if (d->modify_in == irq)
+		d->modify_in = NULL;
+	if (status == 491)
+		counter_inc(&d->call->stack->counters.glare);
+	if (status == 500) /* RFC 3261 14.2 */
+		snprintf(retry, sizeof(retry), "%u", (unsigned)(sip_random() % 11));
+	else if (why && why[0])
+		sip_warning_text(d->call->trunk, why, warning);
+	sip_reply(irq, status, SIPTAG_SERVER_STR(d->call->stack->user_agent), STR_IF(retry, SIPTAG_RETRY_AFTER_STR),
+		  STR_IF(warning, SIPTAG_WARNING_STR), TAG_END());
+}
+
+void sip_dialog_answer_modify(struct sip_dialog *d, unsigned status)
+{
+	nta_incoming_t *irq = d->carrier == OA_BY_PRACK ? d->prack_in : d->modify_in;
+
+	if (!irq)
+		return;
+	if (d->carrier == OA_BY_PRACK)
+		d->prack_in = NULL;
+	if (status < 300)
+		accept_modify(d, irq);
+	else
+		refuse_modify(d, irq, status, NULL);
+}
+
 /* ---- Requests from the peer ---- */
 
 static int bye_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *sip)
@@ -37,7 +124,8 @@ static int bye_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *sip)
 	struct call_bye bye = { .irq = irq, .sip = sip };
 
 	sip_reply(irq, 200, SIPTAG_SERVER_STR(d->call->stack->user_agent), TAG_END());
-	fsm_event(&d->call->fsm, CE_BYE, &bye);
+	if (d == d->call->dialog || !d->call->dialog)
+		fsm_event(&d->call->fsm, CE_BYE, &bye);
 	return 200;
 }
 
@@ -45,6 +133,140 @@ static int refuse_in(struct sip_dialog *d, nta_incoming_t *irq, unsigned status)
 {
 	sip_reply(irq, status, SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SERVER_STR(d->call->stack->user_agent), TAG_END());
 	return (int)status;
+}
+
+static void party_in(struct sip_dialog *d, const sip_t *sip)
+{
+	struct sip_call *call = d->call;
+	struct sip_event_data data = { .info = &call->info };
+	struct party party;
+
+	if (!sip_identity_read_connected(sip, call->trunk->conf->trusted, &party))
+		return;
+	if (strcmp(party.number.digits, call->info.connected.number.digits) == 0 &&
+	    strcmp(party.name, call->info.connected.name) == 0)
+		return;
+	call->info.connected = party;
+	sip_up_event(call, SIP_PARTY_UPDATE, &data);
+}
+
+/* Our own description goes into the 200 of a request that asks for an offer. */
+static void offer_ours(struct sip_dialog *d)
+{
+	if (!fsm_event(&d->oa, OA_LOCAL_OFFER, NULL))
+		return;
+	d->local = d->agreed;
+}
+
+static unsigned may_modify(const struct sip_dialog *d, bool is_invite, bool has_sdp)
+{
+	unsigned state = d->call->fsm.state;
+
+	if (state == CALL_ENDED || state == CALL_CANCELLING || state == CALL_CLOSING)
+		return 481;
+	if (is_invite && state != CALL_CONFIRMED) /* RFC 3261 14.2, and our own 200 that waits for its ACK */
+		return d->call->incoming && state != CALL_ANSWERING ? 500 : 491;
+	if (!is_invite && !has_sdp)
+		return 0;
+	if (d->modify_out)
+		return 491;
+	return d->modify_in || d->prack_in ? 500 : 0;
+}
+
+static int modify_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *sip)
+{
+	bool is_invite = nta_incoming_method(irq) == sip_method_invite;
+	const char *why = "";
+	unsigned status = may_modify(d, is_invite, sip_has_sdp(sip));
+
+	if (!status)
+		status = sip_request_check(d->call->trunk, sip, &why);
+	if (!status)
+		status = sip_timer_request(d, sip);
+	if (status) {
+		if (status == 422)
+			sip_reply(irq, 422, SIPTAG_MIN_SE_STR(SIP_MIN_SE), TAG_END());
+		else
+			refuse_modify(d, irq, status, why);
+		return (int)status;
+	}
+	sip_dialog_peer(d, sip);
+	switch (sip_oa_offer_in(d, sip, is_invite ? OA_BY_REINVITE : OA_BY_UPDATE, &status, &why)) {
+	case OA_BAD:
+		refuse_modify(d, irq, status, why);
+		return (int)status;
+	case OA_NOTHING:
+		if (is_invite)
+			offer_ours(d);
+		break;
+	case OA_TAKEN:
+		break;
+	}
+	if (sip->sip_contact)
+		nta_leg_server_route(d->leg, NULL, sip->sip_contact); /* RFC 3261 12.2: the target is refreshed */
+	party_in(d, sip);
+	if (is_invite)
+		nta_incoming_bind(irq, modify_acked, d);
+	if (is_invite || d->oa.state == OA_THEIRS)
+		d->modify_in = irq;
+	if (d->oa.state != OA_THEIRS || (!is_invite && d->modify_in != irq))
+		accept_modify(d, irq);
+	return 0;
+}
+
+static bool read_field(const char *body, size_t n, const char *name, char *out, size_t room)
+{
+	size_t length = strlen(name), used = 0;
+	const char *end = body + n;
+
+	for (const char *at = body; at < end; at = memchr(at, '\n', (size_t)(end - at))) {
+		while (at < end && (*at == '\n' || *at == '\r' || *at == ' '))
+			at++;
+		if ((size_t)(end - at) <= length || strncasecmp(at, name, length) != 0)
+			goto next;
+		for (at += length; at < end && (*at == ' ' || *at == '='); at++)
+			;
+		for (; at < end && (unsigned char)*at > ' ' && used + 1 < room; at++)
+			out[used++] = *at;
+		out[used] = '\0';
+		return used > 0;
+next:
+		if (at >= end || !memchr(at, '\n', (size_t)(end - at)))
+			return false;
+	}
+	return false;
+}
+
+static void dtmf_in(struct sip_dialog *d, const sip_t *sip)
+{
+	static const char signals[] = "0123456789*#ABCD";
+	const sip_payload_t *body = sip->sip_payload;
+	struct sip_event_data data = { .dtmf_ms = 160 };
+	char signal[8] = "", duration[8] = "";
+	const char *at;
+
+	if (!body || !read_field(body->pl_data, (size_t)body->pl_len, "Signal", signal, sizeof(signal)))
+		return;
+	at = strchr(signals, toupper((unsigned char)signal[0]));
+	if (!at || !signal[0] || signal[1])
+		return;
+	if (read_field(body->pl_data, (size_t)body->pl_len, "Duration", duration, sizeof(duration)))
+		data.dtmf_ms = (unsigned)strtoul(duration, NULL, 10);
+	data.dtmf_event = (unsigned)(at - signals);
+	sip_up_event(d->call, SIP_DTMF, &data);
+}
+
+static int info_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *sip)
+{
+	const sip_content_type_t *type = sip->sip_content_type;
+
+	if (d->call->fsm.state == CALL_ENDED)
+		return refuse_in(d, irq, 481);
+	if (type && type->c_type && strcasecmp(type->c_type, "application/dtmf-relay") == 0)
+		dtmf_in(d, sip);
+	else if (sip->sip_payload)
+		return refuse_in(d, irq, 415);
+	return refuse_in(d, irq, 200);
 }
 
 int sip_dialog_request(struct sip_dialog *d, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip)
@@ -55,22 +277,150 @@ int sip_dialog_request(struct sip_dialog *d, nta_leg_t *leg, nta_incoming_t *irq
 		return 200; /* not answered; of a transaction that is over */
 	case sip_method_bye:
 		return bye_in(d, irq, sip);
+	case sip_method_invite:
+	case sip_method_update:
+		return modify_in(d, irq, sip);
+	case sip_method_info:
+		return info_in(d, irq, sip);
+	case sip_method_options:
+		return refuse_in(d, irq, 200);
+	case sip_method_cancel:
+	case sip_method_prack:
+		return refuse_in(d, irq, 481);
 	default:
-		return refuse_in(d, irq, 501);
+		return refuse_in(d, irq, sip->sip_request->rq_method == sip_method_unknown ? 501 : 405);
 	}
+}
+
+/* ---- Our re-INVITE and UPDATE ---- */
+
+static int modified(void *magic, nta_outgoing_t *orq, const sip_t *sip);
+
+/* Opens an offer of what both agreed on, for a refresh by re-INVITE. */
+static int offer_same(struct sip_dialog *d)
+{
+	if (!fsm_event(&d->oa, OA_LOCAL_OFFER, NULL))
+		return -EPROTO;
+	d->local = d->agreed;
+	return 0;
 }
 
 int sip_dialog_modify(struct sip_dialog *d, bool refresh)
 {
-	(void)d;
-	(void)refresh;
-	return -EPROTO;
+	bool update = !d->confirmed || (refresh && d->peer_allows_update);
+	char contact[SIP_HEADER_MAX], text[SDP_TEXT_MAX], expires[64];
+
+	if (d->modify_out || d->modify_in)
+		return -EPROTO;
+	if (refresh && !update && offer_same(d) < 0)
+		return -EPROTO;
+	sip_oa_out(d, text);
+	sip_timer_offer(d, expires);
+	d->modify_out = nta_outgoing_tcreate(
+		d->leg, modified, d, NULL, update ? sip_method_update : sip_method_invite, update ? "UPDATE" : "INVITE", NULL,
+		SIPTAG_CONTACT_STR(sip_own_contact(d->call->trunk, contact)), SIPTAG_ALLOW_STR(SIP_ALLOW),
+		SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SIPTAG_USER_AGENT_STR(d->call->stack->user_agent),
+		STR_IF(expires, SIPTAG_SESSION_EXPIRES_STR), STR_IF(text, SIPTAG_PAYLOAD_STR),
+		TAG_IF(text[0], SIPTAG_CONTENT_TYPE_STR("application/sdp")), TAG_END());
+	if (!d->modify_out)
+		return -ENOMEM;
+	d->modify_is_update = update;
+	d->modify_is_refresh = refresh;
+	if (!update)
+		d->invite_cseq = nta_outgoing_cseq(d->modify_out);
+	if (text[0])
+		fsm_event(&d->oa, OA_SENT, NULL);
+	return 0;
 }
 
-void sip_dialog_answer_modify(struct sip_dialog *d, unsigned status)
+static void glare_over(struct loop_timer *timer, void *arg)
 {
-	(void)d;
-	(void)status;
+	struct sip_dialog *d = arg;
+
+	(void)timer;
+	if (d->call->fsm.state == CALL_ENDED)
+		return;
+	if (d->modify_in || d->modify_out || !fsm_event(&d->oa, OA_LOCAL_OFFER, NULL)) {
+		loop_timer_start(d->call->stack->cfg.loop, &d->glare, 500000, glare_over, d);
+		return;
+	}
+	d->local = d->wanted;
+	if (sip_dialog_modify(d, false) < 0)
+		fsm_event(&d->oa, OA_REMOTE_REFUSE, NULL);
+}
+
+/* RFC 3261 14.1: the owner of the Call-ID waits 2.1 to 4 s, the other 0 to 2 s, in steps of 10 ms. */
+static uint64_t glare_wait_us(const struct sip_dialog *d)
+{
+	uint64_t steps = d->call->incoming ? sip_random() % 201 : 210 + sip_random() % 191;
+
+	return steps * 10000;
+}
+
+static void refused(struct sip_dialog *d, struct q850_cause cause)
+{
+	fsm_event(&d->oa, OA_REMOTE_REFUSE, NULL);
+	d->local = d->agreed;
+	d->glare_tries = 0;
+	if (!d->modify_is_refresh)
+		sip_up_refuse(d->call, cause);
+}
+
+static void crossed(struct sip_dialog *d)
+{
+	counter_inc(&d->call->stack->counters.glare);
+	if (d->modify_is_refresh || ++d->glare_tries > SIP_GLARE_TRIES) {
+		refused(d, q850(Q850_TEMPORARY_FAILURE, Q850_LOC_BEYOND_INTERWORKING));
+		sip_timer_start(d);
+		return;
+	}
+	d->wanted = d->local;
+	fsm_event(&d->oa, OA_REMOTE_REFUSE, NULL);
+	loop_timer_start(d->call->stack->cfg.loop, &d->glare, glare_wait_us(d), glare_over, d);
+}
+
+static void accepted(struct sip_dialog *d, const sip_t *sip)
+{
+	enum oa_result result = OA_NOTHING;
+	const char *why;
+
+	d->glare_tries = 0;
+	nta_leg_client_reroute(d->leg, sip->sip_record_route, sip->sip_contact, 0);
+	sip_dialog_peer(d, sip);
+	sip_timer_accepted(d, sip);
+	party_in(d, sip);
+	if (d->oa.state == OA_OURS_SENT)
+		result = sip_oa_answer_in(d, sip, true, &why);
+	if (!d->modify_is_update)
+		sip_uac_ack(d);
+	if (result == OA_BAD)
+		lose(d, q850(Q850_INCOMPATIBLE_DESTINATION, Q850_LOC_PRIVATE_LOCAL));
+	else if (d->oa.state == OA_OURS_SENT) /* a 2xx that owes its answer */
+		refused(d, q850(Q850_PROTOCOL_ERROR, Q850_LOC_BEYOND_INTERWORKING));
+}
+
+static int modified(void *magic, nta_outgoing_t *orq, const sip_t *sip)
+{
+	struct sip_dialog *d = magic;
+	unsigned status = (unsigned)nta_outgoing_status(orq);
+	struct q850_cause none = q850(Q850_INTERWORKING, Q850_LOC_BEYOND_INTERWORKING);
+
+	if (status < 200)
+		return 0;
+	d->modify_out = NULL;
+	if (status < 300 && sip)
+		accepted(d, sip);
+	else if (status == 491)
+		crossed(d);
+	else if (status == 422 && sip && sip->sip_min_se && d->modify_is_refresh) {
+		refused(d, none);
+		sip_timer_too_small(d, (unsigned)sip->sip_min_se->min_delta);
+	} else if (status == 408 || status == 481 || !sip) /* RFC 3261 12.2.1.2: the dialog is gone */
+		lose(d, sip_cause_of(d->call->trunk, sip, status, none));
+	else
+		refused(d, sip_cause_of(d->call->trunk, sip, status, none));
+	nta_outgoing_destroy(orq); /* after the ACK, which looks for it */
+	return 0;
 }
 
 int sip_call_info_dtmf(struct sip_call *call, unsigned event, unsigned duration_ms)

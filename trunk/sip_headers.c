@@ -32,6 +32,14 @@ const char *sip_reason_text(struct q850_cause cause, char text[SIP_HEADER_MAX])
 	return text;
 }
 
+const char *sip_warning_text(const struct sip_trunk *trunk, const char *why, char text[SIP_HEADER_MAX])
+{
+	char host[SIP_HOST_MAX];
+
+	snprintf(text, SIP_HEADER_MAX, "399 %s \"%s\"", sip_trunk_host(trunk, host), why);
+	return text;
+}
+
 static bool reason_cause(const sip_t *sip, struct q850_cause *out)
 {
 	for (const sip_reason_t *r = sip->sip_reason; r; r = r->re_next) {

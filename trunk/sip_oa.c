@@ -160,6 +160,19 @@ static int read_sdp(const sip_t *sip, struct media_desc *out, struct sdp_shape *
 	return rc < 0 ? rc : sdp != NULL;
 }
 
+static unsigned status_of(int rc)
+{
+	return rc == -EINVAL ? 400 : rc == -ENOMEM ? 500 : 488;
+}
+
+unsigned sip_oa_check(const sip_t *sip, const char **why)
+{
+	struct media_desc desc;
+	int rc = read_sdp(sip, &desc, NULL, why);
+
+	return rc < 0 ? status_of(rc) : 0;
+}
+
 enum oa_result sip_oa_offer_in(struct sip_dialog *d, const sip_t *sip, enum oa_carrier carrier, unsigned *status,
 			       const char **why)
 {
@@ -171,7 +184,7 @@ enum oa_result sip_oa_offer_in(struct sip_dialog *d, const sip_t *sip, enum oa_c
 		return OA_NOTHING;
 	if (rc < 0) {
 		counter_inc(&d->call->stack->counters.bad_sdp);
-		*status = rc == -EINVAL ? 400 : rc == -ENOMEM ? 500 : 488;
+		*status = status_of(rc);
 		return OA_BAD;
 	}
 	if (!fsm_event(&d->oa, OA_REMOTE_OFFER, NULL)) {

@@ -37,7 +37,10 @@ struct sip_owner;
 #define SIP_HEADER_MAX 512
 #define SIP_HOST_MAX 256 /* host name, or host:port */
 #define SIP_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO"
+#define SIP_SUPPORTED "100rel, timer"
 #define SIP_MIN_SE_S 90 /* RFC 4028 4 */
+#define SIP_MIN_SE "90"
+#define SIP_GLARE_TRIES 8
 
 struct sip_interface {
 	struct sip_stack *stack;
@@ -123,6 +126,7 @@ struct sip_dialog {
 	struct sdp_shape shape;
 	struct media_desc local, remote; /* last said */
 	struct media_desc agreed;        /* what `local` was when both sides agreed last */
+	struct media_desc wanted;        /* our offer that crossed another, to be made again */
 	bool has_agreed, has_remote;
 	bool answer_shown;          /* an early answer went up */
 	bool peer_allows_update;
@@ -274,8 +278,23 @@ void sip_dialog_answer_modify(struct sip_dialog *dialog, unsigned status);
 /* What a message of the peer tells about itself: Allow. */
 void sip_dialog_peer(struct sip_dialog *dialog, const sip_t *sip);
 
+/* sip_timer.c: session timers (RFC 4028). request(): 0 or 422; response() and offer(): value of Session-Expires or "". */
+unsigned sip_timer_request(struct sip_dialog *dialog, const sip_t *sip);
+const char *sip_timer_response(const struct sip_dialog *dialog, char text[64]);
+const char *sip_timer_offer(const struct sip_dialog *dialog, char text[64]);
+void sip_timer_accepted(struct sip_dialog *dialog, const sip_t *sip); /* 2xx to our request */
+void sip_timer_start(struct sip_dialog *dialog);
+void sip_timer_too_small(struct sip_dialog *dialog, unsigned least_s);
+
+/* sip_request.c: requests that belong to no dialog, and what every request must be. */
+void sip_request_in(struct sip_trunk *trunk, nta_incoming_t *irq, const sip_t *sip);
+/* 0, or the status to refuse with: 415, 420 … and a sentence. */
+unsigned sip_request_check(const struct sip_trunk *trunk, const sip_t *sip, const char **why);
+
 /* sip_oa.c: SDP in and out of messages. */
 enum oa_result { OA_NOTHING, OA_TAKEN, OA_BAD }; /* OA_BAD: 400 or 488 in *status, sentence in *why */
+/* Can the offer of an INVITE be read? 0 or the status to refuse with. */
+unsigned sip_oa_check(const sip_t *sip, const char **why);
 enum oa_result sip_oa_offer_in(struct sip_dialog *dialog, const sip_t *sip, enum oa_carrier carrier, unsigned *status,
 			       const char **why);
 enum oa_result sip_oa_answer_in(struct sip_dialog *dialog, const sip_t *sip, bool formal, const char **why);
@@ -291,6 +310,8 @@ const char *sip_reason_text(struct q850_cause cause, char text[SIP_HEADER_MAX]);
 /* The Q.850 cause in Reason headers, else that of the status by the trunk's table (status 0: `otherwise`). */
 struct q850_cause sip_cause_of(const struct sip_trunk *trunk, const sip_t *sip, unsigned status,
 			       struct q850_cause otherwise);
+/* `399 host "sentence"` */
+const char *sip_warning_text(const struct sip_trunk *trunk, const char *why, char text[SIP_HEADER_MAX]);
 unsigned sip_status_of(const struct sip_trunk *trunk, struct q850_cause cause);
 uint64_t sip_random(void);
 /* A header that Sofia's message class does not know. */
@@ -299,7 +320,6 @@ int sip_add_header(msg_t *msg, const char *name, const char *value);
 void sip_reply(nta_incoming_t *irq, unsigned status, tag_type_t tag, tag_value_t value, ...);
 
 /* sip_stack.c, sip_peer.c */
-void sip_request_in(struct sip_trunk *trunk, nta_incoming_t *irq, const sip_t *sip);
 struct sip_trunk *sip_trunk_by_source(struct sip_interface *interface, const struct netaddr *source);
 /* "192.0.2.1:5060" of the peer; our host as others see it; the host of our numbers. */
 const char *sip_trunk_peer(const struct sip_trunk *trunk, char text[SIP_HOST_MAX]);

@@ -266,36 +266,6 @@ void sip_stack_destroy(struct sip_stack **stack)
 	mem_free(s);
 }
 
-/* ---- Requests outside of dialogs ---- */
-
-static void invite_in(struct sip_trunk *trunk, nta_incoming_t *irq, const sip_t *sip)
-{
-	sip_uas_invite(trunk, irq, sip);
-}
-
-void sip_request_in(struct sip_trunk *trunk, nta_incoming_t *irq, const sip_t *sip)
-{
-	const char *server = trunk->stack->user_agent;
-	unsigned status = 481;
-
-	switch ((int)sip->sip_request->rq_method) {
-	case sip_method_invite:
-		if (!sip->sip_to->a_tag) {
-			invite_in(trunk, irq, sip);
-			return;
-		}
-		break;
-	case sip_method_options:
-		status = 200;
-		break;
-	default:
-		break;
-	}
-	sip_reply(irq, status, SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SERVER_STR(server),
-		  TAG_IF(status == 200, SIPTAG_ACCEPT_STR("application/sdp")),
-		  TAG_IF(status == 200, SIPTAG_SUPPORTED_STR("100rel, timer")), TAG_END());
-}
-
 /* ---- Queries ---- */
 
 struct sip_trunk *sip_stack_trunk(struct sip_stack *stack, const char *name)

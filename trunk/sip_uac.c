@@ -343,6 +343,7 @@ void sip_uac_success(struct sip_call *call, const struct call_response *r)
 	d->confirmed = true;
 	sip_dialog_peer(d, r->sip);
 	nta_leg_client_reroute(d->leg, r->sip->sip_record_route, r->sip->sip_contact, 1);
+	sip_timer_accepted(d, r->sip);
 	wrong = settle_media(d, r->sip);
 	if (wrong) {
 		struct q850_cause cause = q850(wrong, Q850_LOC_PRIVATE_LOCAL);

@@ -73,6 +73,7 @@ static int take(struct sip_call *call, nta_incoming_t *irq, const sip_t *sip)
 	call->peer_100rel =
 		call->must_100rel || (sip->sip_supported && sip_has_feature(sip->sip_supported, "100rel"));
 	sip_dialog_peer(d, sip);
+	sip_timer_request(d, sip);
 	sip_identity_read(sip, call->trunk->conf->trusted, &call->info);
 	snprintf(call->info.call_id, sizeof(call->info.call_id), "%s", call->key);
 	call->info.has_offer = sip_has_sdp(sip);
@@ -169,7 +170,7 @@ int sip_uas_progress(struct sip_call *call, const struct call_progress *p)
 int sip_uas_connect(struct sip_call *call, const struct sip_info *info)
 {
 	struct sip_dialog *d = call->dialog;
-	char contact[SIP_HEADER_MAX], domain[SIP_HOST_MAX], text[SDP_TEXT_MAX], asserted[SIP_HEADER_MAX + 32] = "";
+	char contact[SIP_HEADER_MAX], domain[SIP_HOST_MAX], text[SDP_TEXT_MAX], asserted[SIP_HEADER_MAX + 32] = "", expires[64];
 	struct sip_identity id = { 0 };
 
 	if (info)
@@ -178,13 +179,17 @@ int sip_uas_connect(struct sip_call *call, const struct sip_info *info)
 	if (id.asserted[0])
 		snprintf(asserted, sizeof(asserted), "P-Asserted-Identity: %s", id.asserted);
 	sip_oa_out(d, text);
+	sip_timer_response(d, expires);
 	if (nta_incoming_treply(call->invite_in, SIP_200_OK, SIPTAG_CONTACT_STR(sip_own_contact(call->trunk, contact)),
-				SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SUPPORTED_STR("100rel, timer"),
+				SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SUPPORTED_STR(SIP_SUPPORTED),
+				STR_IF(expires, SIPTAG_SESSION_EXPIRES_STR),
+				TAG_IF(expires[0] && !d->we_refresh, SIPTAG_REQUIRE_STR("timer")),
 				SIPTAG_SERVER_STR(call->stack->user_agent), STR_IF(asserted, SIPTAG_HEADER_STR),
 				STR_IF(id.privacy, SIPTAG_PRIVACY_STR), STR_IF(text, SIPTAG_PAYLOAD_STR),
 				TAG_IF(text[0], SIPTAG_CONTENT_TYPE_STR("application/sdp")), TAG_END()) < 0)
 		return -EIO;
 	d->early = false;
+	sip_timer_start(d);
 	if (text[0])
 		fsm_event(&d->oa, OA_SENT, NULL);
 	return 0;
