@@ -19,7 +19,7 @@ static const char *role_name(const struct conf_span *conf)
 static json_t *alarms_of(const struct isdn_span *span)
 {
 	char text[64];
-	unsigned alarms = e1_line_alarms(isdn_span_line((struct isdn_span *)(uintptr_t)span));
+	unsigned alarms = e1_line_alarms(isdn_span_line(span));
 
 	return alarms ? json_string(e1_alarm_text(alarms, text)) : json_null();
 }
@@ -97,7 +97,7 @@ json_t *inspect_span(const struct gateway *gateway, const char *name)
 
 	if (!span)
 		return NULL;
-	line = isdn_span_line((struct isdn_span *)(uintptr_t)span);
+	line = isdn_span_line(span);
 	object = span_row(span);
 	json_object_set_new(object, "timeslots", timeslots_array(gateway, span));
 	json_object_set_new(object, "counters",
