@@ -41,4 +41,10 @@ struct bridge_ops {
 /* The real one. */
 extern const struct bridge_ops bridge_media;
 
+struct rtp_endpoint;
+/* For listings: what faces the leg in this seat (NULL: a channel, or nothing yet). Only of bridge_media's. */
+struct rtp_endpoint *bridge_rtp(const struct bridge *bridge, unsigned seat);
+/* "PCMA", or NULL while nothing is agreed or the seat has no packets. */
+const char *bridge_codec(const struct bridge *bridge, unsigned seat);
+
 #endif

@@ -137,7 +137,7 @@ void call_incoming(struct gateway *gateway, struct leg *leg, const struct leg_me
 	if (gateway->ladders)
 		ladder_open(gateway->ladders, call->id);
 	call_seat(call, leg, LEG_CALLER);
-	fsm_init(&call->fsm, &call_machine, CALL_NEW, gateway->loop, call);
+	fsm_init(&call->fsm, &gateway_call_machine, CALL_NEW, gateway->loop, call);
 	fsm_event(&call->fsm, CALL_A(LEG_SETUP), setup);
 }
 

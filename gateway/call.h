@@ -63,7 +63,7 @@ struct call {
 };
 
 /* States and events of the machine, for tests and diagrams: see call_fsm.h. */
-extern const struct fsm_machine call_machine;
+extern const struct fsm_machine gateway_call_machine;
 
 /* A leg brings a call (LEG_SETUP told by a fresh leg). Takes ownership of the leg. */
 void call_incoming(struct gateway *gateway, struct leg *leg, const struct leg_message *setup);

@@ -483,7 +483,7 @@ static const char *const event_names[CALL_EVENT_COUNT] = {
 	NAMES(FACILITY), [CALL_HANGUP] = "hangup", [CALL_CLEARED] = "cleared",
 };
 
-const struct fsm_machine call_machine = {
+const struct fsm_machine gateway_call_machine = {
 	.name = "call",
 	.states = states,
 	.state_count = CALL_STATE_COUNT,

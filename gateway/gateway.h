@@ -34,7 +34,7 @@ struct gateway {
 	const struct machine_conf *conf;   /* owned by main, outlives the gateway */
 	struct sip_stack *sip;
 	struct worker **workers;
-	unsigned worker_count;
+	unsigned worker_count, next_worker; /* next_worker: for calls that no line ties to one */
 	struct gateway_line *lines;        /* conf->line_count of them */
 	struct isdn_span **spans;          /* conf->span_count of them */
 	struct endpoint *endpoints;        /* trunks first, then spans */

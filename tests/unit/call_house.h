@@ -323,7 +323,7 @@ static void make_endpoint(unsigned i, const char *name)
 static void traced(const struct fsm *fsm, const char *what, unsigned from, bool refused, void *arg)
 {
 	(void)arg;
-	note("[%s %s", call_machine.states[from].name, what);
+	note("[%s %s", gateway_call_machine.states[from].name, what);
 	if (refused)
 		note(" refused");
 	else if (fsm->state != from)

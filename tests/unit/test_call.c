@@ -282,7 +282,7 @@ static void release_whoever_is_left(void)
 static void event_in_state(unsigned state, unsigned event, bool inband)
 {
 	static const struct leg_info info;
-	const struct fsm_state *s = &call_machine.states[state];
+	const struct fsm_state *s = &gateway_call_machine.states[state];
 	struct leg_message message = { .inband = inband, .info = &info, .cause = q850(34, Q850_LOC_PUBLIC_LOCAL) };
 	unsigned refused;
 
@@ -323,9 +323,9 @@ static void test_tables_agree(void **state)
 	for (unsigned s = 0; s < CALL_STATE_COUNT; s++)
 		for (unsigned e = 0; e < CALL_EVENT_COUNT; e++)
 			assert_int_equal(call_action_of(s, e) != NULL,
-					 (call_machine.states[s].events & FSM_BIT(e)) != 0);
+					 (gateway_call_machine.states[s].events & FSM_BIT(e)) != 0);
 	for (unsigned e = 0; e < CALL_EVENT_COUNT; e++)
-		assert_non_null(call_machine.event_names[e]);
+		assert_non_null(gateway_call_machine.event_names[e]);
 }
 
 /* ---- Memory refused at each step ---- */

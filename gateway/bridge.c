@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Media of a call. Each packet side negotiates for itself: the two sides need no common codec, A-law and µ-law are
+ * converted between. Closing goes in two steps that both wait for the workers: first everybody leaves everybody, then the
+ * endpoints close and their ports are free again. */
+#include "gateway/bridge.h"
+
+#include "base/mem.h"
+#include "gateway/call_private.h"
+#include "gateway/slot_pair.h"
+#include "trunk/rtp.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+struct side {
+	struct leg *leg;             /* NULL: nobody yet */
+	struct leg_packets home;     /* packets only, like what follows */
+	struct rtp_endpoint *rtp;
+	struct media_desc ours, theirs;
+	struct rtp_media terms;
+	unsigned offer_id;
+	bool offered;                /* theirs waits for our answer */
+	bool asked;                  /* ours waits for theirs */
+	bool agreed;                 /* terms hold */
+};
+
+struct bridge {
+	struct call *call;
+	struct gateway *gateway;
+	struct side side[2];
+	struct slot_pair *pair;      /* channel ↔ channel */
+	bool wanted, joined[2], relayed, closing, left;
+	unsigned pending;            /* answers of workers still to come */
+	void (*closed)(void *arg);
+	void *closed_arg;
+	struct loop_deferred end;
+};
+
+static bool is_packets(const struct side *side)
+{
+	return side->leg && side->leg->ops->media_kind == LEG_MEDIA_PACKETS;
+}
+
+static bool is_channel(const struct side *side)
+{
+	return side->leg && side->leg->ops->media_kind == LEG_MEDIA_TDM;
+}
+
+static struct side *side_of(struct bridge *bridge, const struct leg *leg)
+{
+	return bridge->side[LEG_CALLER].leg == leg ? &bridge->side[LEG_CALLER] :
+	       bridge->side[LEG_CALLED].leg == leg ? &bridge->side[LEG_CALLED] : NULL;
+}
+
+static struct side *other_of(struct bridge *bridge, const struct side *side)
+{
+	return &bridge->side[side == &bridge->side[0]];
+}
+
+static enum port_codec codec_of(enum conf_law law)
+{
+	return law == CONF_ULAW ? PORT_PCMU : PORT_PCMA;
+}
+
+static const char *codec_name(enum port_codec codec)
+{
+	return codec == PORT_PCMU ? "PCMU" : "PCMA";
+}
+
+static void seat(struct side *side, struct leg *leg)
+{
+	*side = (struct side){ .leg = leg };
+	if (is_packets(side))
+		leg->ops->packets(leg, &side->home);
+}
+
+/* ---- Codecs ---- */
+
+static bool trunk_has(const struct conf_trunk *trunk, const char *name)
+{
+	for (size_t i = 0; i < trunk->codec_count; i++)
+		if (strcasecmp(codec_name(trunk->codecs[i] == CONF_PCMU ? PORT_PCMU : PORT_PCMA), name) == 0)
+			return true;
+	return false;
+}
+
+/* The codec that the other side speaks or is about to, so that nothing need be converted; NULL: not known. */
+static const char *preferred(struct bridge *bridge, const struct side *side)
+{
+	struct side *other = other_of(bridge, side);
+
+	if (is_channel(other))
+		return codec_name(codec_of(other->leg->ops->law(other->leg)));
+	if (other->agreed)
+		return codec_name(other->terms.codec);
+	for (unsigned i = 0; other->offered && i < other->theirs.codec_count; i++)
+		if (trunk_has(other->home.trunk, other->theirs.codecs[i].name))
+			return other->theirs.codecs[i].name;
+	return NULL;
+}
+
+/* Moves a codec to the front, when it is there. */
+static void put_first(struct media_desc *desc, const char *name)
+{
+	int i = name ? media_desc_find(desc, name) : -1;
+	struct media_codec codec;
+
+	if (i <= 0)
+		return;
+	codec = desc->codecs[i];
+	memmove(&desc->codecs[1], &desc->codecs[0], (size_t)i * sizeof(codec));
+	desc->codecs[0] = codec;
+}
+
+/* ---- Endpoints ---- */
+
+static struct netaddr advertised_of(const struct side *side)
+{
+	struct netaddr address = side->home.advertised, local = rtp_local(side->rtp);
+
+	netaddr_set_port(&address, netaddr_port(&local));
+	return address;
+}
+
+static bool is_any(const struct netaddr *a)
+{
+	static const struct in6_addr any6 = IN6ADDR_ANY_INIT;
+
+	if (netaddr_family(a) == AF_INET6)
+		return memcmp(&a->u.in6.sin6_addr, &any6, sizeof(any6)) == 0;
+	return netaddr_family(a) == AF_INET && a->u.in.sin_addr.s_addr == INADDR_ANY;
+}
+
+/* A SIP interface on all addresses leaves the choice to the media section. */
+static void choose_address(struct bridge *bridge, struct side *side)
+{
+	const struct netaddr *media = &bridge->gateway->conf->media.address;
+
+	if (!netaddr_is_set(media) || !is_any(&side->home.bind))
+		return;
+	side->home.bind = *media;
+	side->home.advertised = *media;
+}
+
+static int open_rtp(struct bridge *bridge, struct side *side)
+{
+	const struct conf_media *media = &bridge->gateway->conf->media;
+	struct side *other = other_of(bridge, side);
+	struct rtp_cfg cfg = { .dscp = media->dscp, .jitter_ms = media->jitter_ms, .line_codec = PORT_PCMA,
+			       .cname = bridge->call->id };
+
+	if (side->rtp || !is_packets(side))
+		return 0;
+	choose_address(bridge, side);
+	cfg.address = side->home.bind;
+	if (is_channel(other))
+		cfg.line_codec = codec_of(other->leg->ops->law(other->leg));
+	return rtp_create(&side->rtp, bridge->gateway->rtp_ports, &cfg, NULL, NULL);
+}
+
+static void step_done(void *arg);
+
+static void close_rtp(struct bridge *bridge, struct side *side)
+{
+	if (!side->rtp)
+		return;
+	bridge->pending++;
+	rtp_close(&side->rtp, step_done, bridge);
+}
+
+static struct worker *worker_for(struct bridge *bridge)
+{
+	struct gateway *gateway = bridge->gateway;
+
+	for (unsigned i = 0; i < 2; i++)
+		if (is_channel(&bridge->side[i]))
+			return bridge->side[i].leg->ops->worker(bridge->side[i].leg);
+	return gateway->workers[gateway->next_worker++ % gateway->worker_count];
+}
+
+/* ---- Joining ---- */
+
+static int join_relay(struct bridge *bridge)
+{
+	struct worker *worker = worker_for(bridge);
+
+	rtp_place(bridge->side[0].rtp, worker);
+	rtp_place(bridge->side[1].rtp, worker);
+	rtp_join(bridge->side[0].rtp, bridge->side[1].rtp);
+	bridge->joined[0] = bridge->joined[1] = bridge->relayed = true;
+	return 0;
+}
+
+static int join_channel(struct bridge *bridge, unsigned i, struct port *port)
+{
+	struct leg *leg = bridge->side[i].leg;
+	int rc = bridge->joined[i] ? 0 : leg->ops->join(leg, port);
+
+	if (rc == 0)
+		bridge->joined[i] = true;
+	/* No channel is agreed on yet: the next message that opens the media joins it. */
+	return rc == -ENOTCONN ? 0 : rc;
+}
+
+static int join_packets(struct bridge *bridge, unsigned channel)
+{
+	struct side *packets = &bridge->side[!channel];
+
+	rtp_place(packets->rtp, worker_for(bridge));
+	return join_channel(bridge, channel, rtp_port(packets->rtp));
+}
+
+static int join_channels(struct bridge *bridge)
+{
+	struct leg *a = bridge->side[0].leg, *b = bridge->side[1].leg;
+	int rc = 0;
+
+	if (!bridge->pair)
+		rc = slot_pair_create(&bridge->pair, codec_of(a->ops->law(a)), codec_of(b->ops->law(b)));
+	for (unsigned i = 0; i < 2 && rc == 0; i++)
+		rc = join_channel(bridge, i, slot_pair_port(bridge->pair, i));
+	return rc;
+}
+
+static bool has_audio(const struct side *side)
+{
+	return is_channel(side) || side->agreed;
+}
+
+static int join(struct bridge *bridge)
+{
+	struct side *a = &bridge->side[0], *b = &bridge->side[1];
+
+	if (!bridge->wanted || bridge->relayed || !has_audio(a) || !has_audio(b))
+		return 0;
+	if (is_packets(a) && is_packets(b))
+		return join_relay(bridge);
+	if (is_packets(a) || is_packets(b))
+		return join_packets(bridge, is_packets(a) ? 1 : 0);
+	return join_channels(bridge);
+}
+
+/* ---- Negotiation ---- */
+
+static int agree(struct bridge *bridge, struct side *side)
+{
+	int rc = media_desc_agree(&side->terms, &side->ours, &side->theirs, side->home.trunk);
+
+	if (rc < 0)
+		return rc;
+	side->agreed = true;
+	rtp_configure(side->rtp, &side->terms);
+	call_note(bridge->call, "media with %s: %s, %u ms%s", side->leg->endpoint->name, codec_name(side->terms.codec),
+		  side->terms.ptime_ms,
+		  side->terms.direction == RTP_SENDRECV ? "" :
+		  side->terms.direction == RTP_INACTIVE ? ", on hold" :
+		  side->terms.direction == RTP_RECVONLY ? ", receiving only" : ", sending only");
+	return 0;
+}
+
+/* Answers an offer. `theirs` and the terms change only when it can be answered. */
+static int answer(struct bridge *bridge, struct side *side, const struct media_desc *offer, unsigned id)
+{
+	struct netaddr local = advertised_of(side);
+	struct media_desc ours, theirs = *offer;
+	int rc;
+
+	put_first(&theirs, preferred(bridge, side));
+	rc = media_desc_answer(&ours, &theirs, side->home.trunk, &local, RTP_SENDRECV);
+	if (rc < 0)
+		return rc;
+	rc = leg_send(side->leg, &(struct leg_message){ .type = LEG_ANSWER, .media = &ours, .id = id });
+	if (rc < 0)
+		return rc;
+	side->ours = ours;
+	side->theirs = theirs;
+	side->offered = false;
+	return agree(bridge, side);
+}
+
+static void make_offer(struct bridge *bridge, struct side *side)
+{
+	struct netaddr local = advertised_of(side);
+
+	media_desc_offer(&side->ours, side->home.trunk, &local);
+	put_first(&side->ours, preferred(bridge, side));
+	side->asked = true;
+}
+
+static int open_side(struct bridge *bridge, struct side *side)
+{
+	int rc = open_rtp(bridge, side);
+
+	if (rc < 0 || !is_packets(side) || side->agreed || side->asked)
+		return rc;
+	if (side->offered)
+		return answer(bridge, side, &side->theirs, side->offer_id);
+	make_offer(bridge, side);
+	return leg_send(side->leg, &(struct leg_message){ .type = LEG_OFFER, .media = &side->ours, .id = 1 });
+}
+
+static int take_offer(struct bridge *bridge, struct side *side, const struct leg_message *offer)
+{
+	if (!side->agreed) {
+		side->theirs = *offer->media;
+		side->offer_id = offer->id;
+		side->offered = true;
+		return bridge->wanted ? open_side(bridge, side) : 0;
+	}
+	if (answer(bridge, side, offer->media, offer->id) < 0)
+		leg_send(side->leg, &(struct leg_message){ .type = LEG_REFUSE, .id = offer->id,
+							   .cause = leg_cause_of(-ENOTSUP) });
+	return 0;
+}
+
+/* More than one may come: each early dialog of a forked call brings its own. */
+static int take_answer(struct bridge *bridge, struct side *side, const struct leg_message *message)
+{
+	if (!side->rtp || side->ours.codec_count == 0)
+		return 0;
+	if (!netaddr_port(&message->media->rtp))
+		return -ENOTSUP;
+	side->theirs = *message->media;
+	side->asked = false;
+	return agree(bridge, side);
+}
+
+/* ---- The table's functions ---- */
+
+static int media_create(struct bridge **out, struct call *call)
+{
+	struct bridge *bridge = mem_zalloc(sizeof(*bridge));
+
+	if (!bridge)
+		return -ENOMEM;
+	bridge->call = call;
+	bridge->gateway = call->gateway;
+	*out = bridge;
+	return 0;
+}
+
+static int media_offered(struct bridge *bridge, struct leg *caller, const struct media_desc *offer, unsigned id)
+{
+	struct side *side = &bridge->side[LEG_CALLER];
+	struct media_desc unused;
+
+	seat(side, caller);
+	side->theirs = *offer;
+	side->offer_id = id;
+	side->offered = true;
+	return media_desc_answer(&unused, offer, side->home.trunk, &side->home.advertised, RTP_SENDRECV);
+}
+
+static int media_prepare(struct bridge *bridge, struct leg *called, const struct media_desc **offer)
+{
+	struct side *a = &bridge->side[LEG_CALLER], *b = &bridge->side[LEG_CALLED];
+	int rc;
+
+	*offer = NULL;
+	if (!a->leg)
+		seat(a, bridge->call->seats[LEG_CALLER]);
+	seat(b, called);
+	rc = open_rtp(bridge, a);
+	if (rc == 0)
+		rc = open_rtp(bridge, b);
+	if (rc < 0 || !is_packets(b))
+		return rc;
+	make_offer(bridge, b);
+	*offer = &b->ours;
+	return 0;
+}
+
+static int media_open(struct bridge *bridge)
+{
+	int rc;
+
+	bridge->wanted = true;
+	rc = open_side(bridge, &bridge->side[LEG_CALLER]);
+	if (rc == 0)
+		rc = open_side(bridge, &bridge->side[LEG_CALLED]);
+	return rc < 0 ? rc : join(bridge);
+}
+
+static int media_message(struct bridge *bridge, struct leg *from, const struct leg_message *message)
+{
+	struct side *side = side_of(bridge, from);
+	int rc = 0;
+
+	if (!side || !is_packets(side))
+		return 0;
+	if (message->type == LEG_OFFER)
+		rc = take_offer(bridge, side, message);
+	else if (message->type == LEG_ANSWER)
+		rc = take_answer(bridge, side, message);
+	return rc < 0 ? rc : join(bridge);
+}
+
+static int media_dtmf(struct bridge *bridge, struct leg *to, unsigned event, unsigned duration_ms)
+{
+	struct side *side = to ? side_of(bridge, to) : NULL;
+
+	return side && side->rtp ? rtp_send_event(side->rtp, event, duration_ms) : -ENOTSUP;
+}
+
+/* Before audio flowed nothing is joined. The caller's endpoint goes too: the next gateway may be of another law. */
+static void media_drop(struct bridge *bridge, struct leg *called)
+{
+	struct side *b = &bridge->side[LEG_CALLED];
+
+	if (b->leg != called)
+		return;
+	assert(!bridge->relayed && !bridge->joined[0] && !bridge->joined[1]);
+	if (!bridge->side[LEG_CALLER].agreed && !bridge->side[LEG_CALLER].asked)
+		close_rtp(bridge, &bridge->side[LEG_CALLER]);
+	close_rtp(bridge, b);
+	seat(b, NULL);
+}
+
+/* ---- Closing ---- */
+
+static void tell_closed(void *arg)
+{
+	struct bridge *bridge = arg;
+
+	slot_pair_destroy(&bridge->pair);
+	bridge->closed(bridge->closed_arg);
+	loop_free_later(bridge->gateway->loop, bridge);
+}
+
+static void step_done(void *arg)
+{
+	struct bridge *bridge = arg;
+
+	if (--bridge->pending || !bridge->closing)
+		return;
+	if (bridge->left) {
+		loop_defer(bridge->gateway->loop, &bridge->end, tell_closed, bridge);
+		return;
+	}
+	bridge->left = true;
+	bridge->pending++;
+	close_rtp(bridge, &bridge->side[0]);
+	close_rtp(bridge, &bridge->side[1]);
+	step_done(bridge);
+}
+
+static void leave_channel(struct bridge *bridge, unsigned i)
+{
+	struct leg *leg = bridge->side[i].leg;
+
+	if (!is_channel(&bridge->side[i]) || !bridge->joined[i])
+		return;
+	bridge->pending++;
+	leg->ops->leave(leg, step_done, bridge);
+}
+
+static void media_close(struct bridge **out, void (*closed)(void *arg), void *arg)
+{
+	struct bridge *bridge = *out;
+
+	*out = NULL;
+	bridge->closing = true;
+	bridge->closed = closed;
+	bridge->closed_arg = arg;
+	bridge->pending++;
+	leave_channel(bridge, 0);
+	leave_channel(bridge, 1);
+	if (bridge->relayed) {
+		bridge->pending++;
+		rtp_leave(bridge->side[0].rtp, step_done, bridge);
+	}
+	step_done(bridge);
+}
+
+const struct bridge_ops bridge_media = {
+	.create = media_create,
+	.offered = media_offered,
+	.prepare = media_prepare,
+	.open = media_open,
+	.message = media_message,
+	.dtmf = media_dtmf,
+	.drop = media_drop,
+	.close = media_close,
+};
+
+/* ---- Queries ---- */
+
+struct rtp_endpoint *bridge_rtp(const struct bridge *bridge, unsigned seat_index)
+{
+	return bridge->side[seat_index].rtp;
+}
+
+const char *bridge_codec(const struct bridge *bridge, unsigned seat_index)
+{
+	const struct side *side = &bridge->side[seat_index];
+
+	return side->agreed ? codec_name(side->terms.codec) : NULL;
+}

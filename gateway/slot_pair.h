@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef GATEWAY_SLOT_PAIR_H
+#define GATEWAY_SLOT_PAIR_H
+
+/* Two ports back to back: what one clocked channel pushes, the other pulls. Each channel has its own clock and maybe its own
+ * worker, so an octet ring lies between, both ways, about 10 ms deep; when the clocks drift apart a whole stretch is
+ * dropped or silence is put in, and counted as a slip. Equal laws pass bit-exact.
+ *
+ * Thread: made and destroyed on the signalling thread; each port is used by the worker of its channel. */
+
+#include "base/counter.h"
+#include "transcoding/port.h"
+
+struct slot_pair;
+
+/* 0 or -ENOMEM. codecs: what each end's channel speaks. */
+int slot_pair_create(struct slot_pair **out, enum port_codec a, enum port_codec b);
+/* Neither port may be joined. Sets NULL, takes NULL. */
+void slot_pair_destroy(struct slot_pair **pair);
+/* end: 0 or 1. */
+struct port *slot_pair_port(struct slot_pair *pair, unsigned end);
+uint64_t slot_pair_slips(const struct slot_pair *pair, unsigned end);
+
+#endif
