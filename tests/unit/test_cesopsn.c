@@ -382,7 +382,7 @@ static void frames_cross_and_a_lost_packet_never_makes_a_false_one(void **state)
 	}
 	assert_in_range(good, 120, 290);
 	assert_int_equal(good, fx.end[1].frames);
-	assert_int_equal(COUNT(1, hdlc_crc) + COUNT(1, hdlc_abort) + COUNT(1, hdlc_short) > 0, 1);
+	assert_true(COUNT(1, hdlc_abort) > 50); /* by the fill itself, not left to the FCS */
 	assert_true(COUNT(1, lost) > 500);
 }
 

@@ -250,7 +250,7 @@ static void our_own_debt_is_no_drift(void **state)
 	next = run_in_step(0, 600);
 	for (unsigned i = 0; i < 100; i++, debt++)
 		put(next++);
-	for (unsigned i = 0; i < 300; i++) {
+	for (unsigned i = 0; i < 700; i++) {
 		cesopsn_buffer_watch(fx.b, debt);
 		take();
 		put(next++);
@@ -265,7 +265,7 @@ static void nothing_but_late_packets_starts_anew(void **state)
 
 	(void)state;
 	make(4, false);
-	next = run_in_step(0, 600) ;
+	next = run_in_step(0, 600);
 	next -= 50;
 	for (unsigned i = 0; i < 100; i++, next++) {
 		put(next);

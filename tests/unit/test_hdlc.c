@@ -233,7 +233,7 @@ static void every_alignment_and_flag_sharing(void **state)
 static void abort_within_a_frame(void **state)
 {
 	struct fixture *f = *state;
-	static const uint8_t data[] = { 1, 2, 3, 4, 5, 6 };
+	static const uint8_t data[] = { 2, 2, 3, 4, 5, 6 }; /* begins with a zero: seven ones, no more */
 
 	put_bits(f, "01111110");
 	put_stuffed(f, data, sizeof(data));
