@@ -204,6 +204,16 @@ static void received_release(struct isdn_call *call, const struct isdn_info *inf
 	gone(call, info);
 }
 
+/* RELEASE COMPLETE after our RELEASE. Without a message it was T308, twice (5.3.3): nothing is known of the channel any
+ * more, RESTART puts it right. */
+static void released(struct isdn_call *call, const struct isdn_info *info)
+{
+	if (!call->span->rx_valid && call->timeslot)
+		span_restart_want(call->span, UINT32_C(1) << call->timeslot, false);
+	keep_cause(call, info->cause);
+	gone(call, info);
+}
+
 /* Without a data link there is nobody to say it to; the channel is put right by RESTART when there is (Q.931 5.5). */
 static bool cut_off(struct isdn_call *call, struct q850_cause cause)
 {
@@ -242,10 +252,9 @@ static void common(struct fsm *fsm, unsigned event, const void *data)
 		received_disconnect(call, data);
 	else if (event == CALL_MSG_RELEASE)
 		received_release(call, data);
-	else if (event == CALL_MSG_RELEASED) {
-		keep_cause(call, ((const struct isdn_info *)data)->cause);
-		gone(call, data);
-	} else if (event == CALL_DO_DISCONNECT)
+	else if (event == CALL_MSG_RELEASED)
+		released(call, data);
+	else if (event == CALL_DO_DISCONNECT)
 		do_disconnect(call, data);
 	else if (event == CALL_DO_RELEASE)
 		do_release(call, *(const struct q850_cause *)data);

@@ -20,7 +20,7 @@ static bool usable(const struct isdn_span *span)
 	return !(span->alarms & E1_ALARMS_DOWN) && span->layer2;
 }
 
-static void next_restart(struct isdn_span *span);
+static void restart_later(void *arg);
 
 /* ---- T309 ---- */
 
@@ -68,7 +68,7 @@ static void came_up(struct isdn_span *span)
 	if (!span->came_up && span->conf->restart_on_start)
 		span_restart_want(span, span->channels.usable, true);
 	span->came_up = true;
-	next_restart(span);
+	loop_defer(span->loop, &span->restart_later, restart_later, span);
 }
 
 /* After any change of alarms or layer 2. */
@@ -114,6 +114,7 @@ void span_fault_close(struct isdn_span *span)
 	loop_timer_stop(span->loop, &span->poll);
 	loop_timer_stop(span->loop, &span->t309);
 	loop_timer_stop(span->loop, &span->t316);
+	loop_defer_cancel(span->loop, &span->restart_later);
 }
 
 void span_layer2(struct isdn_span *span, bool up)
@@ -191,12 +192,17 @@ static void t316_expired(struct loop_timer *timer, void *arg)
 	next_restart(span);
 }
 
+static void restart_later(void *arg)
+{
+	next_restart(arg);
+}
+
+/* Deferred, so that the call that wants it has given its channel back. */
 void span_restart_want(struct isdn_span *span, timeslot_set timeslots, bool at_start)
 {
 	span->restart_wanted |= timeslots & span->channels.usable;
 	span->restart_at_start = at_start;
-	if (span->state == SPAN_UP)
-		next_restart(span);
+	loop_defer(span->loop, &span->restart_later, restart_later, span);
 }
 
 void span_restart_acknowledged(struct isdn_span *span, uint8_t timeslot)

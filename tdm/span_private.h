@@ -111,6 +111,7 @@ struct isdn_span {
 	bool restart_at_start;          /* of the one that runs: nothing is known to be wrong with the channel */
 	unsigned restart_tries;
 	struct loop_timer t316;
+	struct loop_deferred restart_later;
 	/* The message that libpri is being given */
 	struct q931_message rx;
 	bool rx_valid, rx_served;
