@@ -25,6 +25,7 @@ struct api {
 	struct worker *worker;
 	struct MHD_Daemon *daemon;
 	char socket[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	uint64_t patience_us;
 	bool closing;               /* home */
 	/* control thread */
 	struct loop_watch watch;
@@ -181,7 +182,8 @@ static enum MHD_Result ask(struct request *request)
 	request->raised = true;
 	request->suspended = true;
 	MHD_suspend_connection(request->connection);
-	loop_timer_start(worker_loop(api->worker), &request->patience, API_PATIENCE_MS * 1000, lost_patience, request);
+	loop_timer_start(worker_loop(api->worker), &request->patience, api->patience_us, lost_patience,
+			 request);
 	return MHD_YES;
 }
 
@@ -371,6 +373,7 @@ int api_create(struct api **out, const struct api_cfg *cfg, char *error, size_t 
 	if (!api)
 		return -ENOMEM;
 	api->gateway = cfg->gateway;
+	api->patience_us = (cfg->patience_ms ? cfg->patience_ms : API_PATIENCE_MS) * UINT64_C(1000);
 	list_init(&api->requests);
 	fd = rc = listen_at(cfg->socket, error, error_room);
 	if (rc < 0)

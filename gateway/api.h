@@ -26,6 +26,7 @@ struct api_cfg {
 	struct gateway *gateway;      /* borrowed, outlives the API */
 	const char *socket;           /* path; a stale socket there is replaced, its folder is made */
 	const struct clock *clock;    /* the system's */
+	unsigned patience_ms;         /* 0: API_PATIENCE_MS */
 	bool inline_thread;           /* tests: everything on the caller's loop */
 };
 
