@@ -46,7 +46,8 @@ struct sip_interface {
 	struct sip_stack *stack;
 	const struct conf_sip_interface *conf;
 	nta_agent_t *agent;
-	uint64_t dropped; /* by filters of sockets that are closed now */
+	int sockets[4];         /* Sofia's, that listen */
+	size_t socket_count;
 };
 
 struct sip_trunk {
@@ -57,8 +58,9 @@ struct sip_trunk {
 	bool answers;           /* OPTIONS keepalive */
 	unsigned calls;
 	nta_outgoing_t *options;
-	struct loop_timer timer;
-	struct sip_resolver *resolver;
+	struct loop_timer timer, resolve_timer;
+	char peer_host[SIP_HOST_MAX]; /* when it must be resolved */
+	uint16_t peer_port;
 };
 
 struct sip_stack {
@@ -68,13 +70,15 @@ struct sip_stack {
 	struct sip_root *root;
 	struct sip_interface *interfaces;
 	struct sip_trunk *trunks;
+	struct sres_resolver_s *resolver; /* NULL: all peers are numeric */
+	struct sip_trace *tracing;
 	struct list calls;         /* all that are not freed */
 	struct list up;            /* events on their way up */
 	struct loop_deferred deliver;
 	struct q850_cause refuse;
 	char user_agent[128];
 	struct sip_counters counters;
-	bool delivering, stopping;
+	bool stopping;
 	int status;
 };
 
@@ -321,6 +325,16 @@ void sip_reply(nta_incoming_t *irq, unsigned status, tag_type_t tag, tag_value_t
 
 /* sip_stack.c, sip_peer.c */
 struct sip_trunk *sip_trunk_by_source(struct sip_interface *interface, const struct netaddr *source);
+/* Where the peer is: at once when numeric, else later. 0, -EINVAL, -ENOMEM. */
+int sip_trunk_locate(struct sip_trunk *trunk);
+/* Starts OPTIONS when configured. */
+void sip_trunk_watch(struct sip_trunk *trunk);
+void sip_trunk_close(struct sip_trunk *trunk);
+void sip_stack_close_resolver(struct sip_stack *stack);
+/* (Re)builds the source filter of its sockets. 0 or -errno. */
+int sip_interface_filter(struct sip_interface *interface);
+/* "sip:192.0.2.1:5060;transport=udp": where requests go that have no route yet. */
+const char *sip_trunk_route(const struct sip_trunk *trunk, char text[SIP_HEADER_MAX]);
 /* "192.0.2.1:5060" of the peer; our host as others see it; the host of our numbers. */
 const char *sip_trunk_peer(const struct sip_trunk *trunk, char text[SIP_HOST_MAX]);
 const char *sip_trunk_host(const struct sip_trunk *trunk, char text[SIP_HOST_MAX]);

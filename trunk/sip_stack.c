@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The stack: interfaces (one nta agent each), trunks, and requests that belong to no dialog. */
+#include "trunk/sip_filter.h"
 #include "trunk/sip_private.h"
+#include "trunk/sip_trace.h"
 
 #include "base/log.h"
 
@@ -88,6 +90,16 @@ static int interface_url(const struct conf_sip_interface *conf, char *url, size_
 	return n < 0 || (size_t)n >= room ? -EINVAL : 0;
 }
 
+/* Sofia marks IPv4 only. */
+static void mark_packets(const struct sip_interface *interface)
+{
+	int class = interface->conf->dscp << 2;
+
+	for (size_t i = 0; i < interface->socket_count; i++)
+		if (netaddr_family(&interface->conf->address) == AF_INET6)
+			setsockopt(interface->sockets[i], IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof(class));
+}
+
 static int start_interface(struct sip_stack *stack, struct sip_interface *interface,
 			   const struct conf_sip_interface *conf)
 {
@@ -101,38 +113,16 @@ static int start_interface(struct sip_stack *stack, struct sip_interface *interf
 	interface->agent = nta_agent_create(sip_root_su(stack->root), (const url_string_t *)url, on_message, interface,
 					    NTATAG_UA(1), NTATAG_MERGE_482(1), NTATAG_CLIENT_RPORT(1),
 					    NTATAG_USE_NAPTR(0), NTATAG_USE_SRV(0), NTATAG_MAXSIZE(65536),
-					    TPTAG_TOS(conf->dscp << 2), TAG_END());
+					    TPTAG_TOS(conf->dscp << 2), TPTAG_LOG(stack->cfg.trace != NULL), TAG_END());
 	if (!interface->agent)
 		return errno ? -errno : -EADDRINUSE;
+	interface->socket_count = sip_filter_sockets(&conf->address, interface->sockets,
+						     sizeof(interface->sockets) / sizeof(interface->sockets[0]));
+	mark_packets(interface);
 	return 0;
 }
 
 /* ---- Trunks ---- */
-
-struct sip_trunk *sip_trunk_by_source(struct sip_interface *interface, const struct netaddr *source)
-{
-	struct sip_stack *stack = interface->stack;
-	struct sip_trunk *best = NULL;
-	unsigned best_bits = 0;
-
-	for (size_t i = 0; i < stack->cfg.trunk_count; i++) {
-		struct sip_trunk *t = &stack->trunks[i];
-
-		if (t->interface != interface)
-			continue;
-		for (size_t k = 0; k < t->conf->source_count; k++)
-			if (netprefix_contains(&t->conf->sources[k], source) &&
-			    (!best || t->conf->sources[k].bits > best_bits)) {
-				best = t;
-				best_bits = t->conf->sources[k].bits;
-			}
-		if (!t->conf->source_count && netaddr_same_host(&t->peer, source)) {
-			best = t;
-			best_bits = 128;
-		}
-	}
-	return best;
-}
 
 static int start_trunk(struct sip_stack *stack, struct sip_trunk *trunk, const struct conf_trunk *conf)
 {
@@ -144,8 +134,7 @@ static int start_trunk(struct sip_stack *stack, struct sip_trunk *trunk, const s
 			trunk->interface = &stack->interfaces[i];
 	if (!trunk->interface)
 		return -ENOENT;
-	netaddr_parse(&trunk->peer, conf->peer, 5060);
-	return 0;
+	return sip_trunk_locate(trunk);
 }
 
 /* ---- Create, run, destroy ---- */
@@ -169,6 +158,16 @@ static int start_all(struct sip_stack *stack, char *error, size_t room)
 			return rc;
 		}
 	}
+	for (size_t i = 0; i < cfg->interface_count; i++) {
+		rc = sip_interface_filter(&stack->interfaces[i]);
+		if (rc < 0) {
+			explain(error, room, "sip interface %s: source filter: %s", cfg->interfaces[i].name,
+				strerror(-rc));
+			return rc;
+		}
+	}
+	for (size_t i = 0; i < cfg->trunk_count; i++)
+		sip_trunk_watch(&stack->trunks[i]);
 	return 0;
 }
 
@@ -197,6 +196,9 @@ int sip_stack_create(struct sip_stack **out, const struct sip_stack_cfg *cfg, co
 		explain(error, error_room, "sip: %s", strerror(-rc));
 		goto fail;
 	}
+	rc = sip_trace_open(stack);
+	if (rc < 0)
+		goto fail;
 	rc = start_all(stack, error, error_room);
 	if (rc < 0)
 		goto fail;
@@ -256,10 +258,12 @@ void sip_stack_destroy(struct sip_stack **stack)
 	*stack = NULL;
 	end_calls(s);
 	for (size_t i = 0; s->trunks && i < s->cfg.trunk_count; i++)
-		loop_timer_stop(s->cfg.loop, &s->trunks[i].timer);
+		sip_trunk_close(&s->trunks[i]);
+	sip_stack_close_resolver(s);
 	for (size_t i = 0; s->interfaces && i < s->cfg.interface_count; i++)
 		nta_agent_destroy(s->interfaces[i].agent);
 	loop_defer_cancel(s->cfg.loop, &s->deliver);
+	sip_trace_close(s);
 	sip_root_destroy(&s->root);
 	mem_free(s->interfaces);
 	mem_free(s->trunks);
@@ -375,7 +379,60 @@ const char *sip_trunk_peer(const struct sip_trunk *trunk, char text[SIP_HOST_MAX
 	return text;
 }
 
+const char *sip_trunk_route(const struct sip_trunk *trunk, char text[SIP_HEADER_MAX])
+{
+	char peer[NETADDR_TEXT];
+
+	snprintf(text, SIP_HEADER_MAX, "sip:%s;transport=%s", netaddr_text(&trunk->peer, peer),
+		 trunk->conf->transport == CONF_TCP ? "tcp" : "udp");
+	return text;
+}
+
+struct agent_stats {
+	usize_t requests_rx, responses_rx, requests_tx, responses_tx, bad, retries_rx, retries_tx;
+};
+
+static void add_stats(struct agent_stats *sum, nta_agent_t *agent)
+{
+	struct agent_stats a = { 0 };
+
+	nta_agent_get_stats(agent, NTATAG_S_RECV_REQUEST_REF(a.requests_rx), NTATAG_S_RECV_RESPONSE_REF(a.responses_rx),
+			    NTATAG_S_SENT_REQUEST_REF(a.requests_tx), NTATAG_S_SENT_RESPONSE_REF(a.responses_tx),
+			    NTATAG_S_BAD_MESSAGE_REF(a.bad), NTATAG_S_RECV_RETRY_REF(a.retries_rx),
+			    NTATAG_S_RETRY_REQUEST_REF(a.retries_tx), TAG_END());
+	sum->requests_rx += a.requests_rx;
+	sum->responses_rx += a.responses_rx;
+	sum->requests_tx += a.requests_tx;
+	sum->responses_tx += a.responses_tx;
+	sum->bad += a.bad;
+	sum->retries_rx += a.retries_rx;
+	sum->retries_tx += a.retries_tx;
+}
+
+static void set_counter(counter_t *c, uint64_t value)
+{
+	atomic_store_explicit(c, value, memory_order_relaxed);
+}
+
 const struct sip_counters *sip_stack_counters(struct sip_stack *stack)
 {
-	return &stack->counters;
+	struct sip_counters *c = &stack->counters;
+	struct agent_stats sum = { 0 };
+	uint64_t filtered = 0;
+
+	for (size_t i = 0; i < stack->cfg.interface_count; i++) {
+		const struct sip_interface *interface = &stack->interfaces[i];
+
+		add_stats(&sum, interface->agent);
+		for (size_t k = 0; k < interface->socket_count; k++)
+			filtered += sip_filter_drops(interface->sockets[k]);
+	}
+	set_counter(&c->filtered, filtered);
+	set_counter(&c->requests_rx, sum.requests_rx);
+	set_counter(&c->responses_rx, sum.responses_rx);
+	set_counter(&c->requests_tx, sum.requests_tx);
+	set_counter(&c->responses_tx, sum.responses_tx);
+	set_counter(&c->malformed, sum.bad);
+	set_counter(&c->retransmissions, sum.retries_rx + sum.retries_tx);
+	return c;
 }

@@ -33,8 +33,7 @@ static int compose(struct invite_text *t, struct sip_call *call)
 	snprintf(t->from, sizeof(t->from), "%s;tag=%016llx", t->id.from, (unsigned long long)sip_random());
 	snprintf(t->cseq, sizeof(t->cseq), "%u INVITE", call->cseq);
 	snprintf(t->forwards, sizeof(t->forwards), "%u", forwards > 1 ? forwards - 1 : 70);
-	snprintf(t->route, sizeof(t->route), "sip:%s;transport=%s", peer,
-		 trunk->conf->transport == CONF_TCP ? "tcp" : "udp");
+	sip_trunk_route(trunk, t->route);
 	sip_own_contact(trunk, t->contact);
 	if (call->has_offer && sdp_write(&call->session, NULL, &call->offer, t->sdp, sizeof(t->sdp)) < 0)
 		return -EINVAL;

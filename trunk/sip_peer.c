@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Trunks as peers: where they are (numeric, or by DNS without anybody waiting), who they are (by source address), and
+ * whether they answer (OPTIONS). */
+#include "trunk/sip_filter.h"
+
+struct sip_trunk;
+#define SRES_CONTEXT_T struct sip_trunk
+#include "trunk/sip_private.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <sofia-sip/sresolv.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define tlog(trunk, level, ...) log_write(level, "trunk", (trunk)->conf->name, __VA_ARGS__)
+#define SECOND_US 1000000ULL
+#define RESOLVE_LEAST_S 5
+#define RESOLVE_MOST_S 3600
+#define RESOLVE_AGAIN_S 10 /* after a failure */
+
+/* ---- By source ---- */
+
+/* The prefixes of a trunk: configured ones, else its peer's address. */
+static size_t sources_of(const struct sip_trunk *t, struct netprefix *own, const struct netprefix **out)
+{
+	if (t->conf->source_count) {
+		*out = t->conf->sources;
+		return t->conf->source_count;
+	}
+	*own = (struct netprefix){ .network = t->peer, .bits = netaddr_family(&t->peer) == AF_INET6 ? 128 : 32 };
+	*out = own;
+	return netaddr_is_set(&t->peer) ? 1 : 0;
+}
+
+struct sip_trunk *sip_trunk_by_source(struct sip_interface *interface, const struct netaddr *source)
+{
+	struct sip_stack *stack = interface->stack;
+	struct sip_trunk *best = NULL;
+	unsigned best_bits = 0;
+
+	for (size_t i = 0; i < stack->cfg.trunk_count; i++) {
+		struct sip_trunk *t = &stack->trunks[i];
+		const struct netprefix *sources;
+		struct netprefix own;
+		size_t n = t->interface == interface ? sources_of(t, &own, &sources) : 0;
+
+		for (size_t k = 0; k < n; k++)
+			if (netprefix_contains(&sources[k], source) && (!best || sources[k].bits > best_bits)) {
+				best = t;
+				best_bits = sources[k].bits;
+			}
+	}
+	return best;
+}
+
+static size_t collect(const struct sip_interface *interface, struct netprefix *out)
+{
+	const struct sip_stack *stack = interface->stack;
+	size_t count = 0;
+
+	for (size_t i = 0; i < stack->cfg.trunk_count; i++) {
+		const struct sip_trunk *t = &stack->trunks[i];
+		const struct netprefix *sources;
+		struct netprefix own;
+		size_t n = t->interface == interface ? sources_of(t, &own, &sources) : 0;
+
+		if (out)
+			memcpy(out + count, sources, n * sizeof(*out));
+		count += n;
+	}
+	return count;
+}
+
+int sip_interface_filter(struct sip_interface *interface)
+{
+	size_t count = collect(interface, NULL);
+	struct netprefix *sources = mem_calloc(count + 1, sizeof(*sources));
+	struct sock_filter *program = mem_calloc(SIP_FILTER_MAX, sizeof(*program));
+	int rc = -ENOMEM;
+
+	if (!sources || !program)
+		goto out;
+	collect(interface, sources);
+	rc = sip_filter_build(program, SIP_FILTER_MAX, sources, count);
+	for (size_t i = 0; rc > 0 && i < interface->socket_count; i++) {
+		int attached = sip_filter_attach(interface->sockets[i], program, (size_t)rc);
+
+		if (attached < 0)
+			rc = attached;
+	}
+out:
+	mem_free(sources);
+	mem_free(program);
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- Resolving ---- */
+
+static void resolve(struct loop_timer *timer, void *arg);
+
+static void again(struct sip_trunk *t, uint64_t seconds)
+{
+	loop_timer_start(t->stack->cfg.loop, &t->resolve_timer, seconds * SECOND_US, resolve, t);
+}
+
+static bool address_of(const sres_record_t *r, struct netaddr *out)
+{
+	struct netaddr a = { 0 };
+
+	if (r->sr_record->r_status)
+		return false;
+	if (r->sr_record->r_type == sres_type_a) {
+		a.u.in.sin_family = AF_INET;
+		a.u.in.sin_addr = r->sr_a->a_addr;
+	} else if (r->sr_record->r_type == sres_type_aaaa) {
+		a.u.in6.sin6_family = AF_INET6;
+		memcpy(&a.u.in6.sin6_addr, &r->sr_aaaa->aaaa_addr, sizeof(a.u.in6.sin6_addr));
+	} else
+		return false;
+	*out = a;
+	return true;
+}
+
+static void found(struct sip_trunk *t, struct netaddr address)
+{
+	char text[NETADDR_TEXT];
+	bool first = !netaddr_is_set(&t->peer);
+
+	netaddr_set_port(&address, t->peer_port);
+	if (netaddr_equal(&address, &t->peer))
+		return;
+	t->peer = address;
+	tlog(t, LOG_LEVEL_NOTICE, "%s is %s", t->peer_host, netaddr_text(&address, text));
+	if (sip_interface_filter(t->interface) < 0)
+		tlog(t, LOG_LEVEL_ERROR, "source filter could not be set");
+	if (first && t->stack->ops->trunk_state)
+		t->stack->ops->trunk_state(t, sip_trunk_is_up(t), t->stack->arg);
+}
+
+/* The first address serves; the order is the name server's. Returns its time to live, 0: there is none. */
+static unsigned take_answers(struct sip_trunk *t, sres_record_t **answers)
+{
+	for (size_t i = 0; answers && answers[i]; i++) {
+		struct netaddr address;
+		unsigned ttl = answers[i]->sr_record->r_ttl;
+
+		if (!address_of(answers[i], &address))
+			continue;
+		found(t, address);
+		return ttl < RESOLVE_LEAST_S ? RESOLVE_LEAST_S : ttl > RESOLVE_MOST_S ? RESOLVE_MOST_S : ttl;
+	}
+	return 0;
+}
+
+static void answered(struct sip_trunk *t, sres_query_t *query, sres_record_t **answers)
+{
+	unsigned ttl;
+
+	(void)query;
+	sres_sort_answers(t->stack->resolver, answers);
+	ttl = take_answers(t, answers);
+	sres_free_answers(t->stack->resolver, answers);
+	if (!ttl)
+		tlog(t, LOG_LEVEL_WARNING, "%s: no address in DNS", t->peer_host);
+	again(t, ttl ? ttl : RESOLVE_AGAIN_S);
+}
+
+static void resolve(struct loop_timer *timer, void *arg)
+{
+	struct sip_trunk *t = arg;
+	uint16_t type = netaddr_family(&t->interface->conf->address) == AF_INET6 ? sres_type_aaaa : sres_type_a;
+	sres_record_t **cached = sres_cached_answers(t->stack->resolver, type, t->peer_host);
+	unsigned ttl = 0;
+
+	(void)timer;
+	if (cached) {
+		ttl = take_answers(t, cached);
+		sres_free_answers(t->stack->resolver, cached);
+	}
+	if (ttl)
+		again(t, ttl);
+	else if (!sres_query(t->stack->resolver, answered, t, type, t->peer_host))
+		again(t, RESOLVE_AGAIN_S);
+}
+
+static int split_host(struct sip_trunk *t, const char *peer)
+{
+	const char *colon = strrchr(peer, ':');
+	size_t n = colon ? (size_t)(colon - peer) : strlen(peer);
+	unsigned long port = colon ? strtoul(colon + 1, NULL, 10) : 5060;
+
+	if (!n || n >= sizeof(t->peer_host) || port == 0 || port > UINT16_MAX)
+		return -EINVAL;
+	memcpy(t->peer_host, peer, n);
+	t->peer_host[n] = '\0';
+	t->peer_port = (uint16_t)port;
+	return 0;
+}
+
+int sip_trunk_locate(struct sip_trunk *t)
+{
+	struct sip_stack *stack = t->stack;
+
+	if (netaddr_parse(&t->peer, t->conf->peer, 5060) == 0)
+		return 0;
+	t->peer = (struct netaddr){ 0 };
+	if (split_host(t, t->conf->peer) < 0)
+		return -EINVAL;
+	if (!stack->resolver)
+		stack->resolver = sres_resolver_create(sip_root_su(stack->root), NULL, TAG_END());
+	if (!stack->resolver)
+		return -ENOMEM;
+	again(t, 0);
+	return 0;
+}
+
+/* ---- Does it answer? ---- */
+
+static void ask(struct loop_timer *timer, void *arg);
+
+static void ask_later(struct sip_trunk *t)
+{
+	loop_timer_start(t->stack->cfg.loop, &t->timer, t->conf->options_interval_s * SECOND_US, ask, t);
+}
+
+static int options_answered(void *magic, nta_outgoing_t *orq, const sip_t *sip)
+{
+	struct sip_trunk *t = magic;
+	unsigned status = (unsigned)nta_outgoing_status(orq);
+	bool answers;
+
+	if (status < 200)
+		return 0;
+	/* 503 is the peer's word for "send nothing" (RFC 3261 21.5.4); our own verdicts are 408 and 503. */
+	answers = sip && status != 503 && !(status == 408 && nta_sip_is_internal((sip_t *)(uintptr_t)sip));
+	if (answers != t->answers) {
+		t->answers = answers;
+		tlog(t, answers ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING, answers ? "answers" : "does not answer OPTIONS");
+		if (t->stack->ops->trunk_state)
+			t->stack->ops->trunk_state(t, sip_trunk_is_up(t), t->stack->arg);
+	}
+	t->options = NULL;
+	nta_outgoing_destroy(orq);
+	ask_later(t);
+	return 0;
+}
+
+static msg_t *make_options(const struct sip_trunk *t, const char *peer, const char *host)
+{
+	char request[SIP_HOST_MAX + 32], from[SIP_HOST_MAX + 64], to[SIP_HOST_MAX + 16], call_id[40], cseq[32];
+	char contact[SIP_HEADER_MAX];
+	msg_t *msg = nta_msg_create(t->interface->agent, 0);
+
+	snprintf(request, sizeof(request), "OPTIONS sip:%s SIP/2.0", peer);
+	snprintf(from, sizeof(from), "<sip:%s>;tag=%016llx", host, (unsigned long long)sip_random());
+	snprintf(to, sizeof(to), "<sip:%s>", peer);
+	snprintf(call_id, sizeof(call_id), "%016llx%016llx", (unsigned long long)sip_random(),
+		 (unsigned long long)sip_random());
+	snprintf(cseq, sizeof(cseq), "%u OPTIONS", (unsigned)(sip_random() & 0xffff) + 1);
+	if (msg && sip_add_tl(msg, sip_object(msg), SIPTAG_REQUEST_STR(request), SIPTAG_FROM_STR(from), SIPTAG_TO_STR(to),
+			      SIPTAG_CALL_ID_STR(call_id), SIPTAG_CSEQ_STR(cseq), SIPTAG_MAX_FORWARDS_STR("70"),
+			      SIPTAG_CONTACT_STR(sip_own_contact(t, contact)),
+			      SIPTAG_USER_AGENT_STR(t->stack->user_agent), SIPTAG_ALLOW_STR(SIP_ALLOW),
+			      SIPTAG_ACCEPT_STR("application/sdp"), TAG_END()) < 0) {
+		msg_destroy(msg);
+		msg = NULL;
+	}
+	return msg;
+}
+
+static void ask(struct loop_timer *timer, void *arg)
+{
+	struct sip_trunk *t = arg;
+	char peer[SIP_HOST_MAX], host[SIP_HOST_MAX], route[SIP_HEADER_MAX];
+	msg_t *msg;
+
+	(void)timer;
+	if (!netaddr_is_set(&t->peer)) {
+		ask_later(t);
+		return;
+	}
+	msg = make_options(t, sip_trunk_peer(t, peer), sip_trunk_host(t, host));
+	if (msg)
+		t->options = nta_outgoing_mcreate(t->interface->agent, options_answered, t,
+						  (const url_string_t *)sip_trunk_route(t, route), msg,
+						  NTATAG_TIMEOUT_408(1), TAG_END());
+	if (msg && !t->options)
+		msg_destroy(msg);
+	if (!t->options)
+		ask_later(t);
+}
+
+void sip_trunk_watch(struct sip_trunk *t)
+{
+	if (t->conf->options_interval_s)
+		loop_timer_start(t->stack->cfg.loop, &t->timer, 0, ask, t);
+}
+
+void sip_trunk_close(struct sip_trunk *t)
+{
+	struct loop *loop = t->stack ? t->stack->cfg.loop : NULL;
+
+	if (!loop)
+		return;
+	loop_timer_stop(loop, &t->timer);
+	loop_timer_stop(loop, &t->resolve_timer);
+	nta_outgoing_destroy(t->options);
+	t->options = NULL;
+}
+
+void sip_stack_close_resolver(struct sip_stack *stack)
+{
+	if (stack->resolver)
+		sres_resolver_destroy(stack->resolver);
+	stack->resolver = NULL;
+}
