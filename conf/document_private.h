@@ -4,8 +4,9 @@
 
 /* What the files of the engine share: a document's faults, places, names and references. */
 
-#include "conf/schema.h"
 #include "conf/node.h"
+#include "conf/schema.h"
+#include "conf/suggest.h"
 
 #define WHY_TEXT 400
 
@@ -61,12 +62,5 @@ const struct schema_field *schema_find(const struct schema *schema, const char *
 int64_t value_get_integer(const struct schema_field *field, const void *at);
 /* A timeslot set from "1-15,17-31". 0 or -EINVAL with `why`. */
 int value_read_timeslots(const char *text, timeslot_set *set, char why[WHY_TEXT]);
-
-/* ---- suggest.c ---- */
-
-/* The candidate nearest to `word`, NULL when none is near. `at(list, i)` gives the i-th, NULL at the end. */
-const char *suggest_nearest(const char *word, const char *(*at)(const void *list, size_t i), const void *list);
-/* "a, b, c" of the candidates, cut after `room`. */
-const char *suggest_list(char *text, size_t room, const char *(*at)(const void *list, size_t i), const void *list);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "conf/document_private.h"
+#include "conf/suggest.h"
 
 #include <string.h>
 
