@@ -24,7 +24,7 @@ struct fixture {
 	struct loop *loop;
 	struct fsm fsm;
 	struct fsm_trace trace;
-	bool pass;
+	bool pass, close;
 	char log[1000];
 };
 
@@ -55,6 +55,8 @@ static void opening_entered(struct fsm *fsm, unsigned from)
 	entered(fsm, from);
 	if (f->pass)
 		fsm_go(fsm, OPEN);
+	if (f->close)
+		fsm_close(fsm);
 }
 
 static void closed_event(struct fsm *fsm, unsigned event, const void *data)
@@ -193,6 +195,20 @@ static void passing_through(void **state)
 	assert_string_equal(f->log, "+0 -0 +1 -1 +2 -2 +0");
 }
 
+static void no_timer_outlives_its_state(void **state)
+{
+	struct fixture *f = *state;
+
+	fsm_init(&f->fsm, &door, OPENING, f->loop, f);
+	assert_true(loop_timer_armed(&f->fsm.timer));
+	fsm_go(&f->fsm, CLOSED);
+	assert_false(loop_timer_armed(&f->fsm.timer));
+	/* Nor does a hook that closes its machine leave one behind. */
+	f->close = true;
+	fsm_init(&f->fsm, &door, OPENING, f->loop, f);
+	assert_false(loop_timer_armed(&f->fsm.timer));
+}
+
 static uint64_t own_timer(const struct fsm *fsm, unsigned state)
 {
 	(void)fsm;
@@ -267,6 +283,7 @@ int main(void)
 		CASE(what_a_state_does_not_accept_is_refused),
 		CASE(reentry_rearms),
 		CASE(passing_through),
+		CASE(no_timer_outlives_its_state),
 		CASE(an_instance_has_its_own_timers),
 		CASE(our_own_faults_abort),
 		CASE(a_diagram),

@@ -154,6 +154,14 @@ static const struct {
 	  "m:4:17: SIP interface c: 0.0.0.0:5060 is bound by SIP interface a already (line 2); accepted: another address or port\n"
 	  "m:4:17: SIP interface c: 0.0.0.0:5060 is bound by SIP interface b already (line 3); accepted: another address or port\n"
 	  "m:9:30: line m: 0.0.0.0:5061 is bound by line l already (line 8); accepted: another address or port\n" },
+	{ "sip-interfaces:\n"
+	  "  a: { address: 0.0.0.0 }\n"
+	  "  b: { address: 127.0.0.1 }\n",
+	  "m:3:17: SIP interface b: 127.0.0.1:5060 is bound by SIP interface a already (line 2); accepted: another address or port\n" },
+	/* What hangs on a faulty value is not told of. */
+	{ "lines: { a: { kind: foo }, b: { kind: [], span: 3 } }\n",
+	  "m:1:21: kind: \"foo\" is unknown; accepted: one of cesopsn, dahdi\n"
+	  "m:1:39: kind: a list stands here; accepted: one of cesopsn, dahdi\n" },
 	/* Ports of RTP. */
 	{ "media: { ports: 5000-6000 }\n"
 	  "sip-interfaces:\n"
@@ -354,7 +362,7 @@ static void what_is_printed_reads_the_same(void **state)
 static void want_of_memory_leaves_nothing(void **state)
 {
 	struct fixture *f = *state;
-	const char *const texts[] = { small, wrong[8].text };
+	const char *const texts[] = { small, wrong[10].text };
 
 	for (size_t i = 0; i < 2; i++) {
 		long n = 0;

@@ -63,6 +63,8 @@ struct visitors {
 	char **names;
 	size_t name_count;
 	char *stranger;
+	struct animal *pets;
+	size_t pet_count;
 };
 
 static const struct schema_choice diets[] = { { "grass", GRASS }, { "meat", MEAT }, { "all", ALL }, { 0 } };
@@ -160,6 +162,8 @@ static const struct schema_field visitor_fields[] = {
 	  .element = &name_element, .help = "h" },
 	{ .key = "stranger", .type = SCHEMA_REFERENCE, SCHEMA_AT(struct visitors, stranger),
 	  .refers = "animal elsewhere", .help = "h" },
+	{ .key = "pets", .type = SCHEMA_MAP, SCHEMA_LIST_AT(struct visitors, pets, pet_count),
+	  .schema = &animal_schema, .help = "h" },
 	{ 0 },
 };
 static const struct schema visitor_schema = {
@@ -388,7 +392,7 @@ static void what_is_printed_reads_the_same(void **state)
 	mem_free(first);
 	assert_int_equal(load(f, ""), 0);
 	assert_int_equal(conf_print(&first, f->sections, 2), 0);
-	assert_string_equal(first, "animals: {}\ntickets: 5\nnames: []\n");
+	assert_string_equal(first, "animals: {}\ntickets: 5\nnames: []\npets: {}\n");
 	mem_free(first);
 }
 
@@ -404,8 +408,8 @@ static const struct {
 	{ "[a]", "zoo.yaml:1:1: a list stands here; accepted: a mapping of sections\n" },
 	{ "word", "zoo.yaml:1:1: a single value stands here; accepted: a mapping of sections\n" },
 	{ "animls: {}\nzzzzzzzzzz: 1\n",
-	  "zoo.yaml:1:1: unknown section \"animls\", did you mean \"animals\"?; accepted: animals, tickets, likes, names, stranger\n"
-	  "zoo.yaml:2:1: unknown section \"zzzzzzzzzz\"; accepted: animals, tickets, likes, names, stranger\n" },
+	  "zoo.yaml:1:1: unknown section \"animls\", did you mean \"animals\"?; accepted: animals, tickets, likes, names, stranger, pets\n"
+	  "zoo.yaml:2:1: unknown section \"zzzzzzzzzz\"; accepted: animals, tickets, likes, names, stranger, pets\n" },
 	{ "tickets: 506x\n", "zoo.yaml:1:10: tickets: \"506x\" is no whole number; accepted: a whole number from 0 to 4294967295\n" },
 	{ "tickets: '5'\n", "zoo.yaml:1:10: tickets: \"5\" is no whole number; accepted: a whole number from 0 to 4294967295\n" },
 	{ "tickets: 4294967296\n", "zoo.yaml:1:10: tickets: 4294967296 is out of range; accepted: a whole number from 0 to 4294967295\n" },
@@ -470,6 +474,8 @@ static const struct {
 	  "zoo.yaml:4:6: animal c: a single value stands here; accepted: a mapping of keys to values\n"
 	  "zoo.yaml:5:13: nap: \"5\" has no unit; accepted: a time with its unit (us, ms, s, min, h) from 10ms to 2h\n"
 	  "zoo.yaml:5:16: claws: has no meaning with diet: all; accepted: only with diet: meat\n" },
+	{ "pets: { a: {}, b: {} }\nanimals: { b: {}, c: {} }\n",
+	  "zoo.yaml:2:12: a animal \"b\" is defined on line 1 already; accepted: another name\n" },
 	{ "tickets: &t 1\nlikes: *t\n",
 	  "zoo.yaml:1:10: anchors (&name) are not accepted; write each value out\n"
 	  "zoo.yaml:2:8: aliases (*name) are not accepted; write the value out\n" },

@@ -142,6 +142,49 @@ static void leave(void *object, void *arg)
 		f->in_order = false;
 }
 
+/* Commands that answer nothing: only the worker's own bell tells that there is room again. */
+static void the_overflow_follows_without_events(void **state)
+{
+	struct fixture *f = *state;
+	const uintptr_t n = 12000;
+
+	start(f, &threaded);
+	worker_post(f->worker, on_worker, f, NULL);
+	for (uintptr_t i = 0; i < n; i++)
+		worker_post(f->worker, count_only, f, (void *)i);
+	worker_post(f->worker, leave, f, NULL);
+	f->answered = 1;
+	sem_post(&f->gate);
+	for (int turns = 0; f->answered == 1 && turns < 30; turns++)
+		loop_turn(f->home, 1000);
+	assert_int_equal(f->answered, 2);
+	assert_true(f->in_order);
+}
+
+static void post_more(void *object, void *arg)
+{
+	struct fixture *f = object;
+
+	(void)arg;
+	worker_post(f->worker, count_only, f, (void *)(uintptr_t)4200);
+}
+
+/* A command posted when the ring has room again, but others still wait in the list, comes after these. */
+static void the_overflow_is_not_overtaken(void **state)
+{
+	struct fixture *f = *state;
+	const struct worker_cfg cfg = { .name = "inline", .cpu = -1, .clock = &f->clock.clock,
+					.inline_thread = true };
+
+	start(f, &cfg);
+	worker_post(f->worker, post_more, f, NULL);
+	for (uintptr_t i = 0; i < 4200; i++)
+		worker_post(f->worker, count_only, f, (void *)i);
+	loop_advance(f->home, &f->clock, 0);
+	assert_int_equal(f->commands, 4201);
+	assert_true(f->in_order);
+}
+
 static void destroy_runs_what_was_posted(void **state)
 {
 	struct fixture *f = *state;
@@ -275,6 +318,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(nothing_is_lost_and_order_holds),
+		CASE(the_overflow_follows_without_events),
+		CASE(the_overflow_is_not_overtaken),
 		CASE(destroy_runs_what_was_posted),
 		CASE(destroy_hands_over_the_overflow),
 		CASE(inline_mode_is_deferred_and_ordered),

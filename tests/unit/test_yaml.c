@@ -108,6 +108,7 @@ static const struct {
 	  "4:11: \"x\" stands here a second time, after line 4; accepted: once\n"
 	  "3:1: \"a\" stands here a second time, after line 1; accepted: once\n"
 	  "5:1: \"a\" stands here a second time, after line 1; accepted: once\n" },
+	{ "{a: 1, c: 1, b: 1, c: 2}", 0, "1:20: \"c\" stands here a second time, after line 1; accepted: once\n" },
 	{ "a:\n  <<: {b: 1}\n", 0, "2:3: merge keys (<<) are not accepted; write the keys out\n" },
 	{ "? [a, b]\n: 1\n", 0, "1:3: a list or mapping as a key is not accepted; accepted: a plain word\n" },
 	{ "a: \"x\\0y\"\n", 0, "1:4: a text with a NUL character is not accepted\n" },
