@@ -56,7 +56,7 @@ int sip_call_new(struct sip_call **out, struct sip_trunk *trunk, bool incoming, 
 	call->session.id = sip_random() >> 1;
 	call->session.version = call->session.id >> 8;
 	snprintf(call->key, sizeof(call->key), "%s", key);
-	fsm_init(&call->fsm, &call_machine, CALL_IDLE, trunk->stack->cfg.loop, call);
+	fsm_init(&call->fsm, &sip_call_machine, CALL_IDLE, trunk->stack->cfg.loop, call);
 	list_append(&trunk->stack->calls, &call->node);
 	trunk->calls++;
 	call->counted = true;
@@ -404,7 +404,7 @@ static const char *const call_event_names[CALL_EVENTS] = {
 	[CE_RELEASE] = "release",
 };
 
-const struct fsm_machine call_machine = { .name = "sip-call",
+const struct fsm_machine sip_call_machine = { .name = "sip-call",
 					  .states = call_states,
 					  .state_count = CALL_STATES,
 					  .event_names = call_event_names,

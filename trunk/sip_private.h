@@ -181,7 +181,7 @@ enum call_event {
 	CE_RELEASE,     /* struct q850_cause */
 	CALL_EVENTS
 };
-extern const struct fsm_machine call_machine;
+extern const struct fsm_machine sip_call_machine;
 
 struct call_response {
 	struct sip_dialog *dialog; /* NULL: a final failure, or a provisional response without a tag */
