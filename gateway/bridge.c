@@ -133,15 +133,25 @@ static bool is_any(const struct netaddr *a)
 	return netaddr_family(a) == AF_INET && a->u.in.sin_addr.s_addr == INADDR_ANY;
 }
 
+static const struct conf_sip_interface *interface_of(const struct machine_conf *conf, const struct conf_trunk *trunk)
+{
+	for (size_t i = 0; i < conf->interface_count; i++)
+		if (trunk->interface && strcmp(conf->interfaces[i].name, trunk->interface) == 0)
+			return &conf->interfaces[i];
+	return NULL;
+}
+
 /* A SIP interface on all addresses leaves the choice to the media section. */
 static void choose_address(struct bridge *bridge, struct side *side)
 {
-	const struct netaddr *media = &bridge->gateway->conf->media.address;
+	const struct machine_conf *conf = bridge->gateway->conf;
+	const struct conf_sip_interface *interface = interface_of(conf, side->home.trunk);
 
-	if (!netaddr_is_set(media) || !is_any(&side->home.bind))
+	if (!interface || !is_any(&interface->address) || !netaddr_is_set(&conf->media.address))
 		return;
-	side->home.bind = *media;
-	side->home.advertised = *media;
+	side->home.bind = conf->media.address;
+	if (!interface->advertised)
+		side->home.advertised = conf->media.address;
 }
 
 static int open_rtp(struct bridge *bridge, struct side *side)

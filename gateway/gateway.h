@@ -5,6 +5,7 @@
 /* The whole: SIP stack, lines, spans, workers, endpoints, calls. One per process. Thread: signalling. */
 
 #include "base/list.h"
+#include "base/trace.h"
 #include "base/worker.h"
 #include "conf/machine.h"
 #include "dialplan/dialplan.h"
@@ -18,6 +19,8 @@ struct sip_stack;
 struct isdn_span;
 struct e1_line;
 struct rtp_ports;
+
+#define GATEWAY_GRACE_US 5000000
 
 struct gateway_counters {
 	uint64_t calls_total, calls_answered, calls_failed, attempts, failovers, no_route;
@@ -50,24 +53,27 @@ struct gateway {
 	unsigned call_count;
 	void (*idle)(struct gateway *gateway); /* the last call is gone; NULL: nobody asks */
 	struct ladder_book *ladders;
+	struct trace_sink trace;           /* into the ladders */
 	struct gateway_counters counters;
 	int64_t started_wall_us;
+	bool stopping, stopped;
+	unsigned closing;                  /* private: spans, then lines, that have not said yet that they are closed */
+	struct loop_timer grace;
+	struct loop_deferred next_step;
 };
 
-/* Builds everything that the configuration names and starts it. On failure nothing is left running and `error` has a
- * sentence for the administrator. */
+/* Builds everything that the configuration names and starts it. 0; -errno: nothing is left running and `error` has a
+ * sentence for the administrator. One at a time in a process (Sofia's clock is one for all). */
 int gateway_create(struct gateway **out, struct loop *loop, const struct machine_conf *conf,
 		   const struct dialplan_tables *tables, char *error, size_t error_room);
-/* Serve until gateway_stop(). */
+/* Serve until gateway_stop() has done its work; returns 0. */
 int gateway_run(struct gateway *gateway);
-/* Clear all calls (cause 41), close spans, lines and stack; gateway_run() then returns. */
+/* Take no new calls, clear those there are (cause 41), close spans and lines; gateway_run() then returns. Calls that are
+ * not gone after GATEWAY_GRACE_US lose their spans. */
 void gateway_stop(struct gateway *gateway);
+/* Stops it first when it still serves. Sets NULL, takes NULL. Not from inside the loop. */
 void gateway_destroy(struct gateway **gateway);
-
-struct call *gateway_call(struct gateway *gateway, const char *id);
-struct endpoint *gateway_endpoint(struct gateway *gateway, const char *name);
-/* Route a number as a call from `ingress` would be, without calling; explanation through `explain`. */
-int gateway_route_test(struct gateway *gateway, struct endpoint *ingress, const struct leg_info *info,
-		       struct dp_decision *decision, const struct dp_explain *explain);
+/* One turn, for tests: at most timeout_ms. */
+void gateway_step(struct gateway *gateway, int timeout_ms);
 
 #endif

@@ -313,7 +313,7 @@ int leg_isdn_available(const struct endpoint *endpoint)
 {
 	const struct isdn_span *span = endpoint->target;
 
-	if (isdn_span_state(span) != SPAN_UP)
+	if (endpoint->gateway->stopping || isdn_span_state(span) != SPAN_UP)
 		return -ENETDOWN;
 	return isdn_span_idle_channels(span) ? 0 : -EBUSY;
 }
@@ -330,11 +330,11 @@ void leg_isdn_incoming(struct isdn_span *span, struct isdn_call *call, const str
 {
 	struct gateway *gateway = arg;
 	struct endpoint *endpoint = endpoint_of(gateway, span);
-	struct isdn_leg *leg = endpoint ? make(endpoint) : NULL;
+	struct isdn_leg *leg = endpoint && !gateway->stopping ? make(endpoint) : NULL;
 	struct leg_info info;
 
 	if (!leg) {
-		isdn_call_release(call, q850(Q850_RESOURCE_UNAVAILABLE, Q850_LOC_PRIVATE_LOCAL));
+		isdn_call_release(call, leg_cause_of(gateway->stopping ? -ESHUTDOWN : -ENOMEM));
 		isdn_call_done(call);
 		return;
 	}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* gatewayd: reads the configuration whole, builds the gateway, serves until SIGTERM or SIGINT. Exit status: 0 after an
+ * orderly end, 1 when something could not be started, 2 for a fault in the configuration or on the command line. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "conf/schema.h"
+#include "dialplan/schema.h"
+#include "gateway/api.h"
+#include "gateway/gateway.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define STATUS_FAILED 1
+#define STATUS_USAGE 2
+#define DEFAULT_CONFIG "/etc/causeway/gateway.yaml"
+#define ERROR_TEXT 512
+
+struct options {
+	const char *config;
+	bool check;
+	int log_level; /* -1: the configuration's */
+};
+
+struct program {
+	struct machine_conf machine;
+	struct dialplan_tables tables;
+	struct loop *loop;
+	struct gateway *gateway;
+	struct api *api;
+	struct loop_watch signals;
+	int signal_fd;
+};
+
+static const char usage[] =
+	"Usage: gatewayd [--config FILE] [--check] [--log-level LEVEL]\n"
+	"\n"
+	"  -c, --config FILE      configuration (default " DEFAULT_CONFIG ")\n"
+	"  -k, --check            read it, print every fault with its line and column, and end\n"
+	"  -l, --log-level LEVEL  error, warning, notice, info or debug: before what the configuration says\n"
+	"  -f, --foreground       stay in the foreground (it always does; for old unit files)\n"
+	"  -V, --version\n"
+	"  -h, --help\n"
+	"\n"
+	"Ends on SIGTERM and SIGINT after clearing its calls. Exit status: 0, 1 could not start, 2 faults in the configuration.\n";
+
+/* ---- The command line ---- */
+
+static int take_level(struct options *options, const char *text)
+{
+	options->log_level = log_level_by_name(text);
+	if (options->log_level >= 0)
+		return 0;
+	fprintf(stderr, "gatewayd: --log-level %s: error, warning, notice, info or debug is accepted\n", text);
+	return -EINVAL;
+}
+
+/* 0: go on; 1: done, all is well; -EINVAL. */
+static int parse_options(struct options *options, int argc, char **argv)
+{
+	static const struct option known[] = {
+		{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, 'k' },
+		{ "log-level", required_argument, NULL, 'l' }, { "foreground", no_argument, NULL, 'f' },
+		{ "version", no_argument, NULL, 'V' }, { "help", no_argument, NULL, 'h' }, { 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:kl:fVh", known, NULL)) >= 0) {
+		if (c == 'c')
+			options->config = optarg;
+		else if (c == 'k')
+			options->check = true;
+		else if (c == 'l' && take_level(options, optarg) < 0)
+			return -EINVAL;
+		else if (c == 'V')
+			return puts("gatewayd " CAUSEWAY_VERSION) < 0 ? -EIO : 1;
+		else if (c == 'h')
+			return fputs(usage, stdout) < 0 ? -EIO : 1;
+		else if (c == '?')
+			return -EINVAL;
+	}
+	if (optind == argc)
+		return 0;
+	fprintf(stderr, "gatewayd: %s: not understood\n", argv[optind]);
+	return -EINVAL;
+}
+
+/* ---- Configuration ---- */
+
+static int load(struct program *p, const char *path)
+{
+	struct conf_section sections[] = { machine_section(&p->machine), dialplan_section(&p->tables) };
+	struct conf_document *document = NULL;
+	int rc = conf_read_file(&document, path);
+
+	if (rc < 0) {
+		fprintf(stderr, "gatewayd: %s: %s\n", path, strerror(-rc));
+		return rc;
+	}
+	rc = conf_load(document, sections, sizeof(sections) / sizeof(sections[0]));
+	if (rc == -EINVAL)
+		conf_fault_print(document, stderr);
+	else if (rc < 0)
+		fprintf(stderr, "gatewayd: %s: %s\n", path, strerror(-rc));
+	conf_document_destroy(&document);
+	return rc;
+}
+
+static void unload(struct program *p)
+{
+	conf_free(&dialplan_schema, &p->tables);
+	conf_free(&machine_schema, &p->machine);
+}
+
+/* ---- Serving ---- */
+
+static void signalled(struct loop_watch *watch, uint32_t events, void *arg)
+{
+	struct program *p = arg;
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(watch->fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	log_write(LOG_LEVEL_NOTICE, "gateway", NULL, "ending after %s", strsignal((int)info.ssi_signo));
+	gateway_stop(p->gateway);
+}
+
+/* Blocked before any thread is made, so that every thread inherits it and only the loop hears of them. */
+static int watch_signals(struct program *p)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	p->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (p->signal_fd < 0)
+		return -errno;
+	return loop_watch_add(p->loop, &p->signals, p->signal_fd, EPOLLIN, signalled, p);
+}
+
+static int start(struct program *p)
+{
+	struct api_cfg api = { .socket = p->machine.api.socket, .clock = &clock_system };
+	char error[ERROR_TEXT] = "out of memory";
+	int rc = loop_create(&p->loop, &clock_system);
+
+	if (rc == 0)
+		rc = watch_signals(p);
+	if (rc < 0) {
+		fprintf(stderr, "gatewayd: %s\n", strerror(-rc));
+		return rc;
+	}
+	rc = gateway_create(&p->gateway, p->loop, &p->machine, &p->tables, error, sizeof(error));
+	if (rc == 0) {
+		api.gateway = p->gateway;
+		rc = api_create(&p->api, &api, error, sizeof(error));
+	}
+	if (rc < 0)
+		fprintf(stderr, "gatewayd: %s\n", error);
+	return rc;
+}
+
+static void end(struct program *p)
+{
+	api_destroy(&p->api);
+	gateway_destroy(&p->gateway);
+	loop_watch_remove(&p->signals);
+	if (p->signal_fd >= 0)
+		close(p->signal_fd);
+	loop_destroy(&p->loop);
+}
+
+static int serve(struct program *p)
+{
+	int rc = start(p);
+
+	if (rc == 0) {
+		log_write(LOG_LEVEL_NOTICE, "gateway", NULL, "serving: %zu trunks, %zu spans, %u media workers",
+			  p->machine.trunk_count, p->machine.span_count, p->gateway->worker_count);
+		rc = gateway_run(p->gateway);
+	}
+	end(p);
+	return rc < 0 ? STATUS_FAILED : 0;
+}
+
+static void set_log(const struct options *options, const struct machine_conf *machine)
+{
+	log_set_level(options->log_level >= 0 ? (enum log_level)options->log_level : (enum log_level)machine->log.level);
+	log_set_output(STDERR_FILENO, getenv("JOURNAL_STREAM") != NULL);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = { .config = DEFAULT_CONFIG, .log_level = -1 };
+	struct program program = { .signal_fd = -1, .signals = { .fd = -1 } };
+	int rc = parse_options(&options, argc, argv);
+	int status = 0;
+
+	if (rc)
+		return rc < 0 ? STATUS_USAGE : 0;
+	if (load(&program, options.config) < 0)
+		return STATUS_USAGE;
+	set_log(&options, &program.machine);
+	if (!options.check)
+		status = serve(&program);
+	else if (printf("%s: no faults\n", options.config) < 0)
+		status = STATUS_FAILED;
+	unload(&program);
+	if (mem_live_blocks() != 0)
+		log_write(LOG_LEVEL_WARNING, "gateway", NULL, "%ld blocks were not given back", mem_live_blocks());
+	return status;
+}
