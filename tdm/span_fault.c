@@ -21,6 +21,7 @@ static bool usable(const struct isdn_span *span)
 }
 
 static void restart_later(void *arg);
+static void t316_expired(struct loop_timer *timer, void *arg);
 
 /* ---- T309 ---- */
 
@@ -135,13 +136,17 @@ void span_layer2(struct isdn_span *span, bool up)
  * under way. */
 void span_peer_reset(struct isdn_span *span)
 {
-	if (span->layer2 && span->state == SPAN_UP)
-		enquire_all(span);
+	if (!span->layer2 || span->state != SPAN_UP)
+		return;
+	enquire_all(span);
+	/* A RESTART on its way went with the old link: it is repeated as soon as libpri has taken the new one. */
+	if (!span->restarting)
+		return;
+	span->restart_tries = 0;
+	loop_timer_start(span->loop, &span->t316, 0, t316_expired, span);
 }
 
 /* ---- RESTART ---- */
-
-static void t316_expired(struct loop_timer *timer, void *arg);
 
 static void send_restart(struct isdn_span *span)
 {
