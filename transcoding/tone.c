@@ -23,9 +23,6 @@ const struct tone_spec tone_special_information = {
 };
 const struct tone_spec tone_test = { "test", { { { 1004, 0 }, { -16, 0 }, 0 } }, false };
 
-/* Rounding lets the rotating phasor's length wander by some 1e-16 per step: it is set right once a second or so. */
-#define SCALE_EVERY 8192
-
 struct tone_spec tone_sine(double hz, double dbm0)
 {
 	struct tone_spec spec = { .name = "sine" };
@@ -84,6 +81,7 @@ static void next_segment(struct tone *t)
 		start_segment(t);
 }
 
+/* A phasor turned by a constant angle. Rounding changes its length by some 1e-16 a step: in a year of 8 kHz not by 0.001 dB. */
 static double step(struct tone *t)
 {
 	double sum = 0;
@@ -94,19 +92,6 @@ static double step(struct tone *t)
 		t->osc[i].cosine = cosine * t->osc[i].turn_cosine - sine * t->osc[i].turn_sine;
 	}
 	return sum;
-}
-
-static void rescale(struct tone *t, size_t samples)
-{
-	t->since_scaled += (unsigned)samples;
-	if (t->since_scaled < SCALE_EVERY)
-		return;
-	t->since_scaled = 0;
-	for (unsigned i = 0; i < 2; i++) {
-		double length = hypot(t->osc[i].sine, t->osc[i].cosine);
-		t->osc[i].sine /= length;
-		t->osc[i].cosine /= length;
-	}
 }
 
 static void write_samples(struct tone *t, uint8_t *octets, size_t samples)
@@ -121,7 +106,6 @@ static void write_samples(struct tone *t, uint8_t *octets, size_t samples)
 			octets[i] = law_encode(codec, value);
 		}
 	}
-	rescale(t, samples);
 }
 
 size_t tone_read(struct tone *t, uint8_t *octets, size_t n)

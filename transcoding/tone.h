@@ -37,7 +37,6 @@ struct tone {
 	unsigned segment;
 	uint64_t left;       /* samples of this segment; UINT64_MAX: without end */
 	bool ended;
-	unsigned since_scaled;
 	struct { double sine, cosine, turn_sine, turn_cosine, amplitude; } osc[2];
 };
 

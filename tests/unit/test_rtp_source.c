@@ -109,6 +109,7 @@ static void test_another_source(void **state)
 {
 	(void)state;
 	packet(1, 100, false);
+	assert_int_equal(packet(0, 0, false), RTP_REJECTED);
 	assert_int_equal(packet(2, 7, false), RTP_REJECTED);
 	assert_int_equal(packet(3, 8, false), RTP_REJECTED); /* not the one that knocked */
 	assert_int_equal(packet(2, 8, false), RTP_REJECTED);
