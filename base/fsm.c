@@ -16,8 +16,8 @@ static const struct fsm_state *state_of(const struct fsm *fsm)
 
 static void die(const struct fsm *fsm, const char *what, unsigned number)
 {
-	log_write(LOG_LEVEL_ERROR, "fsm", fsm->machine->name, "in state %s: %s %u", fsm_state_name(fsm),
-		  what, number);
+	log_write(LOG_LEVEL_ERROR, "fsm", fsm->machine->name, "in state %s: %s %u",
+		  fsm_state_name(fsm), what, number);
 	abort();
 }
 
@@ -66,8 +66,8 @@ static void enter(struct fsm *fsm, unsigned from)
 		loop_timer_start(fsm->loop, &fsm->timer, us, timer_fired, fsm);
 }
 
-void fsm_init(struct fsm *fsm, const struct fsm_machine *machine, unsigned initial, struct loop *loop,
-	      void *owner)
+void fsm_init(struct fsm *fsm, const struct fsm_machine *machine, unsigned initial,
+	      struct loop *loop, void *owner)
 {
 	*fsm = (struct fsm){ .machine = machine, .loop = loop, .owner = owner, .state = initial };
 	if (initial >= machine->state_count)

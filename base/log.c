@@ -112,7 +112,8 @@ static void write_out(struct line *l, enum log_level level)
 		return;
 }
 
-void log_vwrite(enum log_level level, const char *kind, const char *name, const char *format, va_list args)
+void log_vwrite(enum log_level level, const char *kind, const char *name, const char *format,
+		va_list args)
 {
 	char text[LINE];
 	struct line l;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One epoll descriptor carries the watches, an eventfd (wake-ups, and deferrals asked for outside of a turn) and a
- * timerfd for the earliest timer. A watch that goes away is struck from the events of the running turn: nothing
- * that epoll reported before can reach it, or another that took its place. */
+/* One epoll descriptor carries the watches, an eventfd (wake-ups, and deferrals asked for outside
+ * of a turn) and a timerfd for the earliest timer. A watch that goes away is struck from the events
+ * of the running turn: nothing that epoll reported before can reach it, or another that took its
+ * place. */
 #include "base/loop.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -25,19 +26,19 @@ static _Thread_local char thread_self;
 
 struct loop {
 	const struct clock *clock;
-	const char *owner;          /* thread_self of its thread; NULL until first turned */
+	const char *owner; /* thread_self of its thread; NULL until first turned */
 	int epoll_fd, wake_fd, timer_fd;
-	struct loop_timer *timers;  /* heap */
+	struct loop_timer *timers; /* heap */
 	uint64_t timer_order;
-	uint64_t armed_us;          /* what timer_fd is set to; 0: nothing */
+	uint64_t armed_us;                               /* what timer_fd is set to; 0: nothing */
 	struct loop_deferred *deferred, **deferred_tail; /* asked for */
 	struct loop_deferred *running;                   /* of this turn, not yet run */
-	void *doomed;               /* blocks for the end of the turn, by mem_link() */
+	void *doomed; /* blocks for the end of the turn, by mem_link() */
 	uint64_t now_us;
 	bool in_turn, stopping;
 	int status;
 	struct epoll_event ready[EVENTS_PER_TURN];
-	int ready_count;            /* while dispatching */
+	int ready_count; /* while dispatching */
 };
 
 static void die(const char *what)
@@ -252,7 +253,8 @@ static int fire_timers(struct loop *loop)
 	uint64_t newest = loop->timer_order;
 	int count = 0;
 
-	while (loop->timers && loop->timers->due_us <= loop->now_us && loop->timers->order <= newest) {
+	while (loop->timers && loop->timers->due_us <= loop->now_us &&
+	       loop->timers->order <= newest) {
 		struct loop_timer *timer = loop->timers;
 
 		loop->timers = timer_heap_remove(loop->timers, timer);
@@ -412,7 +414,8 @@ void loop_defer(struct loop *loop, struct loop_deferred *deferred, void (*run)(v
 	if (deferred->queued)
 		return;
 	*deferred = (struct loop_deferred){ .run = run, .arg = arg, .queued = true };
-	/* Who carries this loop by its descriptor must learn of it; inside a turn the turn's end tells. */
+	/* Who carries this loop by its descriptor must learn of it; inside a turn the turn's end
+	 * tells. */
 	if (!loop->in_turn && !loop->deferred)
 		loop_wake(loop);
 	*loop->deferred_tail = deferred;

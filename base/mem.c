@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A header of one alignment unit precedes each block: the link of mem_private.h, and a mark that tells blocks
- * of ours from a library's, which must not be freed here. */
+/* A header of one alignment unit precedes each block: the link of mem_private.h, and a mark that
+ * tells blocks of ours from a library's, which must not be freed here. */
 #include "base/mem.h"
 #include "base/mem_private.h"
 

@@ -86,7 +86,8 @@ bool netaddr_same_host(const struct netaddr *a, const struct netaddr *b)
 	if (netaddr_family(a) == AF_INET)
 		return a->u.in.sin_addr.s_addr == b->u.in.sin_addr.s_addr;
 	if (netaddr_family(a) == AF_INET6)
-		return memcmp(&a->u.in6.sin6_addr, &b->u.in6.sin6_addr, sizeof(struct in6_addr)) == 0;
+		return memcmp(&a->u.in6.sin6_addr, &b->u.in6.sin6_addr, sizeof(struct in6_addr)) ==
+		       0;
 	return true;
 }
 
@@ -123,8 +124,8 @@ socklen_t netaddr_len(const struct netaddr *a)
 
 const char *netaddr_host_text(const struct netaddr *a, char text[NETADDR_TEXT])
 {
-	const void *host = netaddr_family(a) == AF_INET ? (const void *)&a->u.in.sin_addr :
-							  (const void *)&a->u.in6.sin6_addr;
+	const void *host = netaddr_family(a) == AF_INET ? (const void *)&a->u.in.sin_addr
+							: (const void *)&a->u.in6.sin6_addr;
 
 	text[0] = '\0';
 	if (netaddr_is_set(a))
@@ -147,8 +148,8 @@ const char *netaddr_text(const struct netaddr *a, char text[NETADDR_TEXT])
 
 static const uint8_t *octets_of(const struct netaddr *a)
 {
-	return netaddr_family(a) == AF_INET ? (const uint8_t *)&a->u.in.sin_addr :
-					      a->u.in6.sin6_addr.s6_addr;
+	return netaddr_family(a) == AF_INET ? (const uint8_t *)&a->u.in.sin_addr
+					    : a->u.in6.sin6_addr.s6_addr;
 }
 
 int netprefix_parse(struct netprefix *p, const char *text)

@@ -70,7 +70,8 @@ static const char *const cause_names[128] = {
 	[95] = "Invalid message, unspecified",
 	[96] = "Mandatory information element is missing",
 	[97] = "Message type non-existent or not implemented",
-	[98] = "Message not compatible with call state or message type non-existent or not implemented",
+	[98] = "Message not compatible with call state or message type non-existent or not "
+	       "implemented",
 	[99] = "Information element/parameter non-existent or not implemented",
 	[100] = "Invalid information element contents",
 	[101] = "Message not compatible with call state",
@@ -81,7 +82,8 @@ static const char *const cause_names[128] = {
 	[127] = "Interworking, unspecified",
 };
 
-/* Q.850 2.2.3; the codes are those of RFC 8606 4, which also names the spare and the national values. */
+/* Q.850 2.2.3; the codes are those of RFC 8606 4, which also names the spare and the national
+ * values. */
 static const struct {
 	const char *name, *code;
 } locations[] = {

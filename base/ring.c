@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Indices count for ever and are masked on use, so that full and empty differ. Each side keeps its own index and a
- * stale copy of the other's on a cache line of its own, and looks at the other's line only when the copy says that
- * there is nothing to do. */
+/* Indices count for ever and are masked on use, so that full and empty differ. Each side keeps its
+ * own index and a stale copy of the other's on a cache line of its own, and looks at the other's
+ * line only when the copy says that there is nothing to do. */
 #include "base/ring.h"
 #include "base/mem.h"
 
@@ -13,11 +13,11 @@
 
 /* Shared by both kinds; counted in their units. */
 struct indices {
-	_Atomic size_t written;  /* by the producer */
-	size_t seen_read;        /* the producer's copy of `read` */
+	_Atomic size_t written; /* by the producer */
+	size_t seen_read;       /* the producer's copy of `read` */
 	char apart[CACHE_LINE];
-	_Atomic size_t read;     /* by the consumer */
-	size_t seen_written;     /* the consumer's copy of `written` */
+	_Atomic size_t read; /* by the consumer */
+	size_t seen_written; /* the consumer's copy of `written` */
 };
 
 struct ring {
@@ -107,7 +107,8 @@ bool ring_push(struct ring *ring, const void *record)
 
 	if (room(&ring->at, ring->mask + 1, 1) == 0)
 		return false;
-	memcpy(ring->records + (written & ring->mask) * ring->record_size, record, ring->record_size);
+	memcpy(ring->records + (written & ring->mask) * ring->record_size, record,
+	       ring->record_size);
 	atomic_store_explicit(&ring->at.written, written + 1, memory_order_release);
 	return true;
 }

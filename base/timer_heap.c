@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Each node has its first child, its next sibling, and `prev`: the sibling before it, or its parent when it is
- * the first child, so that any node can be cut out without a search. */
+/* Each node has its first child, its next sibling, and `prev`: the sibling before it, or its parent
+ * when it is the first child, so that any node can be cut out without a search. */
 #include "base/timer_heap.h"
 
 #include <stddef.h>
@@ -31,8 +31,8 @@ static struct loop_timer *meld(struct loop_timer *a, struct loop_timer *b)
 	return a;
 }
 
-/* One heap of a row of siblings: in pairs from the left, then all pairs from the right (the pairs wait on a stack
- * linked through `next`). */
+/* One heap of a row of siblings: in pairs from the left, then all pairs from the right (the pairs
+ * wait on a stack linked through `next`). */
 static struct loop_timer *merge_pairs(struct loop_timer *first)
 {
 	struct loop_timer *stack = NULL, *root = NULL;

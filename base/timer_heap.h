@@ -2,8 +2,8 @@
 #ifndef BASE_TIMER_HEAP_H
 #define BASE_TIMER_HEAP_H
 
-/* Pairing heap of loop_timers, threaded through the timers themselves: insert and removal allocate nothing.
- * Ordered by due time, then by order of arming. Private to loop.c and its test. */
+/* Pairing heap of loop_timers, threaded through the timers themselves: insert and removal allocate
+ * nothing. Ordered by due time, then by order of arming. Private to loop.c and its test. */
 
 #include "base/loop.h"
 

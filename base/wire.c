@@ -85,7 +85,9 @@ struct wire wire_sub(struct wire *w, size_t n)
 
 struct wire_out wire_out_of(uint8_t *octets, size_t room)
 {
-	return (struct wire_out){ .start = octets, .at = octets, .end = octets ? octets + room : octets };
+	return (struct wire_out){ .start = octets,
+				  .at = octets,
+				  .end = octets ? octets + room : octets };
 }
 
 size_t wire_out_length(const struct wire_out *w)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Each direction is a ring of messages with a bell: an eventfd that is rung only when the other side has not been
- * rung since it last looked. Commands that found their ring full wait in a list of the home side; `starved` tells
- * the worker to ring the home bell once it has made room. */
+/* Each direction is a ring of messages with a bell: an eventfd that is rung only when the other
+ * side has not been rung since it last looked. Commands that found their ring full wait in a list
+ * of the home side; `starved` tells the worker to ring the home bell once it has made room. */
 #include "base/worker.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -35,7 +35,7 @@ struct waiting {
 
 struct channel {
 	struct ring *ring;
-	int bell;               /* eventfd; -1 when the worker is inline */
+	int bell; /* eventfd; -1 when the worker is inline */
 	_Atomic bool rung;
 	struct loop_watch watch;
 };
@@ -125,8 +125,9 @@ static void flush_overflow(struct worker *w)
 		ring_bell(&w->commands);
 }
 
-/* Home: as above, and whatever is left makes the worker ring back. The exchange on both sides orders it: either the
- * worker sees the mark after it has popped, or we see the room that it made. */
+/* Home: as above, and whatever is left makes the worker ring back. The exchange on both sides
+ * orders it: either the worker sees the mark after it has popped, or we see the room that it made.
+ */
 static void flush_or_starve(struct worker *w)
 {
 	flush_overflow(w);
@@ -216,14 +217,15 @@ static void set_scheduling(const struct worker *w)
 		CPU_SET((size_t)w->cfg.cpu, &cpus);
 		rc = pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
 		if (rc)
-			log_write(LOG_LEVEL_WARNING, "worker", w->name, "not pinned to processor %d: %s", w->cfg.cpu,
-				  strerror(rc));
+			log_write(LOG_LEVEL_WARNING, "worker", w->name,
+				  "not pinned to processor %d: %s", w->cfg.cpu, strerror(rc));
 	}
 	if (w->cfg.realtime <= 0)
 		return;
 	rc = pthread_setschedparam(pthread_self(), SCHED_FIFO, &param);
 	if (rc && !atomic_flag_test_and_set(&told))
-		log_write(LOG_LEVEL_NOTICE, "worker", w->name, "no real-time priority: %s", strerror(rc));
+		log_write(LOG_LEVEL_NOTICE, "worker", w->name, "no real-time priority: %s",
+			  strerror(rc));
 }
 
 static void *thread_main(void *arg)
@@ -322,7 +324,8 @@ static void stop_loop(void *object, void *arg)
 	loop_stop(w->loop, 0);
 }
 
-/* Until the worker has taken all that waits and has come to its stop: its bell wakes us, its events go on meanwhile. */
+/* Until the worker has taken all that waits and has come to its stop: its bell wakes us, its events
+ * go on meanwhile. */
 static void await_finish(struct worker *w)
 {
 	struct pollfd bell = { .fd = w->events.bell, .events = POLLIN };
@@ -392,7 +395,8 @@ static void queue_command(struct worker *w, const struct message *m)
 		flush_or_starve(w);
 		return;
 	}
-	log_write(LOG_LEVEL_ERROR, "worker", w->name, "no memory for a command: waiting for the worker");
+	log_write(LOG_LEVEL_ERROR, "worker", w->name,
+		  "no memory for a command: waiting for the worker");
 	for (flush_overflow(w); w->overflow || !ring_push(w->commands.ring, m); flush_overflow(w)) {
 		if (w->threaded)
 			sched_yield();

@@ -46,7 +46,9 @@ static int slurp(int fd, char **out, size_t *length)
 
 	do {
 		if (used == room) {
-			char *more = used > CONF_FILE_MAX ? NULL : mem_realloc(text, room ? room * 2 : 16384);
+			char *more = used > CONF_FILE_MAX
+					     ? NULL
+					     : mem_realloc(text, room ? room * 2 : 16384);
 
 			if (!more) {
 				mem_free(text);
@@ -186,14 +188,15 @@ char *conf_fault_text(const struct conf_document *d, size_t index)
 {
 	const struct conf_fault *f = conf_fault_at(d, index);
 
-	return f ? mem_printf("%s:%u:%u: %s", d->file, f->place.line, f->place.column, f->text) : NULL;
+	return f ? mem_printf("%s:%u:%u: %s", d->file, f->place.line, f->place.column, f->text)
+		 : NULL;
 }
 
 void conf_fault_print(const struct conf_document *d, FILE *to)
 {
 	for (size_t i = 0; i < d->fault_count; i++)
-		fprintf(to, "%s:%u:%u: %s\n", d->file, d->faults[i].place.line, d->faults[i].place.column,
-			d->faults[i].text);
+		fprintf(to, "%s:%u:%u: %s\n", d->file, d->faults[i].place.line,
+			d->faults[i].place.column, d->faults[i].text);
 	if (d->faults_more)
 		fprintf(to, "%s: %zu more faults are not shown\n", d->file, d->faults_more);
 }
@@ -253,7 +256,8 @@ struct conf_place conf_place_of(const struct conf_document *d, const void *membe
 	return d->places[slot_of(d, member)].place;
 }
 
-struct conf_place conf_place_or(const struct conf_document *d, const void *member, struct conf_place otherwise)
+struct conf_place conf_place_or(const struct conf_document *d, const void *member,
+				struct conf_place otherwise)
 {
 	struct conf_place place = conf_place_of(d, member);
 
@@ -429,9 +433,9 @@ static void tell_undefined(struct conf_document *d, const struct reference *r)
 	words_of_kinds(r->kinds, kinds);
 	nearest = suggest_nearest(r->name, name_at, &choice);
 	suggest_list(list, sizeof(list), name_at, &choice);
-	conf_fault(d, r->place, "%s: no %s \"%.80s\" is defined%s%s%s; accepted: %s", r->key, kinds, r->name,
-		   nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "",
-		   choice.count ? list : "none is defined");
+	conf_fault(d, r->place, "%s: no %s \"%.80s\" is defined%s%s%s; accepted: %s", r->key, kinds,
+		   r->name, nearest ? ", did you mean \"" : "", nearest ? nearest : "",
+		   nearest ? "\"?" : "", choice.count ? list : "none is defined");
 	mem_free(choice.names);
 }
 
@@ -442,8 +446,9 @@ static void tell_ambiguous(struct conf_document *d)
 
 		if (b->unique && compare_to_name(a, b) == 0)
 			conf_fault(d, b->place,
-				   "a %s \"%.80s\" is defined on line %u already; accepted: another name", b->kind,
-				   b->name, a->place.line);
+				   "a %s \"%.80s\" is defined on line %u already; accepted: "
+				   "another name",
+				   b->kind, b->name, a->place.line);
 	}
 }
 

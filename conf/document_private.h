@@ -18,7 +18,10 @@ struct conf_document {
 	bool no_memory; /* sticky: some record was lost for want of memory */
 	struct conf_fault *faults;
 	size_t fault_count, faults_more;
-	struct { const void *member; struct conf_place place; } *places;
+	struct {
+		const void *member;
+		struct conf_place place;
+	} * places;
 	size_t place_count, place_room; /* hash table, a power of two */
 	struct name *names;
 	size_t name_count, name_room;
@@ -37,7 +40,8 @@ struct reference {
 	struct conf_place place;
 };
 
-/* As many faults as are kept: true, and one more is counted. For callers that would take pains over the text. */
+/* As many faults as are kept: true, and one more is counted. For callers that would take pains over
+ * the text. */
 bool document_is_full(struct conf_document *d);
 /* All of these set no_memory instead of failing. */
 void document_add_place(struct conf_document *d, const void *member, struct conf_place place);
@@ -48,11 +52,14 @@ void document_resolve(struct conf_document *d, const struct conf_section *sectio
 
 /* ---- value.c ---- */
 
-/* A scalar into the member at `at` (in a zeroed struct). 0; -EINVAL: `why` says what is wrong; -ENOMEM. */
-int value_read(const struct schema_field *field, const struct node *scalar, void *at, char why[WHY_TEXT]);
+/* A scalar into the member at `at` (in a zeroed struct). 0; -EINVAL: `why` says what is wrong;
+ * -ENOMEM. */
+int value_read(const struct schema_field *field, const struct node *scalar, void *at,
+	       char why[WHY_TEXT]);
 /* What the field takes, in words. */
 const char *value_accepted(const struct schema_field *field, char text[WHY_TEXT]);
-/* The member as it would be written: 1 and fresh memory (mem_free()); 0: absent, nothing to write; -ENOMEM. */
+/* The member as it would be written: 1 and fresh memory (mem_free()); 0: absent, nothing to write;
+ * -ENOMEM. */
 int value_print(const struct schema_field *field, const void *at, char **out);
 /* The choice of an enum that has this value, NULL when none has. */
 const char *value_choice_name(const struct schema_field *field, int64_t value);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A tree of nodes into structs, by their schema. What is faulty is told of and left at its default or zero; loading goes
- * on, so that all faults of a document are found in one go. */
+/* A tree of nodes into structs, by their schema. What is faulty is told of and left at its default
+ * or zero; loading goes on, so that all faults of a document are found in one go. */
 #include "conf/document_private.h"
 #include "base/mem.h"
 
@@ -9,8 +9,8 @@
 
 #define NAME_MAX_OCTETS 64
 
-static void load_struct(struct conf_document *d, const struct schema *schema, const struct node *node,
-			struct conf_place place, void *into);
+static void load_struct(struct conf_document *d, const struct schema *schema,
+			const struct node *node, struct conf_place place, void *into);
 
 /* ---- Scalars ---- */
 
@@ -32,14 +32,16 @@ static void register_value(struct conf_document *d, const struct schema_field *f
 		return;
 	memcpy(&text, at, sizeof(text));
 	if (f->type == SCHEMA_STRING && f->defines)
-		document_add_name(d, &(struct name){ .kind = f->defines, .name = text, .place = place });
+		document_add_name(
+			d, &(struct name){ .kind = f->defines, .name = text, .place = place });
 	if (f->type == SCHEMA_REFERENCE)
-		document_add_reference(d, &(struct reference){ .kinds = f->refers, .key = key, .name = text,
-								.place = place });
+		document_add_reference(
+			d, &(struct reference){
+				   .kinds = f->refers, .key = key, .name = text, .place = place });
 }
 
-static bool load_scalar(struct conf_document *d, const struct schema_field *f, const struct node *node,
-			const char *key, void *at)
+static bool load_scalar(struct conf_document *d, const struct schema_field *f,
+			const struct node *node, const char *key, void *at)
 {
 	char why[WHY_TEXT];
 	int rc;
@@ -48,7 +50,8 @@ static bool load_scalar(struct conf_document *d, const struct schema_field *f, c
 		return false;
 	if (node->kind != NODE_SCALAR) {
 		tell_wrong(d, f, key, node->place,
-			   node->kind == NODE_SEQUENCE ? "a list stands here" : "a mapping stands here");
+			   node->kind == NODE_SEQUENCE ? "a list stands here"
+						       : "a mapping stands here");
 		return false;
 	}
 	rc = value_read(f, node, at, why);
@@ -62,7 +65,8 @@ static bool load_scalar(struct conf_document *d, const struct schema_field *f, c
 }
 
 /* A default is written like a value; it has no place of its own. */
-static void load_default_scalar(struct conf_document *d, const struct schema_field *f, char *text, void *at)
+static void load_default_scalar(struct conf_document *d, const struct schema_field *f, char *text,
+				void *at)
 {
 	const struct node node = { .kind = NODE_SCALAR, .plain = true, .text = text };
 
@@ -71,19 +75,21 @@ static void load_default_scalar(struct conf_document *d, const struct schema_fie
 
 /* ---- Lists ---- */
 
-static bool is_sequence(struct conf_document *d, const struct schema_field *f, const struct node *node,
-			const char *key)
+static bool is_sequence(struct conf_document *d, const struct schema_field *f,
+			const struct node *node, const char *key)
 {
 	if (node->refused || node_is_null(node))
 		return false;
 	if (node->kind != NODE_SEQUENCE)
 		tell_wrong(d, f, key, node->place,
-			   node->kind == NODE_SCALAR ? "a single value stands here" : "a mapping stands here");
+			   node->kind == NODE_SCALAR ? "a single value stands here"
+						     : "a mapping stands here");
 	return node->kind == NODE_SEQUENCE;
 }
 
 /* Zeroed elements, published at once, so that conf_free() finds what loading has filled so far. */
-static char *publish_elements(struct conf_document *d, const struct schema_field *f, void *into, size_t count)
+static char *publish_elements(struct conf_document *d, const struct schema_field *f, void *into,
+			      size_t count)
 {
 	char *elements = NULL;
 
@@ -99,19 +105,19 @@ static char *publish_elements(struct conf_document *d, const struct schema_field
 	return elements;
 }
 
-static void check_count(struct conf_document *d, const struct schema_field *f, const struct node *node,
-			const char *key)
+static void check_count(struct conf_document *d, const struct schema_field *f,
+			const struct node *node, const char *key)
 {
 	if ((int64_t)node->count < f->min)
-		conf_fault(d, node->place, "%s: %zu in the list; accepted: at least %lld", key, node->count,
-			   (long long)f->min);
+		conf_fault(d, node->place, "%s: %zu in the list; accepted: at least %lld", key,
+			   node->count, (long long)f->min);
 	else if (f->max && (int64_t)node->count > f->max)
-		conf_fault(d, node->place, "%s: %zu in the list; accepted: at most %lld", key, node->count,
-			   (long long)f->max);
+		conf_fault(d, node->place, "%s: %zu in the list; accepted: at most %lld", key,
+			   node->count, (long long)f->max);
 }
 
-static void load_element(struct conf_document *d, const struct schema_field *element, const struct node *item,
-			 const char *key, void *at)
+static void load_element(struct conf_document *d, const struct schema_field *element,
+			 const struct node *item, const char *key, void *at)
 {
 	if (element->type == SCHEMA_STRUCT) {
 		load_struct(d, element->schema, item, item->place, at);
@@ -121,8 +127,8 @@ static void load_element(struct conf_document *d, const struct schema_field *ele
 	load_scalar(d, element, item, key, at);
 }
 
-static void load_list(struct conf_document *d, const struct schema_field *f, const struct node *node,
-		      const char *key, void *into)
+static void load_list(struct conf_document *d, const struct schema_field *f,
+		      const struct node *node, const char *key, void *into)
 {
 	const struct node *item;
 	char *elements;
@@ -161,7 +167,8 @@ static void load_default_list(struct conf_document *d, const struct schema_field
 
 /* ---- Flags ---- */
 
-static const struct schema_choice *flag_by_name(const struct schema_field *f, const char *name, size_t n)
+static const struct schema_choice *flag_by_name(const struct schema_field *f, const char *name,
+						size_t n)
 {
 	const struct schema_choice *c = f->choices;
 
@@ -170,8 +177,8 @@ static const struct schema_choice *flag_by_name(const struct schema_field *f, co
 	return c->name ? c : NULL;
 }
 
-static void raise_flag(struct conf_document *d, const struct schema_choice *flag, struct conf_place place,
-		       void *into)
+static void raise_flag(struct conf_document *d, const struct schema_choice *flag,
+		       struct conf_place place, void *into)
 {
 	bool *at = (bool *)((char *)into + flag->value);
 
@@ -180,8 +187,8 @@ static void raise_flag(struct conf_document *d, const struct schema_choice *flag
 		document_add_place(d, at, place);
 }
 
-static void load_flags(struct conf_document *d, const struct schema_field *f, const struct node *node,
-		       const char *key, void *into)
+static void load_flags(struct conf_document *d, const struct schema_field *f,
+		       const struct node *node, const char *key, void *into)
 {
 	if (!is_sequence(d, f, node, key)) {
 		if (node_is_null(node))
@@ -198,7 +205,8 @@ static void load_flags(struct conf_document *d, const struct schema_field *f, co
 			continue;
 		if (item->kind == NODE_SCALAR)
 			flag = flag_by_name(f, item->text, strlen(item->text));
-		snprintf(why, sizeof(why), "\"%.80s\" is unknown", item->kind == NODE_SCALAR ? item->text : "[");
+		snprintf(why, sizeof(why), "\"%.80s\" is unknown",
+			 item->kind == NODE_SCALAR ? item->text : "[");
 		if (flag)
 			raise_flag(d, flag, item->place, into);
 		else
@@ -224,8 +232,8 @@ static void load_default_flags(struct conf_document *d, const struct schema_fiel
 /* ---- Timeslots ---- */
 
 /* Within a flow mapping the commas of 1-15,17-31 would end the value: a list is taken as well. */
-static void load_timeslots(struct conf_document *d, const struct schema_field *f, const struct node *node,
-			   const char *key, void *at)
+static void load_timeslots(struct conf_document *d, const struct schema_field *f,
+			   const struct node *node, const char *key, void *at)
 {
 	if (node->kind != NODE_SEQUENCE) {
 		load_scalar(d, f, node, key, at);
@@ -239,7 +247,8 @@ static void load_timeslots(struct conf_document *d, const struct schema_field *f
 
 /* ---- Maps of named things ---- */
 
-static bool name_is_good(struct conf_document *d, const struct schema *schema, const struct node *key)
+static bool name_is_good(struct conf_document *d, const struct schema *schema,
+			 const struct node *key)
 {
 	const char *text = key->text;
 	size_t n = strlen(text);
@@ -249,12 +258,14 @@ static bool name_is_good(struct conf_document *d, const struct schema *schema, c
 		good = (unsigned char)*text >= 0x20 && *text != 0x7f && *text != '/';
 	if (!good)
 		conf_fault(d, key->place,
-			   "\"%.80s\" is no name for a %s; accepted: 1 to %d octets in one line, no slash, no blank at either end",
+			   "\"%.80s\" is no name for a %s; accepted: 1 to %d octets in one line, "
+			   "no slash, no blank at either end",
 			   key->text, schema->what, NAME_MAX_OCTETS);
 	return good;
 }
 
-static void load_named(struct conf_document *d, const struct schema *schema, const struct node *key, void *into)
+static void load_named(struct conf_document *d, const struct schema *schema, const struct node *key,
+		       void *into)
 {
 	char *name = mem_strdup(key->text);
 
@@ -264,7 +275,9 @@ static void load_named(struct conf_document *d, const struct schema *schema, con
 	}
 	memcpy((char *)into + schema->name_offset, &name, sizeof(name));
 	if (schema->kind)
-		document_add_name(d, &(struct name){ .kind = schema->kind, .name = name, .place = key->place,
+		document_add_name(d, &(struct name){ .kind = schema->kind,
+						     .name = name,
+						     .place = key->place,
 						     .unique = true });
 	load_struct(d, schema, key->value, key->place, into);
 }
@@ -279,17 +292,19 @@ static void load_map(struct conf_document *d, const struct schema_field *f, cons
 		return;
 	if (node->kind != NODE_MAPPING) {
 		tell_wrong(d, f, key, node->place,
-			   node->kind == NODE_SCALAR ? "a single value stands here" : "a list stands here");
+			   node->kind == NODE_SCALAR ? "a single value stands here"
+						     : "a list stands here");
 		return;
 	}
 	if (f->max && (int64_t)node->count > f->max)
-		conf_fault(d, node->place, "%s: %zu of them; accepted: at most %lld", key, node->count,
-			   (long long)f->max);
+		conf_fault(d, node->place, "%s: %zu of them; accepted: at most %lld", key,
+			   node->count, (long long)f->max);
 	elements = publish_elements(d, f, into, node->count);
 	for (const struct node *k = node->first; elements && k; k = k->next)
 		if (!k->refused && name_is_good(d, f->schema, k))
 			load_named(d, f->schema, k, elements + good++ * f->size);
-	/* Names that were refused leave no thing behind; the room after the good ones stays unused. */
+	/* Names that were refused leave no thing behind; the room after the good ones stays unused.
+	 */
 	memcpy((char *)into + f->count_offset, &good, sizeof(good));
 	if (good == 0 && elements) {
 		mem_free(elements);
@@ -299,8 +314,8 @@ static void load_map(struct conf_document *d, const struct schema_field *f, cons
 
 /* ---- Structs ---- */
 
-static void load_default(struct conf_document *d, const struct schema_field *f, struct conf_place place,
-			 void *into)
+static void load_default(struct conf_document *d, const struct schema_field *f,
+			 struct conf_place place, void *into)
 {
 	if (f->type == SCHEMA_STRUCT) {
 		load_struct(d, f->schema, NULL, place, (char *)into + f->offset);
@@ -321,8 +336,8 @@ static size_t faults_of(const struct conf_document *d)
 }
 
 /* A plain value, or its default when it is faulty: then it has no place either. */
-static void load_value(struct conf_document *d, const struct schema_field *f, const struct node *node,
-		       const char *key, void *into)
+static void load_value(struct conf_document *d, const struct schema_field *f,
+		       const struct node *node, const char *key, void *into)
 {
 	char *at = (char *)into + f->offset;
 	size_t faults = faults_of(d);
@@ -343,8 +358,8 @@ static void load_value(struct conf_document *d, const struct schema_field *f, co
 		document_add_place(d, (char *)into + f->count_offset, node->place);
 }
 
-static void load_field(struct conf_document *d, const struct schema_field *f, const struct node *node,
-		       const char *key, void *into)
+static void load_field(struct conf_document *d, const struct schema_field *f,
+		       const struct node *node, const char *key, void *into)
 {
 	if (f->type == SCHEMA_STRUCT) {
 		load_struct(d, f->schema, node, node->place, (char *)into + f->offset);
@@ -380,34 +395,38 @@ static const char *thing_text(const struct schema *schema, const void *thing, ch
 	return text;
 }
 
-static void tell_missing(struct conf_document *d, const struct schema *schema, const struct schema_field *f,
-			 struct conf_place place, const void *thing)
+static void tell_missing(struct conf_document *d, const struct schema *schema,
+			 const struct schema_field *f, struct conf_place place, const void *thing)
 {
 	char accepted[WHY_TEXT], text[120];
 
-	conf_fault(d, place, "%s: \"%s\" is missing (%s); accepted: %s", thing_text(schema, thing, text), f->key,
-		   f->help, value_accepted(f, accepted));
+	conf_fault(d, place, "%s: \"%s\" is missing (%s); accepted: %s",
+		   thing_text(schema, thing, text), f->key, f->help, value_accepted(f, accepted));
 }
 
 /* "cesopsn or dahdi": the values of the condition. */
 static void tell_out_of_place(struct conf_document *d, const struct schema_field *f,
-			      const struct schema_field *condition, const struct node *key, const void *into)
+			      const struct schema_field *condition, const struct node *key,
+			      const void *into)
 {
-	const char *present = value_choice_name(condition, value_get_integer(condition, (const char *)into +
-												condition->offset));
+	const char *present = value_choice_name(
+		condition, value_get_integer(condition, (const char *)into + condition->offset));
 	char values[200] = "";
 	size_t n = 0;
 
-	for (const struct schema_choice *c = condition->choices; c->name && n < sizeof(values) - 1; c++)
+	for (const struct schema_choice *c = condition->choices; c->name && n < sizeof(values) - 1;
+	     c++)
 		if (c->value >= 0 && c->value < 64 && f->when_values >> c->value & 1)
-			n += (size_t)snprintf(values + n, sizeof(values) - n, "%s%s", n ? " or " : "", c->name);
-	conf_fault(d, key->place, "%s: has no meaning with %s: %s; accepted: only with %s: %s", f->key, condition->key,
-		   present ? present : "?", condition->key, values);
+			n += (size_t)snprintf(values + n, sizeof(values) - n, "%s%s",
+					      n ? " or " : "", c->name);
+	conf_fault(d, key->place, "%s: has no meaning with %s: %s; accepted: only with %s: %s",
+		   f->key, condition->key, present ? present : "?", condition->key, values);
 }
 
 enum fitness { FITS, DOES_NOT_FIT, NOT_KNOWN };
 
-/* Does the field's condition hold? Not known when the value it hangs on is missing or faulty, and told of already. */
+/* Does the field's condition hold? Not known when the value it hangs on is missing or faulty, and
+ * told of already. */
 static enum fitness fitness_of(const struct conf_document *d, const struct schema *schema,
 			       const struct schema_field *f, const void *into)
 {
@@ -415,14 +434,15 @@ static enum fitness fitness_of(const struct conf_document *d, const struct schem
 
 	if (!condition)
 		return FITS;
-	if (!condition->initial && conf_place_of(d, (const char *)into + condition->offset).line == 0)
+	if (!condition->initial &&
+	    conf_place_of(d, (const char *)into + condition->offset).line == 0)
 		return NOT_KNOWN;
 	return value_applies(schema, f, into) ? FITS : DOES_NOT_FIT;
 }
 
 /* All fields of a schema from a mapping (NULL: empty). */
-static void load_fields(struct conf_document *d, const struct schema *schema, const struct node *mapping,
-			struct conf_place place, void *into)
+static void load_fields(struct conf_document *d, const struct schema *schema,
+			const struct node *mapping, struct conf_place place, void *into)
 {
 	for (const struct schema_field *f = schema->fields; f->key; f++) {
 		const struct node *key = find_key(mapping, f->key);
@@ -445,8 +465,8 @@ static const char *field_key_at(const void *list, size_t i)
 	return ((const struct schema *)list)->fields[i].key;
 }
 
-static void tell_unknown(struct conf_document *d, const struct schema *schema, const struct node *key,
-			 const void *thing)
+static void tell_unknown(struct conf_document *d, const struct schema *schema,
+			 const struct node *key, const void *thing)
 {
 	const char *nearest;
 	char list[600], text[120];
@@ -454,13 +474,14 @@ static void tell_unknown(struct conf_document *d, const struct schema *schema, c
 	if (document_is_full(d))
 		return;
 	nearest = suggest_nearest(key->text, field_key_at, schema);
-	conf_fault(d, key->place, "%s: unknown key \"%.80s\"%s%s%s; accepted: %s", thing_text(schema, thing, text), key->text,
-		   nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "",
+	conf_fault(d, key->place, "%s: unknown key \"%.80s\"%s%s%s; accepted: %s",
+		   thing_text(schema, thing, text), key->text, nearest ? ", did you mean \"" : "",
+		   nearest ? nearest : "", nearest ? "\"?" : "",
 		   suggest_list(list, sizeof(list), field_key_at, schema));
 }
 
-static void load_struct(struct conf_document *d, const struct schema *schema, const struct node *node,
-			struct conf_place place, void *into)
+static void load_struct(struct conf_document *d, const struct schema *schema,
+			const struct node *node, struct conf_place place, void *into)
 {
 	const struct schema_field *bare = schema->bare ? schema_find(schema, schema->bare) : NULL;
 	const struct node *mapping = node && node->kind == NODE_MAPPING ? node : NULL;
@@ -468,17 +489,23 @@ static void load_struct(struct conf_document *d, const struct schema *schema, co
 	if (schema->place_offset != SCHEMA_NONE)
 		memcpy((char *)into + schema->place_offset, &place, sizeof(place));
 	if (node && !mapping && bare && !node->refused && !node_is_null(node)) {
-		const struct node key = { .kind = NODE_SCALAR, .place = node->place, .value = (struct node *)(uintptr_t)node,
+		const struct node key = { .kind = NODE_SCALAR,
+					  .place = node->place,
+					  .value = (struct node *)(uintptr_t)node,
 					  .text = (char *)(uintptr_t)schema->bare };
-		const struct node short_form = { .kind = NODE_MAPPING, .place = node->place, .count = 1,
+		const struct node short_form = { .kind = NODE_MAPPING,
+						 .place = node->place,
+						 .count = 1,
 						 .first = (struct node *)(uintptr_t)&key };
 
 		load_fields(d, schema, &short_form, place, into);
 		return;
 	}
 	if (node && !mapping && !node->refused && !node_is_null(node))
-		conf_fault(d, node->place, "%s: a %s stands here; accepted: a mapping of keys to values",
-			   thing_text(schema, into, (char[120]){ 0 }), node->kind == NODE_SCALAR ? "single value" : "list");
+		conf_fault(d, node->place,
+			   "%s: a %s stands here; accepted: a mapping of keys to values",
+			   thing_text(schema, into, (char[120]){ 0 }),
+			   node->kind == NODE_SCALAR ? "single value" : "list");
 	for (const struct node *key = mapping ? mapping->first : NULL; key; key = key->next)
 		if (!key->refused && !schema_find(schema, key->text))
 			tell_unknown(d, schema, key, into);
@@ -518,8 +545,9 @@ static void find_unknown_roots(struct conf_document *d, const struct root_keys *
 		if (known || document_is_full(d))
 			continue;
 		nearest = suggest_nearest(key->text, root_key_at, roots);
-		conf_fault(d, key->place, "unknown section \"%.80s\"%s%s%s; accepted: %s", key->text,
-			   nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "",
+		conf_fault(d, key->place, "unknown section \"%.80s\"%s%s%s; accepted: %s",
+			   key->text, nearest ? ", did you mean \"" : "", nearest ? nearest : "",
+			   nearest ? "\"?" : "",
 			   suggest_list(list, sizeof(list), root_key_at, roots));
 	}
 }
@@ -547,7 +575,8 @@ int conf_load(struct conf_document *d, const struct conf_section *sections, size
 		return -EINVAL;
 	mapping = root_mapping(d, &roots);
 	for (size_t i = 0; i < count; i++)
-		load_fields(d, sections[i].schema, mapping, (struct conf_place){ 1, 1 }, sections[i].into);
+		load_fields(d, sections[i].schema, mapping, (struct conf_place){ 1, 1 },
+			    sections[i].into);
 	if (!d->no_memory)
 		document_resolve(d, sections, count);
 	for (size_t i = 0; i < count && !d->no_memory; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What one value can't tell alone: two users of one thing, and defaults that follow from other values. Runs also after
- * other faults, so any string may be NULL and any reference may lead nowhere. */
+/* What one value can't tell alone: two users of one thing, and defaults that follow from other
+ * values. Runs also after other faults, so any string may be NULL and any reference may lead
+ * nowhere. */
 #include "conf/schema.h"
 
 #include <string.h>
@@ -27,7 +28,8 @@ static bool is_any_host(const struct netaddr *a)
 	return memcmp(&a->u.in6.sin6_addr, &any6, sizeof(any6)) == 0;
 }
 
-/* Would two sockets on these hosts meet? One bound to all addresses meets every other of its family. */
+/* Would two sockets on these hosts meet? One bound to all addresses meets every other of its
+ * family. */
 static bool hosts_meet(const struct netaddr *a, const struct netaddr *b)
 {
 	if (netaddr_family(a) != netaddr_family(b) || !netaddr_is_set(a))
@@ -36,12 +38,15 @@ static bool hosts_meet(const struct netaddr *a, const struct netaddr *b)
 }
 
 /* The i-th socket of the configuration, interfaces first; false at the end. */
-static bool bound_at(const struct conf_document *d, const struct machine_conf *m, size_t i, struct bound *out)
+static bool bound_at(const struct conf_document *d, const struct machine_conf *m, size_t i,
+		     struct bound *out)
 {
 	if (i < m->interface_count) {
 		const struct conf_sip_interface *f = &m->interfaces[i];
 
-		*out = (struct bound){ .what = "SIP interface", .name = f->name, .address = &f->address,
+		*out = (struct bound){ .what = "SIP interface",
+				       .name = f->name,
+				       .address = &f->address,
 				       .uses = (f->udp ? USE_UDP : 0u) | (f->tcp ? USE_TCP : 0u),
 				       .place = conf_place_or(d, &f->address, f->place) };
 		return true;
@@ -50,7 +55,9 @@ static bool bound_at(const struct conf_document *d, const struct machine_conf *m
 	if (i < m->line_count) {
 		const struct conf_line *l = &m->lines[i];
 
-		*out = (struct bound){ .what = "line", .name = l->name, .address = &l->local,
+		*out = (struct bound){ .what = "line",
+				       .name = l->name,
+				       .address = &l->local,
 				       .uses = l->kind == CONF_LINE_CESOPSN ? USE_UDP : 0u,
 				       .place = conf_place_or(d, &l->local, l->place) };
 		return true;
@@ -65,11 +72,14 @@ static void check_pair(struct conf_document *d, const struct bound *a, const str
 	if (!(a->uses & b->uses) || !hosts_meet(a->address, b->address) ||
 	    netaddr_port(a->address) != netaddr_port(b->address))
 		return;
-	conf_fault(d, b->place, "%s %s: %s is bound by %s %s already (line %u); accepted: another address or port",
-		   b->what, b->name, netaddr_text(b->address, text), a->what, a->name, a->place.line);
+	conf_fault(
+		d, b->place,
+		"%s %s: %s is bound by %s %s already (line %u); accepted: another address or port",
+		b->what, b->name, netaddr_text(b->address, text), a->what, a->name, a->place.line);
 }
 
-/* RTP is bound on the media address, and on each interface's own: where it is not told, all are taken to meet. */
+/* RTP is bound on the media address, and on each interface's own: where it is not told, all are
+ * taken to meet. */
 static bool media_meets(const struct machine_conf *m, const struct netaddr *a)
 {
 	if (netaddr_is_set(&m->media.address) && hosts_meet(&m->media.address, a))
@@ -80,7 +90,8 @@ static bool media_meets(const struct machine_conf *m, const struct netaddr *a)
 	return false;
 }
 
-static void check_media_range(struct conf_document *d, const struct machine_conf *m, const struct bound *b)
+static void check_media_range(struct conf_document *d, const struct machine_conf *m,
+			      const struct bound *b)
 {
 	struct conf_place ports = conf_place_of(d, &m->media.port_first);
 	uint16_t port = netaddr_port(b->address);
@@ -92,8 +103,10 @@ static void check_media_range(struct conf_document *d, const struct machine_conf
 	if (ports.line)
 		snprintf(where, sizeof(where), "line %u", ports.line);
 	conf_fault(d, b->place,
-		   "%s %s: %s lies within the RTP ports %u-%u (%s); accepted: a port outside, or other media ports",
-		   b->what, b->name, netaddr_text(b->address, text), m->media.port_first, m->media.port_last, where);
+		   "%s %s: %s lies within the RTP ports %u-%u (%s); accepted: a port outside, or "
+		   "other media ports",
+		   b->what, b->name, netaddr_text(b->address, text), m->media.port_first,
+		   m->media.port_last, where);
 }
 
 static void check_sockets(struct conf_document *d, const struct machine_conf *m)
@@ -111,7 +124,8 @@ static void check_media(struct conf_document *d, const struct conf_media *media)
 {
 	if (media->port_last - media->port_first < 1)
 		conf_fault(d, conf_place_of(d, &media->port_first),
-			   "ports: %u-%u holds no even port and the odd one above; accepted: at least two ports",
+			   "ports: %u-%u holds no even port and the odd one above; accepted: at "
+			   "least two ports",
 			   media->port_first, media->port_last);
 }
 
@@ -122,16 +136,19 @@ static void check_cesopsn(struct conf_document *d, const struct conf_line *l)
 	if (netaddr_is_set(&l->local) && netaddr_is_set(&l->remote) &&
 	    netaddr_family(&l->local) != netaddr_family(&l->remote))
 		conf_fault(d, conf_place_of(d, &l->remote),
-			   "remote: not of the same family as local (line %u); accepted: both IPv4 or both IPv6",
+			   "remote: not of the same family as local (line %u); accepted: both IPv4 "
+			   "or both IPv6",
 			   conf_place_of(d, &l->local).line);
 	if (l->jitter_ms * 1000 < l->packet_us)
 		conf_fault(d, conf_place_or(d, &l->jitter_ms, l->place),
-			   "jitter: %ums is less than one packet of %ums; accepted: the packet time or more",
+			   "jitter: %ums is less than one packet of %ums; accepted: the packet "
+			   "time or more",
 			   l->jitter_ms, l->packet_us / 1000);
 }
 
 /* Two lines on one card must not share channels: each takes 31 from its first. */
-static void check_dahdi_pair(struct conf_document *d, const struct conf_line *a, const struct conf_line *b)
+static void check_dahdi_pair(struct conf_document *d, const struct conf_line *a,
+			     const struct conf_line *b)
 {
 	unsigned low = a->dahdi_first_channel, high = b->dahdi_first_channel;
 
@@ -139,12 +156,13 @@ static void check_dahdi_pair(struct conf_document *d, const struct conf_line *a,
 		return;
 	if ((high > low ? high - low : low - high) < 31)
 		conf_fault(d, conf_place_or(d, &b->dahdi_first_channel, b->place),
-			   "first-channel: %u is within the channels of line %s (line %u); accepted: 31 channels apart",
+			   "first-channel: %u is within the channels of line %s (line %u); "
+			   "accepted: 31 channels apart",
 			   high, a->name, conf_place_or(d, &a->dahdi_first_channel, a->place).line);
 	else if (a->dahdi_span == b->dahdi_span && a->dahdi_span)
 		conf_fault(d, conf_place_or(d, &b->dahdi_span, b->place),
-			   "span: %u is that of line %s already (line %u); accepted: another span", b->dahdi_span,
-			   a->name, conf_place_or(d, &a->dahdi_span, a->place).line);
+			   "span: %u is that of line %s already (line %u); accepted: another span",
+			   b->dahdi_span, a->name, conf_place_or(d, &a->dahdi_span, a->place).line);
 }
 
 static void check_lines(struct conf_document *d, const struct machine_conf *m)
@@ -180,7 +198,8 @@ static unsigned first_of(timeslot_set set)
 }
 
 /* What the schema can't: defaults that follow from the line and the role. */
-static void complete_span(struct conf_document *d, const struct conf_line *line, struct conf_span *s)
+static void complete_span(struct conf_document *d, const struct conf_line *line,
+			  struct conf_span *s)
 {
 	if (!conf_place_of(d, &s->hunt).line)
 		s->hunt = s->role == CONF_ROLE_NT ? CONF_HUNT_ASCENDING : CONF_HUNT_DESCENDING;
@@ -188,46 +207,60 @@ static void complete_span(struct conf_document *d, const struct conf_line *line,
 		s->b_channels = line->timeslots & ~bit(s->d_channel);
 }
 
-static void check_span(struct conf_document *d, const struct conf_line *line, const struct conf_span *s)
+static void check_span(struct conf_document *d, const struct conf_line *line,
+		       const struct conf_span *s)
 {
 	struct conf_place d_place = conf_place_or(d, &s->d_channel, s->place);
 	struct conf_place b_place = conf_place_or(d, &s->b_channels, s->place);
 
 	if (s->b_channels & bit(s->d_channel))
-		conf_fault(d, b_place, "b-channels: timeslot %u is the D-channel (line %u); accepted: one use of each",
+		conf_fault(d, b_place,
+			   "b-channels: timeslot %u is the D-channel (line %u); accepted: one use "
+			   "of each",
 			   s->d_channel, d_place.line);
 	if (!line || !line->timeslots)
 		return;
 	if (!(line->timeslots & bit(s->d_channel)))
-		conf_fault(d, d_place, "d-channel: timeslot %u is not carried by line %s (line %u); accepted: one of its timeslots",
-			   s->d_channel, line->name, conf_place_or(d, &line->timeslots, line->place).line);
+		conf_fault(d, d_place,
+			   "d-channel: timeslot %u is not carried by line %s (line %u); accepted: "
+			   "one of its timeslots",
+			   s->d_channel, line->name,
+			   conf_place_or(d, &line->timeslots, line->place).line);
 	if (s->b_channels & ~line->timeslots)
-		conf_fault(d, b_place, "b-channels: timeslot %u is not carried by line %s (line %u); accepted: its timeslots",
+		conf_fault(d, b_place,
+			   "b-channels: timeslot %u is not carried by line %s (line %u); accepted: "
+			   "its timeslots",
 			   first_of(s->b_channels & ~line->timeslots), line->name,
 			   conf_place_or(d, &line->timeslots, line->place).line);
 	if (!s->b_channels)
-		conf_fault(d, s->place, "span %s: no timeslot is left for calls; accepted: a line with more than the D-channel",
+		conf_fault(d, s->place,
+			   "span %s: no timeslot is left for calls; accepted: a line with more "
+			   "than the D-channel",
 			   s->name);
 }
 
 /* The place of the value that makes a span use this timeslot. */
-static struct conf_place use_place(struct conf_document *d, const struct conf_span *s, unsigned timeslot)
+static struct conf_place use_place(struct conf_document *d, const struct conf_span *s,
+				   unsigned timeslot)
 {
 	if (timeslot == s->d_channel)
 		return conf_place_or(d, &s->d_channel, s->place);
 	return conf_place_or(d, &s->b_channels, conf_place_or(d, &s->line, s->place));
 }
 
-static void check_span_pair(struct conf_document *d, const struct conf_span *a, const struct conf_span *b)
+static void check_span_pair(struct conf_document *d, const struct conf_span *a,
+			    const struct conf_span *b)
 {
-	timeslot_set common = (a->b_channels | bit(a->d_channel)) & (b->b_channels | bit(b->d_channel));
+	timeslot_set common =
+		(a->b_channels | bit(a->d_channel)) & (b->b_channels | bit(b->d_channel));
 	unsigned timeslot;
 
 	if (!a->line || !b->line || strcmp(a->line, b->line) != 0 || !common)
 		return;
 	timeslot = first_of(common);
 	conf_fault(d, use_place(d, b, timeslot),
-		   "span %s: timeslot %u of line %s is used by span %s already (line %u); accepted: timeslots of its own",
+		   "span %s: timeslot %u of line %s is used by span %s already (line %u); "
+		   "accepted: timeslots of its own",
 		   b->name, timeslot, b->line, a->name, use_place(d, a, timeslot).line);
 }
 
@@ -243,24 +276,27 @@ static void check_spans(struct conf_document *d, struct machine_conf *m)
 
 /* ---- Names that routes use: trunks, spans and groups are one space ---- */
 
-static void check_gateway_name(struct conf_document *d, const struct machine_conf *m, const char *what,
-			       const char *name, struct conf_place place)
+static void check_gateway_name(struct conf_document *d, const struct machine_conf *m,
+			       const char *what, const char *name, struct conf_place place)
 {
 	for (size_t i = 0; name && i < m->trunk_count; i++)
 		if (m->trunks[i].name && strcmp(m->trunks[i].name, name) == 0)
 			conf_fault(d, place,
-				   "%s %s: a trunk has that name (line %u), and routes could mean either; accepted: another name",
+				   "%s %s: a trunk has that name (line %u), and routes could mean "
+				   "either; accepted: another name",
 				   what, name, m->trunks[i].place.line);
 }
 
-static void check_group_name(struct conf_document *d, const struct machine_conf *m, const struct conf_span *s)
+static void check_group_name(struct conf_document *d, const struct machine_conf *m,
+			     const struct conf_span *s)
 {
 	for (size_t i = 0; s->group && i < m->span_count; i++) {
 		const struct conf_span *other = &m->spans[i];
 
 		if (other->name && strcmp(other->name, s->group) == 0)
 			conf_fault(d, conf_place_or(d, &s->group, s->place),
-				   "group %s: a span has that name (line %u), and routes could mean either; accepted: another name",
+				   "group %s: a span has that name (line %u), and routes could "
+				   "mean either; accepted: another name",
 				   s->group, other->place.line);
 	}
 }
@@ -278,24 +314,29 @@ static void check_names(struct conf_document *d, const struct machine_conf *m)
 
 /* ---- Trunks ---- */
 
-static const struct conf_sip_interface *interface_of(const struct machine_conf *m, const struct conf_trunk *t)
+static const struct conf_sip_interface *interface_of(const struct machine_conf *m,
+						     const struct conf_trunk *t)
 {
 	for (size_t i = 0; i < m->interface_count; i++)
-		if (t->interface && m->interfaces[i].name && strcmp(m->interfaces[i].name, t->interface) == 0)
+		if (t->interface && m->interfaces[i].name &&
+		    strcmp(m->interfaces[i].name, t->interface) == 0)
 			return &m->interfaces[i];
 	return NULL;
 }
 
-static void check_trunk(struct conf_document *d, const struct machine_conf *m, const struct conf_trunk *t)
+static void check_trunk(struct conf_document *d, const struct machine_conf *m,
+			const struct conf_trunk *t)
 {
 	const struct conf_sip_interface *f = interface_of(m, t);
 
 	if (!f || !(f->udp || f->tcp))
 		return;
 	if (t->transport == CONF_UDP ? !f->udp : !f->tcp)
-		conf_fault(d, conf_place_or(d, &t->transport, t->place),
-			   "transport: %s is not spoken by SIP interface %s (line %u); accepted: %s",
-			   t->transport == CONF_UDP ? "udp" : "tcp", f->name, f->place.line, f->udp ? "udp" : "tcp");
+		conf_fault(
+			d, conf_place_or(d, &t->transport, t->place),
+			"transport: %s is not spoken by SIP interface %s (line %u); accepted: %s",
+			t->transport == CONF_UDP ? "udp" : "tcp", f->name, f->place.line,
+			f->udp ? "udp" : "tcp");
 }
 
 void machine_check(struct conf_document *d, void *into)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* libyaml's events become nodes. The only file that includes <yaml.h>. Recursion is bounded by CONF_DEPTH_MAX,
- * memory by CONF_FILE_MAX and CONF_NODES_MAX. */
+/* libyaml's events become nodes. The only file that includes <yaml.h>. Recursion is bounded by
+ * CONF_DEPTH_MAX, memory by CONF_FILE_MAX and CONF_NODES_MAX. */
 #include "conf/node.h"
 #include "conf/schema.h"
 #include "base/mem.h"
@@ -56,15 +56,16 @@ static int syntax_fault(struct reader *r)
 	if (p->error == YAML_MEMORY_ERROR)
 		return -ENOMEM;
 	if (p->error == YAML_READER_ERROR) {
-		snprintf(text, sizeof(text), "not readable: %s; accepted: YAML in UTF-8", p->problem);
+		snprintf(text, sizeof(text), "not readable: %s; accepted: YAML in UTF-8",
+			 p->problem);
 		tell(r, place_of_offset(r->text, p->problem_offset), text);
 		return -EINVAL;
 	}
 	snprintf(text, sizeof(text), "not YAML: %s%s%s", p->problem ? p->problem : "unknown fault",
 		 p->context ? ", " : "", p->context ? p->context : "");
 	if (p->context && p->context_mark.line != p->problem_mark.line)
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), " that begins on line %zu",
-			 p->context_mark.line + 1);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text),
+			 " that begins on line %zu", p->context_mark.line + 1);
 	tell(r, place_of(p->problem_mark), text);
 	return -EINVAL;
 }
@@ -96,12 +97,14 @@ static int over_limit(struct reader *r)
 	char text[120];
 
 	if (r->depth >= CONF_DEPTH_MAX) {
-		snprintf(text, sizeof(text), "nested too deep; accepted: at most %d levels", CONF_DEPTH_MAX);
+		snprintf(text, sizeof(text), "nested too deep; accepted: at most %d levels",
+			 CONF_DEPTH_MAX);
 		tell(r, place_of(r->event.start_mark), text);
 		return -EINVAL;
 	}
 	if (++r->nodes > CONF_NODES_MAX) {
-		snprintf(text, sizeof(text), "too many values; accepted: at most %d", CONF_NODES_MAX);
+		snprintf(text, sizeof(text), "too many values; accepted: at most %d",
+			 CONF_NODES_MAX);
 		tell(r, place_of(r->event.start_mark), text);
 		return -EINVAL;
 	}
@@ -111,7 +114,8 @@ static int over_limit(struct reader *r)
 static void refuse_extras(struct reader *r, const yaml_char_t *anchor, const yaml_char_t *tag)
 {
 	if (anchor)
-		tell(r, place_of(r->event.start_mark), "anchors (&name) are not accepted; write each value out");
+		tell(r, place_of(r->event.start_mark),
+		     "anchors (&name) are not accepted; write each value out");
 	if (tag)
 		tell(r, place_of(r->event.start_mark),
 		     "tags (!name) are not accepted; the type of a value follows from its key");
@@ -127,7 +131,8 @@ static int read_scalar(struct reader *r, struct node **out)
 	if (!n)
 		return -ENOMEM;
 	refuse_extras(r, r->event.data.scalar.anchor, r->event.data.scalar.tag);
-	n->text = mem_strndup((const char *)r->event.data.scalar.value, r->event.data.scalar.length);
+	n->text =
+		mem_strndup((const char *)r->event.data.scalar.value, r->event.data.scalar.length);
 	if (!n->text) {
 		mem_free(n);
 		return -ENOMEM;
@@ -164,7 +169,8 @@ static int read_sequence(struct reader *r, struct node **out)
 	*out = n;
 	tail = &n->first;
 	refuse_extras(r, r->event.data.sequence_start.anchor, r->event.data.sequence_start.tag);
-	for (rc = next_event(r); rc == 0 && r->event.type != YAML_SEQUENCE_END_EVENT; rc = next_event(r)) {
+	for (rc = next_event(r); rc == 0 && r->event.type != YAML_SEQUENCE_END_EVENT;
+	     rc = next_event(r)) {
 		rc = read_node(r, tail);
 		if (rc < 0)
 			break;
@@ -180,8 +186,9 @@ static int compare_keys(const void *a, const void *b)
 	int order = strcmp(x->text, y->text);
 
 	if (order == 0)
-		order = x->place.line != y->place.line ? (x->place.line < y->place.line ? -1 : 1) :
-							 (x->place.column < y->place.column ? -1 : 1);
+		order = x->place.line != y->place.line
+				? (x->place.line < y->place.line ? -1 : 1)
+				: (x->place.column < y->place.column ? -1 : 1);
 	return order;
 }
 
@@ -189,8 +196,9 @@ static void tell_second_use(struct reader *r, struct node *key, const struct nod
 {
 	char text[200];
 
-	snprintf(text, sizeof(text), "\"%.80s\" stands here a second time, after line %u; accepted: once",
-		 key->text, first->place.line);
+	snprintf(text, sizeof(text),
+		 "\"%.80s\" stands here a second time, after line %u; accepted: once", key->text,
+		 first->place.line);
 	tell(r, key->place, text);
 	key->refused = true;
 }
@@ -229,7 +237,8 @@ static int read_pair(struct reader *r, struct node **out)
 	if (rc < 0)
 		return rc;
 	if (key->kind != NODE_SCALAR) {
-		tell(r, key->place, "a list or mapping as a key is not accepted; accepted: a plain word");
+		tell(r, key->place,
+		     "a list or mapping as a key is not accepted; accepted: a plain word");
 		key->refused = true;
 	} else if (key->plain && strcmp(key->text ? key->text : "", "<<") == 0) {
 		tell(r, key->place, "merge keys (<<) are not accepted; write the keys out");
@@ -249,7 +258,8 @@ static int read_mapping(struct reader *r, struct node **out)
 	*out = n;
 	tail = &n->first;
 	refuse_extras(r, r->event.data.mapping_start.anchor, r->event.data.mapping_start.tag);
-	for (rc = next_event(r); rc == 0 && r->event.type != YAML_MAPPING_END_EVENT; rc = next_event(r)) {
+	for (rc = next_event(r); rc == 0 && r->event.type != YAML_MAPPING_END_EVENT;
+	     rc = next_event(r)) {
 		rc = read_pair(r, tail);
 		if (rc < 0)
 			return rc;
@@ -259,8 +269,8 @@ static int read_mapping(struct reader *r, struct node **out)
 	return rc < 0 ? rc : find_second_uses(r, n);
 }
 
-/* The node that the present event begins; its last event is the present one afterwards. *out may be set, and is then
- * part of the tree to be freed, even when this fails. */
+/* The node that the present event begins; its last event is the present one afterwards. *out may be
+ * set, and is then part of the tree to be freed, even when this fails. */
 static int read_node(struct reader *r, struct node **out)
 {
 	int rc = over_limit(r);
@@ -297,7 +307,8 @@ static int read_stream(struct reader *r, struct node **out)
 		rc = next_event(r);
 	if (rc < 0 || r->event.type == YAML_STREAM_END_EVENT)
 		return rc;
-	tell(r, place_of(r->event.start_mark), "a second document begins here; accepted: one document");
+	tell(r, place_of(r->event.start_mark),
+	     "a second document begins here; accepted: one document");
 	return -EINVAL;
 }
 

@@ -14,21 +14,21 @@ enum node_kind { NODE_SCALAR, NODE_SEQUENCE, NODE_MAPPING };
 struct node {
 	enum node_kind kind;
 	struct conf_place place;
-	bool plain;          /* scalar without quotes */
-	bool block;          /* scalar of the | or > form, which ends in a line feed */
-	bool refused;        /* was told of already (an alias, a second use of a key): to be passed over */
-	char *text;          /* of a scalar */
-	struct node *next;   /* in a sequence the next item, in a mapping the next key */
-	struct node *first;  /* item or key */
-	struct node *value;  /* of a key */
-	size_t count;        /* items or keys */
+	bool plain;   /* scalar without quotes */
+	bool block;   /* scalar of the | or > form, which ends in a line feed */
+	bool refused; /* was told of already (an alias, a second use of a key): to be passed over */
+	char *text;   /* of a scalar */
+	struct node *next;  /* in a sequence the next item, in a mapping the next key */
+	struct node *first; /* item or key */
+	struct node *value; /* of a key */
+	size_t count;       /* items or keys */
 };
 
 typedef void (*node_fault_fn)(void *arg, struct conf_place place, const char *text);
 
-/* 0 and the tree (NULL when the text holds nothing); -EINVAL when the text is no YAML or breaks a limit, after one fault
- * (others may have come before); -ENOMEM. Faults that leave a tree (anchors, aliases, tags, a key twice) are told of, and
- * the nodes marked; the result is 0 then. */
+/* 0 and the tree (NULL when the text holds nothing); -EINVAL when the text is no YAML or breaks a
+ * limit, after one fault (others may have come before); -ENOMEM. Faults that leave a tree (anchors,
+ * aliases, tags, a key twice) are told of, and the nodes marked; the result is 0 then. */
 int node_read(struct node **out, const char *text, size_t length, node_fault_fn fault, void *arg);
 void node_free(struct node **tree);
 

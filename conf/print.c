@@ -49,7 +49,8 @@ static void put_line(struct printer *p, unsigned depth, const char *key, const c
 	put(p, "\n");
 }
 
-static void print_fields(struct printer *p, const struct schema *schema, const void *from, unsigned depth);
+static void print_fields(struct printer *p, const struct schema *schema, const void *from,
+			 unsigned depth);
 
 /* The text of a scalar, NULL when it is absent. */
 static char *scalar(struct printer *p, const struct schema_field *f, const void *at)
@@ -61,8 +62,10 @@ static char *scalar(struct printer *p, const struct schema_field *f, const void 
 	return text;
 }
 
-/* An item's "- " stands in the indentation of its first key: printed at the depth of the keys, then moved in. */
-static void print_struct_item(struct printer *p, const struct schema *schema, const void *at, unsigned depth)
+/* An item's "- " stands in the indentation of its first key: printed at the depth of the keys, then
+ * moved in. */
+static void print_struct_item(struct printer *p, const struct schema *schema, const void *at,
+			      unsigned depth)
 {
 	size_t start = p->length;
 
@@ -75,7 +78,8 @@ static void print_struct_item(struct printer *p, const struct schema *schema, co
 	}
 }
 
-static void print_item(struct printer *p, const struct schema_field *element, const void *at, unsigned depth)
+static void print_item(struct printer *p, const struct schema_field *element, const void *at,
+		       unsigned depth)
 {
 	char *text;
 
@@ -93,7 +97,8 @@ static void print_item(struct printer *p, const struct schema_field *element, co
 	mem_free(text);
 }
 
-static void print_named(struct printer *p, const struct schema *schema, const char *at, unsigned depth)
+static void print_named(struct printer *p, const struct schema *schema, const char *at,
+			unsigned depth)
 {
 	static const struct schema_field name_field = { .type = SCHEMA_STRING };
 	char *name = scalar(p, &name_field, at + schema->name_offset);
@@ -111,7 +116,8 @@ static void print_named(struct printer *p, const struct schema *schema, const ch
 	}
 }
 
-static void print_elements(struct printer *p, const struct schema_field *f, const void *from, unsigned depth)
+static void print_elements(struct printer *p, const struct schema_field *f, const void *from,
+			   unsigned depth)
 {
 	const char *elements;
 	size_t count;
@@ -132,7 +138,8 @@ static void print_elements(struct printer *p, const struct schema_field *f, cons
 	}
 }
 
-static void print_flags(struct printer *p, const struct schema_field *f, const void *from, unsigned depth)
+static void print_flags(struct printer *p, const struct schema_field *f, const void *from,
+			unsigned depth)
 {
 	bool any = false;
 
@@ -151,7 +158,8 @@ static void print_flags(struct printer *p, const struct schema_field *f, const v
 	}
 }
 
-static void print_struct(struct printer *p, const struct schema_field *f, const void *from, unsigned depth)
+static void print_struct(struct printer *p, const struct schema_field *f, const void *from,
+			 unsigned depth)
 {
 	size_t start;
 
@@ -164,7 +172,8 @@ static void print_struct(struct printer *p, const struct schema_field *f, const 
 	}
 }
 
-static void print_fields(struct printer *p, const struct schema *schema, const void *from, unsigned depth)
+static void print_fields(struct printer *p, const struct schema *schema, const void *from,
+			 unsigned depth)
 {
 	for (const struct schema_field *f = schema->fields; f->key && !p->no_memory; f++) {
 		char *text;

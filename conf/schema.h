@@ -4,16 +4,17 @@
 
 /* Typed structs from YAML by const tables, and back. conf/README.md has an example.
  *
- * What does it do? A schema describes a struct: per key its type, range, default, unit and help. conf_load() fills
- * structs from one document made of sections that several floors contribute; every fault is collected with its line
- * and column, and says what is accepted. conf_print() writes YAML that loads to the same.
+ * What does it do? A schema describes a struct: per key its type, range, default, unit and help.
+ * conf_load() fills structs from one document made of sections that several floors contribute;
+ * every fault is collected with its line and column, and says what is accepted. conf_print() writes
+ * YAML that loads to the same.
  *
- * How does it work? The text becomes a tree of nodes with positions (conf/node.h), sections are filled from it, names
- * are registered by (kind, name) across all sections, references are looked up, then the sections' own cross checks run
- * with the position of every value at hand.
+ * How does it work? The text becomes a tree of nodes with positions (conf/node.h), sections are
+ * filled from it, names are registered by (kind, name) across all sections, references are looked
+ * up, then the sections' own cross checks run with the position of every value at hand.
  *
- * Memory: everything a schema fills is mem_*; conf_free() releases it. A struct to be filled must be zeroed.
- * Thread: any, one document at a time each. */
+ * Memory: everything a schema fills is mem_*; conf_free() releases it. A struct to be filled must
+ * be zeroed. Thread: any, one document at a time each. */
 
 #include "conf/machine.h"
 
@@ -23,20 +24,36 @@
 #include <stdio.h>
 
 enum schema_type {
-	SCHEMA_BOOL,      /* bool: true false yes no on off */
-	SCHEMA_INTEGER,   /* any integer member; decimal, strict; `min`…`max` (both 0: whatever fits) */
-	SCHEMA_DURATION,  /* unsigned member in `unit`: 200ms 4s 2min 1h 125us; `min`…`max` in that unit */
-	SCHEMA_ENUM,      /* enum or integer member: one of `choices` */
-	SCHEMA_FLAGS,     /* list of `choices`, each `value` being the offset of a bool in the struct; at least one */
-	SCHEMA_STRING,    /* char *; `max`: octets, 0: 1,024; never empty unless `may_be_empty` */
-	SCHEMA_REFERENCE, /* char *: the name of a thing of one of the kinds in `refers` */
-	SCHEMA_ADDRESS,   /* struct netaddr: numeric host, and port by `port` */
-	SCHEMA_PREFIX,    /* struct netprefix: 192.0.2.0/24, 2001:db8::/32 or a host */
-	SCHEMA_TIMESLOTS, /* timeslot_set: 1-15,17-31 */
-	SCHEMA_RANGE,     /* two members of one integer type, at `offset` and `count_offset`: 20000-29999 */
-	SCHEMA_STRUCT,    /* a nested struct by `schema`; absent: its defaults */
-	SCHEMA_LIST,      /* pointer at `offset`, size_t at `count_offset`: sequence of `element`; `min`…`max` of them */
-	SCHEMA_MAP,       /* the same of named things: mapping of name to body by `schema` */
+	/* bool: true false yes no on off */
+	SCHEMA_BOOL,
+	/* Any integer member; decimal, strict; `min`…`max` (both 0: whatever fits). */
+	SCHEMA_INTEGER,
+	/* Unsigned member in `unit`: 200ms 4s 2min 1h 125us; `min`…`max` in that unit. */
+	SCHEMA_DURATION,
+	/* Enum or integer member: one of `choices`. */
+	SCHEMA_ENUM,
+	/* List of `choices`, each `value` being the offset of a bool in the struct; at least one.
+	 */
+	SCHEMA_FLAGS,
+	/* char *; `max`: octets, 0: 1,024; never empty unless `may_be_empty`. */
+	SCHEMA_STRING,
+	/* char *: the name of a thing of one of the kinds in `refers`. */
+	SCHEMA_REFERENCE,
+	/* struct netaddr: numeric host, and port by `port`. */
+	SCHEMA_ADDRESS,
+	/* struct netprefix: 192.0.2.0/24, 2001:db8::/32 or a host. */
+	SCHEMA_PREFIX,
+	/* timeslot_set: 1-15,17-31 or [1-15, 17-31]. */
+	SCHEMA_TIMESLOTS,
+	/* Two members of one integer type, at `offset` and `count_offset`: 20000-29999. */
+	SCHEMA_RANGE,
+	/* A nested struct by `schema`; absent: its defaults. */
+	SCHEMA_STRUCT,
+	/* Pointer at `offset`, size_t at `count_offset`: a list of `element`, `min`…`max` of them.
+	 */
+	SCHEMA_LIST,
+	/* The same of named things: mapping of name to body by `schema`. */
+	SCHEMA_MAP,
 };
 
 enum schema_port { SCHEMA_PORT_OPTIONAL, SCHEMA_PORT_REQUIRED, SCHEMA_PORT_NONE };
@@ -50,52 +67,76 @@ struct schema_choice {
 };
 
 struct schema_field {
-	const char *key;       /* "packet-time"; not in elements of lists */
+	/* "packet-time"; not in elements of lists. */
+	const char *key;
 	enum schema_type type;
-	size_t offset, size;   /* of the member: SCHEMA_AT; of a list's pointer and one of its elements: SCHEMA_LIST_AT */
+	/* Of the member: SCHEMA_AT; of a list's pointer and of one of its elements: SCHEMA_LIST_AT.
+	 */
+	size_t offset, size;
 	size_t count_offset;
-	const char *help;      /* one line, no full stop */
-	const char *initial;   /* default as it would be written (lists: values separated by commas); NULL: zero or NULL */
+	/* One line, no full stop. */
+	const char *help;
+	/* Default as it would be written (lists: values separated by commas); NULL: zero or NULL.
+	 */
+	const char *initial;
 	int64_t min, max;
 	enum schema_unit unit;
 	enum schema_port port;
 	uint16_t default_port;
-	bool required;         /* where `when` holds, if there is one */
+	/* Where `when` holds, if there is one. */
+	bool required;
 	bool may_be_empty;
-	const char *when;      /* this key has a meaning only if the SCHEMA_ENUM of this key, which stands before it, has … */
-	uint64_t when_values;  /* … one of these values: 1 << value. Else it is refused, and not printed */
-	const char *refers;    /* SCHEMA_REFERENCE: kinds, separated by spaces: "trunk span group" */
-	const char *defines;   /* SCHEMA_STRING: the value is a name of this kind (several may define one) */
-	const struct schema_choice *choices; /* ends with a NULL name */
-	const struct schema *schema;         /* SCHEMA_STRUCT, SCHEMA_MAP, and elements that are structs */
-	const struct schema_field *element;  /* SCHEMA_LIST; its `size` is that of one element, its `offset` 0 */
+	/* This key has a meaning only if the SCHEMA_ENUM of the key `when`, which stands before it,
+	 * has one of the values (1 << value). Else it is refused, and not printed. */
+	const char *when;
+	uint64_t when_values;
+	/* SCHEMA_REFERENCE: kinds, separated by spaces: "trunk span group". */
+	const char *refers;
+	/* SCHEMA_STRING: the value is a name of this kind (several may define one). */
+	const char *defines;
+	/* Ends with a NULL name. */
+	const struct schema_choice *choices;
+	/* SCHEMA_STRUCT, SCHEMA_MAP, and elements that are structs. */
+	const struct schema *schema;
+	/* SCHEMA_LIST; its `size` is that of one element, its `offset` 0. */
+	const struct schema_field *element;
 };
 
-#define SCHEMA_AT(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
-#define SCHEMA_LIST_AT(type, member, count)                                       \
-	.offset = offsetof(type, member), .size = sizeof(*((type *)0)->member), \
+#define SCHEMA_AT(type, member)                                                                    \
+	.offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
+#define SCHEMA_LIST_AT(type, member, count)                                                        \
+	.offset = offsetof(type, member), .size = sizeof(*((type *)0)->member),                    \
 	.count_offset = offsetof(type, count)
-#define SCHEMA_RANGE_AT(type, first, last)                                          \
-	.offset = offsetof(type, first), .size = sizeof(((type *)0)->first),      \
+#define SCHEMA_RANGE_AT(type, first, last)                                                         \
+	.offset = offsetof(type, first), .size = sizeof(((type *)0)->first),                       \
 	.count_offset = offsetof(type, last)
-#define SCHEMA_NONE SIZE_MAX /* no such member */
+/* No such member. */
+#define SCHEMA_NONE SIZE_MAX
 
 struct schema {
-	const char *what;        /* of one such thing, for messages: "trunk", "rule" */
-	size_t size;             /* of the struct */
-	size_t place_offset;     /* of its struct conf_place; SCHEMA_NONE: it has none */
-	size_t name_offset;      /* SCHEMA_MAP: of the char * that takes the name; else SCHEMA_NONE */
-	const char *kind;        /* SCHEMA_MAP: names are registered as this kind, and are unique in it; NULL: not at all */
-	const char *bare;        /* key of the field that a body takes which is no mapping: `gateways: [a, b]`; or NULL */
-	const struct schema_field *fields; /* ends with a NULL key */
+	/* One such thing, for messages: "trunk", "rule". */
+	const char *what;
+	/* Of the struct. */
+	size_t size;
+	/* Of its struct conf_place; SCHEMA_NONE: it has none. */
+	size_t place_offset;
+	/* SCHEMA_MAP: of the char * that takes the name; else SCHEMA_NONE. */
+	size_t name_offset;
+	/* SCHEMA_MAP: names are registered as this kind and unique in it; NULL: not at all. */
+	const char *kind;
+	/* Key of the field that takes a body which is no mapping, as in [a, b]; or NULL. */
+	const char *bare;
+	/* Ends with a NULL key. */
+	const struct schema_field *fields;
 };
 
 /* ---- Documents ---- */
 
 struct conf_document;
 
-/* A part of the root mapping: the fields of `schema` are root keys, `into` is the struct they fill. `check` (or NULL)
- * runs last, even when there were faults: what was faulty is then at its default or zero. */
+/* A part of the root mapping: the fields of `schema` are root keys, `into` is the struct they fill.
+ * `check` (or NULL) runs last, even when there were faults: what was faulty is then at its default
+ * or zero. */
 struct conf_section {
 	const struct schema *schema;
 	void *into;
@@ -106,16 +147,18 @@ struct conf_section {
 #define CONF_FILE_MAX (8u << 20) /* octets */
 #define CONF_DEPTH_MAX 24
 #define CONF_NODES_MAX 400000
-#define CONF_FAULTS_MAX 100      /* kept; those beyond are only counted */
+#define CONF_FAULTS_MAX 100 /* kept; those beyond are only counted */
 
-/* Reads the file, or the text called `name` in messages. 0 also when it has faults (ask conf_fault_count(); conf_load()
- * then says -EINVAL); -errno when the file can't be read, -EFBIG when it is too large, -ENOMEM. */
+/* Reads the file, or the text called `name` in messages. 0 also when it has faults (ask
+ * conf_fault_count(); conf_load() then says -EINVAL); -errno when the file can't be read, -EFBIG
+ * when it is too large, -ENOMEM. */
 int conf_read_file(struct conf_document **out, const char *path);
 int conf_read_text(struct conf_document **out, const char *name, const char *text, size_t length);
 void conf_document_destroy(struct conf_document **document);
 
-/* Fills the sections. 0; -EINVAL after faults, -ENOMEM: then all sections are released and zeroed. References to
- * a kind that no section of this call declares are taken as they are. Once per document. */
+/* Fills the sections. 0; -EINVAL after faults, -ENOMEM: then all sections are released and zeroed.
+ * References to a kind that no section of this call declares are taken as they are. Once per
+ * document. */
 int conf_load(struct conf_document *document, const struct conf_section *sections, size_t count);
 
 /* Releases what a load has filled and zeroes the struct. Takes a zeroed one. */
@@ -126,7 +169,8 @@ int conf_print(char **out, const struct conf_section *sections, size_t count);
 
 /* ---- For cross checks ---- */
 
-/* Where the value of a member was read from ({0,0}: it is a default). `member` points into a section's struct. */
+/* Where the value of a member was read from ({0,0}: it is a default). `member` points into a
+ * section's struct. */
 struct conf_place conf_place_of(const struct conf_document *document, const void *member);
 /* The same, and when it is a default the place of the thing it belongs to. */
 struct conf_place conf_place_or(const struct conf_document *document, const void *member,

@@ -12,7 +12,8 @@ static unsigned least(unsigned a, unsigned b, unsigned c)
 	return ab < c ? ab : c;
 }
 
-/* Edits between two words: insert, drop, replace, and swap of neighbours (optimal string alignment). */
+/* Edits between two words: insert, drop, replace, and swap of neighbours (optimal string
+ * alignment). */
 static unsigned distance(const char *a, size_t n, const char *b, size_t m)
 {
 	unsigned rows[3][WORD_MAX + 1];
@@ -28,7 +29,8 @@ static unsigned distance(const char *a, size_t n, const char *b, size_t m)
 			unsigned change = a[i - 1] != b[j - 1];
 
 			now[j] = least(last[j] + 1, now[j - 1] + 1, last[j - 1] + change);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < now[j])
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    before[j - 2] + 1 < now[j])
 				now[j] = before[j - 2] + 1;
 		}
 		before = last;
@@ -38,7 +40,8 @@ static unsigned distance(const char *a, size_t n, const char *b, size_t m)
 	return last[m];
 }
 
-const char *suggest_nearest(const char *word, const char *(*at)(const void *list, size_t i), const void *list)
+const char *suggest_nearest(const char *word, const char *(*at)(const void *list, size_t i),
+			    const void *list)
 {
 	size_t n = strlen(word);
 	/* Of a short word something must remain. */
@@ -62,7 +65,8 @@ const char *suggest_nearest(const char *word, const char *(*at)(const void *list
 	return nearest;
 }
 
-const char *suggest_list(char *text, size_t room, const char *(*at)(const void *list, size_t i), const void *list)
+const char *suggest_list(char *text, size_t room, const char *(*at)(const void *list, size_t i),
+			 const void *list)
 {
 	static const char more[] = ", ...";
 	const char *candidate;

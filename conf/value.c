@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One scalar to and from one member. Strict: a number has digits only, a duration its unit, and what does not
- * fit the member or the schema's range is refused, never cut. */
+/* One scalar to and from one member. Strict: a number has digits only, a duration its unit, and
+ * what does not fit the member or the schema's range is refused, never cut. */
 #include "conf/document_private.h"
 #include "base/mem.h"
 
@@ -15,7 +15,11 @@
 static const struct {
 	const char *name;
 	int64_t us;
-} units[] = { { "h", INT64_C(3600000000) }, { "min", 60000000 }, { "s", 1000000 }, { "ms", 1000 }, { "us", 1 } };
+} units[] = { { "h", INT64_C(3600000000) },
+	      { "min", 60000000 },
+	      { "s", 1000000 },
+	      { "ms", 1000 },
+	      { "us", 1 } };
 
 /* ---- Integers in members of any size ---- */
 
@@ -114,8 +118,12 @@ static int64_t read_digits(const char **text)
 
 static int read_bool(const struct schema_field *f, const struct node *n, void *at, char *why)
 {
-	static const struct { const char *word; bool value; } words[] = {
-		{ "true", true }, { "yes", true }, { "on", true }, { "false", false }, { "no", false }, { "off", false },
+	static const struct {
+		const char *word;
+		bool value;
+	} words[] = {
+		{ "true", true },   { "yes", true }, { "on", true },
+		{ "false", false }, { "no", false }, { "off", false },
 	};
 
 	(void)f;
@@ -173,7 +181,8 @@ static int read_duration(const struct schema_field *f, const struct node *n, voi
 	if (value < 0 || __builtin_mul_overflow(value, unit, &us))
 		return refuse(why, "%.80s is out of range", n->text);
 	if (us % f->unit)
-		return refuse(why, "%.80s is not a whole number of %s", n->text, unit_word(f->unit));
+		return refuse(why, "%.80s is not a whole number of %s", n->text,
+			      unit_word(f->unit));
 	value = us / f->unit;
 	if (value < l.min || value > l.max)
 		return refuse(why, "%.80s is out of range", n->text);
@@ -221,8 +230,8 @@ static int read_string(const struct schema_field *f, const struct node *n, void 
 static int read_address(const struct schema_field *f, const struct node *n, void *at, char *why)
 {
 	struct netaddr a;
-	int rc = f->port == SCHEMA_PORT_NONE ? netaddr_set(&a, n->text, 0) :
-					       netaddr_parse(&a, n->text, f->default_port);
+	int rc = f->port == SCHEMA_PORT_NONE ? netaddr_set(&a, n->text, 0)
+					     : netaddr_parse(&a, n->text, f->default_port);
 
 	if (rc < 0)
 		return refuse(why, "\"%.80s\" is no such address", n->text);
@@ -374,7 +383,8 @@ static void accepted_duration(const struct schema_field *f, char *text)
 	}
 	duration_text(from, l.min, f->unit);
 	duration_text(to, l.max, f->unit);
-	snprintf(text, WHY_TEXT, "a time with its unit (us, ms, s, min, h) from %s to %s", from, to);
+	snprintf(text, WHY_TEXT, "a time with its unit (us, ms, s, min, h) from %s to %s", from,
+		 to);
 }
 
 static void accepted_address(const struct schema_field *f, char *text)
@@ -383,11 +393,13 @@ static void accepted_address(const struct schema_field *f, char *text)
 		snprintf(text, WHY_TEXT, "a numeric address such as 192.0.2.1 or 2001:db8::1");
 	else if (f->default_port)
 		snprintf(text, WHY_TEXT,
-			 "a numeric address, with a port unless it is %u, such as 192.0.2.1:%u or \"[2001:db8::1]:%u\"",
+			 "a numeric address, with a port unless it is %u, such as 192.0.2.1:%u or "
+			 "\"[2001:db8::1]:%u\"",
 			 f->default_port, f->default_port, f->default_port);
 	else
 		snprintf(text, WHY_TEXT,
-			 "a numeric address with port, such as 192.0.2.1:2000 or \"[2001:db8::1]:2000\"");
+			 "a numeric address with port, such as 192.0.2.1:2000 or "
+			 "\"[2001:db8::1]:2000\"");
 }
 
 static void accepted_choices(const struct schema_field *f, const char *lead, char *text)
@@ -407,7 +419,8 @@ const char *value_accepted(const struct schema_field *f, char text[WHY_TEXT])
 		break;
 	case SCHEMA_INTEGER:
 		l = limits_of(f);
-		snprintf(text, WHY_TEXT, "a whole number from %" PRId64 " to %" PRId64, l.min, l.max);
+		snprintf(text, WHY_TEXT, "a whole number from %" PRId64 " to %" PRId64, l.min,
+			 l.max);
 		break;
 	case SCHEMA_DURATION:
 		accepted_duration(f, text);
@@ -429,14 +442,17 @@ const char *value_accepted(const struct schema_field *f, char text[WHY_TEXT])
 		accepted_address(f, text);
 		break;
 	case SCHEMA_PREFIX:
-		snprintf(text, WHY_TEXT, "a network such as 192.0.2.0/24 or 2001:db8::/32, or one address");
+		snprintf(text, WHY_TEXT,
+			 "a network such as 192.0.2.0/24 or 2001:db8::/32, or one address");
 		break;
 	case SCHEMA_TIMESLOTS:
 		snprintf(text, WHY_TEXT, "timeslots from 1 to 31, such as 1-15,17-31");
 		break;
 	case SCHEMA_RANGE:
 		l = limits_of(f);
-		snprintf(text, WHY_TEXT, "a range such as 20000-29999, within %" PRId64 " to %" PRId64, l.min, l.max);
+		snprintf(text, WHY_TEXT,
+			 "a range such as 20000-29999, within %" PRId64 " to %" PRId64, l.min,
+			 l.max);
 		break;
 	case SCHEMA_STRUCT:
 		snprintf(text, WHY_TEXT, "a mapping of keys to values");
@@ -473,9 +489,12 @@ static char *quoted(const char *text)
 
 static char *print_string(const char *text)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./+";
-	static const char *const words[] = { "true", "false", "yes", "no", "on", "off", "null", "y", "n" };
-	bool is_plain = *text && text[strspn(text, plain)] == '\0' && !strchr("-.+0123456789", *text);
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./+";
+	static const char *const words[] = { "true", "false", "yes", "no", "on",
+					     "off",  "null",  "y",   "n" };
+	bool is_plain =
+		*text && text[strspn(text, plain)] == '\0' && !strchr("-.+0123456789", *text);
 
 	for (size_t i = 0; is_plain && i < sizeof(words) / sizeof(words[0]); i++)
 		is_plain = strcasecmp(text, words[i]) != 0;
@@ -501,8 +520,8 @@ static char *print_timeslots(timeslot_set set)
 			continue;
 		while (last < TIMESLOT_LAST && set >> (last + 1) & 1)
 			last++;
-		n += (size_t)snprintf(text + n, sizeof(text) - n, last > first ? "%s%u-%u" : "%s%u", n ? "," : "",
-				      first, last);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, last > first ? "%s%u-%u" : "%s%u",
+				      n ? "," : "", first, last);
 		first = last;
 	}
 	return mem_printf("%s", text);
@@ -512,7 +531,8 @@ static char *print_address(const struct schema_field *f, const struct netaddr *a
 {
 	char text[NETADDR_TEXT];
 
-	return quoted(f->port == SCHEMA_PORT_NONE ? netaddr_host_text(a, text) : netaddr_text(a, text));
+	return quoted(f->port == SCHEMA_PORT_NONE ? netaddr_host_text(a, text)
+						  : netaddr_text(a, text));
 }
 
 static char *print_integer(const struct schema_field *f, int64_t value)
@@ -571,8 +591,9 @@ static char *print_present(const struct schema_field *f, const void *at)
 	case SCHEMA_DURATION:
 		return print_integer(f, value_get_integer(f, at));
 	case SCHEMA_RANGE:
-		return mem_printf("%" PRId64 "-%" PRId64, value_get_integer(f, at),
-				  value_get_integer(f, (const char *)at - f->offset + f->count_offset));
+		return mem_printf(
+			"%" PRId64 "-%" PRId64, value_get_integer(f, at),
+			value_get_integer(f, (const char *)at - f->offset + f->count_offset));
 	case SCHEMA_ENUM:
 		return print_string(value_choice_name(f, value_get_integer(f, at)));
 	case SCHEMA_STRING:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Any text as gateway.yaml: it is read or refused; what is read and printed reads the same again. */
+/* Any text as gateway.yaml: it is read or refused; what is read and printed reads the same again.
+ */
 #include "base/mem.h"
 #include "conf/schema.h"
 

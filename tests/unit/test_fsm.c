@@ -84,21 +84,40 @@ static void close_it(struct fsm *fsm)
 }
 
 static const struct fsm_state states[] = {
-	[CLOSED] = { .name = "closed", .clause = "Doors 1.1", .events = FSM_BIT(PUSH) | FSM_BIT(HIT),
-		     .next = FSM_BIT(OPENING) | FSM_BIT(BROKEN), .enter = entered, .leave = left,
+	[CLOSED] = { .name = "closed",
+		     .clause = "Doors 1.1",
+		     .events = FSM_BIT(PUSH) | FSM_BIT(HIT),
+		     .next = FSM_BIT(OPENING) | FSM_BIT(BROKEN),
+		     .enter = entered,
+		     .leave = left,
 		     .handle = closed_event },
-	[OPENING] = { .name = "opening", .events = FSM_BIT(PUSH) | FSM_BIT(PULL),
-		      .next = FSM_BIT(OPEN) | FSM_BIT(OPENING) | FSM_BIT(CLOSED), .timer_us = 1000000,
-		      .timer_name = "T1", .enter = opening_entered, .leave = left, .handle = opening_event,
+	[OPENING] = { .name = "opening",
+		      .events = FSM_BIT(PUSH) | FSM_BIT(PULL),
+		      .next = FSM_BIT(OPEN) | FSM_BIT(OPENING) | FSM_BIT(CLOSED),
+		      .timer_us = 1000000,
+		      .timer_name = "T1",
+		      .enter = opening_entered,
+		      .leave = left,
+		      .handle = opening_event,
 		      .expired = close_it },
-	[OPEN] = { .name = "open", .events = FSM_BIT(PULL) | FSM_BIT(PUSH), .next = FSM_BIT(CLOSED),
-		   .timer_us = 5000000, .timer_name = "T2", .enter = entered, .leave = left,
-		   .handle = open_event, .expired = close_it },
+	[OPEN] = { .name = "open",
+		   .events = FSM_BIT(PULL) | FSM_BIT(PUSH),
+		   .next = FSM_BIT(CLOSED),
+		   .timer_us = 5000000,
+		   .timer_name = "T2",
+		   .enter = entered,
+		   .leave = left,
+		   .handle = open_event,
+		   .expired = close_it },
 	[BROKEN] = { .name = "broken" },
 };
 static const char *const event_names[] = { "push", "pull", "hit" };
 static const struct fsm_machine door = {
-	.name = "door", .states = states, .state_count = 4, .event_names = event_names, .event_count = 3,
+	.name = "door",
+	.states = states,
+	.state_count = 4,
+	.event_names = event_names,
+	.event_count = 3,
 };
 
 static void traced(const struct fsm *fsm, const char *what, unsigned from, bool refused, void *arg)
@@ -106,8 +125,8 @@ static void traced(const struct fsm *fsm, const char *what, unsigned from, bool 
 	struct fixture *f = arg;
 	size_t n = strlen(f->log);
 
-	snprintf(f->log + n, sizeof(f->log) - n, " [%s%s: %s > %s]", refused ? "refused " : "", what,
-		 states[from].name, fsm_state_name(fsm));
+	snprintf(f->log + n, sizeof(f->log) - n, " [%s%s: %s > %s]", refused ? "refused " : "",
+		 what, states[from].name, fsm_state_name(fsm));
 }
 
 static int setup(void **state)
@@ -145,8 +164,9 @@ static void a_walk_leaves_its_trace(void **state)
 	assert_string_equal(fsm_state_name(&f->fsm), "open");
 	loop_advance(f->loop, &f->clock, 1);
 	assert_string_equal(fsm_state_name(&f->fsm), "closed");
-	assert_string_equal(f->log, "+0 -0 +1 [push: closed > opening] -1 +2 [push: opening > open] -2 +0"
-				    " [T2: open > closed]");
+	assert_string_equal(f->log,
+			    "+0 -0 +1 [push: closed > opening] -1 +2 [push: opening > open] -2 +0"
+			    " [T2: open > closed]");
 }
 
 static void what_a_state_does_not_accept_is_refused(void **state)
@@ -269,7 +289,8 @@ static void a_diagram(void **state)
 	assert_int_equal(fsm_dot(&door, NULL, 0), n);
 	assert_memory_equal(cut, text, sizeof(cut) - 1);
 	assert_non_null(strstr(text, "digraph \"door\" {\n"));
-	assert_non_null(strstr(text, "0 [label=\"closed\\nDoors 1.1\\lpush\\lhit\\l\"];\n\t0 -> 1;\n\t0 -> 3;\n"));
+	assert_non_null(strstr(
+		text, "0 [label=\"closed\\nDoors 1.1\\lpush\\lhit\\l\"];\n\t0 -> 1;\n\t0 -> 3;\n"));
 	assert_non_null(strstr(text, "2 [label=\"open\\nT2 5 s\\lpush\\lpull\\l\"];\n\t2 -> 0;\n"));
 	assert_non_null(strstr(text, "3 [label=\"broken\"];\n}\n"));
 }

@@ -99,8 +99,11 @@ static void lines_of_a_descriptor(void **state)
 	log_set_output(ends[1], 0);
 	log_write(LOG_LEVEL_WARNING, "span", "a", "text");
 	read_line(ends[0], text, sizeof(text));
-	assert_int_equal(regcomp(&shape, "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}[.][0-9]{3}Z warning span a: text\n$",
-				 REG_EXTENDED | REG_NOSUB), 0);
+	assert_int_equal(
+		regcomp(&shape,
+			"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}[.][0-9]{3}Z warning span a: text\n$",
+			REG_EXTENDED | REG_NOSUB),
+		0);
 	assert_int_equal(regexec(&shape, text, 0, NULL, 0), 0);
 	regfree(&shape);
 	log_set_output(ends[1], 1);

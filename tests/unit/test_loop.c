@@ -42,7 +42,8 @@ static int setup(void **state)
 	clock_virtual_init(&f->clock);
 	assert_int_equal(loop_create(&f->loop, &f->clock.clock), 0);
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, f->pair[i]), 0);
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, f->pair[i]),
+				 0);
 	f->loop_of_again = f->loop;
 	*state = f;
 	return 0;
@@ -158,7 +159,8 @@ static void a_timer_stops_one_due_in_the_same_turn(void **state)
 static void rearm(struct loop_timer *timer, void *arg)
 {
 	fired(timer, "p");
-	loop_timer_start_at(noted->loop, timer, loop_now_us(noted->loop) + *(uint64_t *)arg, rearm, arg);
+	loop_timer_start_at(noted->loop, timer, loop_now_us(noted->loop) + *(uint64_t *)arg, rearm,
+			    arg);
 }
 
 static void periodic_timers_do_not_drift(void **state)
@@ -187,9 +189,11 @@ static void descriptors_are_served(void **state)
 {
 	struct fixture *f = noted = *state;
 
-	assert_int_equal(loop_watch_add(f->loop, &f->watch[0], f->pair[0][0], EPOLLIN, readable, "r"), 0);
-	assert_int_equal(loop_watch_add(f->loop, &f->watch[1], f->pair[0][0], EPOLLIN, readable, "r"),
-			 -EEXIST);
+	assert_int_equal(
+		loop_watch_add(f->loop, &f->watch[0], f->pair[0][0], EPOLLIN, readable, "r"), 0);
+	assert_int_equal(
+		loop_watch_add(f->loop, &f->watch[1], f->pair[0][0], EPOLLIN, readable, "r"),
+		-EEXIST);
 	assert_int_equal(loop_turn(f->loop, -1), 0);
 	assert_int_equal(write(f->pair[0][1], "xy", 2), 2);
 	assert_int_equal(loop_turn(f->loop, -1), 1);
@@ -205,7 +209,8 @@ static void descriptors_are_served(void **state)
 	loop_watch_remove(&f->watch[0]);
 }
 
-/* Whichever comes first takes the other away, and puts a new watch of a quiet descriptor into its place. */
+/* Whichever comes first takes the other away, and puts a new watch of a quiet descriptor into its
+ * place. */
 static void replace_other(struct loop_watch *watch, uint32_t events, void *arg)
 {
 	struct fixture *f = arg;
@@ -215,7 +220,8 @@ static void replace_other(struct loop_watch *watch, uint32_t events, void *arg)
 	note("first");
 	loop_watch_remove(watch);
 	loop_watch_remove(other);
-	assert_int_equal(loop_watch_add(f->loop, other, f->pair[0][1], EPOLLIN, replace_other, f), 0);
+	assert_int_equal(loop_watch_add(f->loop, other, f->pair[0][1], EPOLLIN, replace_other, f),
+			 0);
 }
 
 static void stale_events_of_a_turn_are_dropped(void **state)
@@ -224,7 +230,8 @@ static void stale_events_of_a_turn_are_dropped(void **state)
 
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(loop_watch_add(f->loop, &f->watch[i], f->pair[i][0], EPOLLIN,
-						replace_other, f), 0);
+						replace_other, f),
+				 0);
 		assert_int_equal(write(f->pair[i][1], "x", 1), 1);
 	}
 	loop_turn(f->loop, 0);
@@ -240,7 +247,8 @@ static void narrow_other(struct loop_watch *watch, uint32_t events, void *arg)
 
 	(void)events;
 	note("narrow");
-	assert_int_equal(loop_watch_change(watch == &f->watch[0] ? &f->watch[1] : &f->watch[0], 0), 0);
+	assert_int_equal(loop_watch_change(watch == &f->watch[0] ? &f->watch[1] : &f->watch[0], 0),
+			 0);
 	loop_watch_change(watch, 0);
 }
 
@@ -250,7 +258,8 @@ static void events_no_longer_asked_for_are_dropped(void **state)
 
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(loop_watch_add(f->loop, &f->watch[i], f->pair[i][0], EPOLLIN,
-						narrow_other, f), 0);
+						narrow_other, f),
+				 0);
 		assert_int_equal(write(f->pair[i][1], "x", 1), 1);
 	}
 	loop_turn(f->loop, 0);
@@ -275,7 +284,8 @@ static void blocks_die_at_the_end_of_the_turn(void **state)
 	long before = mem_live_blocks();
 
 	f->block = mem_strdup("alive");
-	assert_int_equal(loop_watch_add(f->loop, &f->watch[0], f->pair[0][0], EPOLLIN, free_later, f), 0);
+	assert_int_equal(
+		loop_watch_add(f->loop, &f->watch[0], f->pair[0][0], EPOLLIN, free_later, f), 0);
 	assert_int_equal(write(f->pair[0][1], "x", 1), 1);
 	loop_turn(f->loop, 0);
 	assert_string_equal(f->log, "alive");
@@ -323,7 +333,8 @@ static bool is_readable(int fd)
 	return poll(&p, 1, 0) == 1;
 }
 
-/* Real time: the descriptor tells of timers, deferrals and wake-ups, as one wait object of another loop. */
+/* Real time: the descriptor tells of timers, deferrals and wake-ups, as one wait object of another
+ * loop. */
 static void the_descriptor_tells_of_work(void **state)
 {
 	struct fixture *f = noted = *state;
@@ -454,7 +465,8 @@ static void the_heap_sorts(void **state)
 	for (; root; left--) {
 		struct loop_timer *first = root;
 
-		assert_true(first->due_us > last || (first->due_us == last && first->order > last_order));
+		assert_true(first->due_us > last ||
+			    (first->due_us == last && first->order > last_order));
 		last = first->due_us;
 		last_order = first->order;
 		root = timer_heap_remove(root, first);

@@ -61,7 +61,8 @@ static void overflow_is_refused(void **state)
 
 static void strings_are_copied(void **state)
 {
-	char *a = mem_strndup("abcdef", 3), *b = mem_strndup("ab", 10), *c = mem_printf("%s-%d", "x", 12);
+	char *a = mem_strndup("abcdef", 3), *b = mem_strndup("ab", 10),
+	     *c = mem_printf("%s-%d", "x", 12);
 
 	(void)state;
 	assert_string_equal(a, "abc");

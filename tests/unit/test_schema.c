@@ -67,108 +67,244 @@ struct visitors {
 	size_t pet_count;
 };
 
-static const struct schema_choice diets[] = { { "grass", GRASS }, { "meat", MEAT }, { "all", ALL }, { 0 } };
+static const struct schema_choice diets[] = {
+	{ "grass", GRASS }, { "meat", MEAT }, { "all", ALL }, { 0 }
+};
 static const struct schema_choice skills[] = {
-	{ "swims", offsetof(struct animal, swims) }, { "flies", offsetof(struct animal, flies) }, { 0 },
+	{ "swims", offsetof(struct animal, swims) },
+	{ "flies", offsetof(struct animal, flies) },
+	{ 0 },
 };
 static const struct schema_field meal_fields[] = {
-	{ .key = "food", .type = SCHEMA_STRING, SCHEMA_AT(struct meal, food), .required = true, .help = "what" },
-	{ .key = "grams", .type = SCHEMA_INTEGER, SCHEMA_AT(struct meal, grams), .initial = "100", .max = 5000,
+	{ .key = "food",
+	  .type = SCHEMA_STRING,
+	  SCHEMA_AT(struct meal, food),
+	  .required = true,
+	  .help = "what" },
+	{ .key = "grams",
+	  .type = SCHEMA_INTEGER,
+	  SCHEMA_AT(struct meal, grams),
+	  .initial = "100",
+	  .max = 5000,
 	  .help = "how much" },
 	{ 0 },
 };
 static const struct schema meal_schema = {
-	.what = "meal", .size = sizeof(struct meal), .place_offset = offsetof(struct meal, place),
-	.name_offset = SCHEMA_NONE, .bare = "food", .fields = meal_fields,
+	.what = "meal",
+	.size = sizeof(struct meal),
+	.place_offset = offsetof(struct meal, place),
+	.name_offset = SCHEMA_NONE,
+	.bare = "food",
+	.fields = meal_fields,
 };
 static const struct schema_field limit_fields[] = {
-	{ .key = "low", .type = SCHEMA_INTEGER, SCHEMA_AT(struct limits, low), .min = -50, .max = 50,
-	  .initial = "-7", .help = "degrees" },
-	{ .key = "wait", .type = SCHEMA_DURATION, SCHEMA_AT(struct limits, wait_s), .unit = SCHEMA_S,
-	  .initial = "2min", .help = "before" },
+	{ .key = "low",
+	  .type = SCHEMA_INTEGER,
+	  SCHEMA_AT(struct limits, low),
+	  .min = -50,
+	  .max = 50,
+	  .initial = "-7",
+	  .help = "degrees" },
+	{ .key = "wait",
+	  .type = SCHEMA_DURATION,
+	  SCHEMA_AT(struct limits, wait_s),
+	  .unit = SCHEMA_S,
+	  .initial = "2min",
+	  .help = "before" },
 	{ 0 },
 };
 static const struct schema limits_schema = {
-	.what = "limits", .size = sizeof(struct limits), .place_offset = SCHEMA_NONE, .name_offset = SCHEMA_NONE,
+	.what = "limits",
+	.size = sizeof(struct limits),
+	.place_offset = SCHEMA_NONE,
+	.name_offset = SCHEMA_NONE,
 	.fields = limit_fields,
 };
 static const struct schema_field meal_element = {
-	.type = SCHEMA_STRUCT, .size = sizeof(struct meal), .schema = &meal_schema,
+	.type = SCHEMA_STRUCT,
+	.size = sizeof(struct meal),
+	.schema = &meal_schema,
 };
 static const struct schema_field diet_element = {
-	.type = SCHEMA_ENUM, .size = sizeof(enum diet), .choices = diets,
+	.type = SCHEMA_ENUM,
+	.size = sizeof(enum diet),
+	.choices = diets,
 };
 static const struct schema_field friend_element = {
-	.type = SCHEMA_REFERENCE, .size = sizeof(char *), .refers = "animal herd",
+	.type = SCHEMA_REFERENCE,
+	.size = sizeof(char *),
+	.refers = "animal herd",
 };
 static const struct schema_field animal_fields[] = {
-	{ .key = "tame", .type = SCHEMA_BOOL, SCHEMA_AT(struct animal, tame), .initial = "yes", .help = "h" },
-	{ .key = "skills", .type = SCHEMA_FLAGS, .choices = skills, .initial = "swims", .help = "h" },
-	{ .key = "temper", .type = SCHEMA_INTEGER, SCHEMA_AT(struct animal, temper), .min = -34, .max = 100,
+	{ .key = "tame",
+	  .type = SCHEMA_BOOL,
+	  SCHEMA_AT(struct animal, tame),
+	  .initial = "yes",
+	  .help = "h" },
+	{ .key = "skills",
+	  .type = SCHEMA_FLAGS,
+	  .choices = skills,
+	  .initial = "swims",
+	  .help = "h" },
+	{ .key = "temper",
+	  .type = SCHEMA_INTEGER,
+	  SCHEMA_AT(struct animal, temper),
+	  .min = -34,
+	  .max = 100,
 	  .help = "h" },
 	{ .key = "big", .type = SCHEMA_INTEGER, SCHEMA_AT(struct animal, big), .help = "h" },
-	{ .key = "ports", .type = SCHEMA_RANGE, SCHEMA_RANGE_AT(struct animal, port_first, port_last),
-	  .initial = "10-20", .help = "h" },
-	{ .key = "nap", .type = SCHEMA_DURATION, SCHEMA_AT(struct animal, nap_ms), .unit = SCHEMA_MS,
-	  .initial = "1500ms", .min = 10, .max = 7200000, .help = "h" },
-	{ .key = "blink", .type = SCHEMA_DURATION, SCHEMA_AT(struct animal, blink_us), .unit = SCHEMA_US,
+	{ .key = "ports",
+	  .type = SCHEMA_RANGE,
+	  SCHEMA_RANGE_AT(struct animal, port_first, port_last),
+	  .initial = "10-20",
 	  .help = "h" },
-	{ .key = "diet", .type = SCHEMA_ENUM, SCHEMA_AT(struct animal, diet), .choices = diets, .initial = "all",
+	{ .key = "nap",
+	  .type = SCHEMA_DURATION,
+	  SCHEMA_AT(struct animal, nap_ms),
+	  .unit = SCHEMA_MS,
+	  .initial = "1500ms",
+	  .min = 10,
+	  .max = 7200000,
 	  .help = "h" },
-	{ .key = "note", .type = SCHEMA_STRING, SCHEMA_AT(struct animal, note), .max = 20, .may_be_empty = true,
+	{ .key = "blink",
+	  .type = SCHEMA_DURATION,
+	  SCHEMA_AT(struct animal, blink_us),
+	  .unit = SCHEMA_US,
 	  .help = "h" },
-	{ .key = "herd", .type = SCHEMA_STRING, SCHEMA_AT(struct animal, herd), .defines = "herd", .help = "h" },
-	{ .key = "friend", .type = SCHEMA_REFERENCE, SCHEMA_AT(struct animal, friend), .refers = "animal",
+	{ .key = "diet",
+	  .type = SCHEMA_ENUM,
+	  SCHEMA_AT(struct animal, diet),
+	  .choices = diets,
+	  .initial = "all",
 	  .help = "h" },
-	{ .key = "home", .type = SCHEMA_ADDRESS, SCHEMA_AT(struct animal, home), .default_port = 5060, .help = "h" },
-	{ .key = "host", .type = SCHEMA_ADDRESS, SCHEMA_AT(struct animal, host), .port = SCHEMA_PORT_NONE,
+	{ .key = "note",
+	  .type = SCHEMA_STRING,
+	  SCHEMA_AT(struct animal, note),
+	  .max = 20,
+	  .may_be_empty = true,
+	  .help = "h" },
+	{ .key = "herd",
+	  .type = SCHEMA_STRING,
+	  SCHEMA_AT(struct animal, herd),
+	  .defines = "herd",
+	  .help = "h" },
+	{ .key = "friend",
+	  .type = SCHEMA_REFERENCE,
+	  SCHEMA_AT(struct animal, friend),
+	  .refers = "animal",
+	  .help = "h" },
+	{ .key = "home",
+	  .type = SCHEMA_ADDRESS,
+	  SCHEMA_AT(struct animal, home),
+	  .default_port = 5060,
+	  .help = "h" },
+	{ .key = "host",
+	  .type = SCHEMA_ADDRESS,
+	  SCHEMA_AT(struct animal, host),
+	  .port = SCHEMA_PORT_NONE,
 	  .help = "h" },
 	{ .key = "range", .type = SCHEMA_PREFIX, SCHEMA_AT(struct animal, range), .help = "h" },
-	{ .key = "slots", .type = SCHEMA_TIMESLOTS, SCHEMA_AT(struct animal, slots), .initial = "1-31", .help = "h" },
-	{ .key = "limits", .type = SCHEMA_STRUCT, SCHEMA_AT(struct animal, limits), .schema = &limits_schema,
+	{ .key = "slots",
+	  .type = SCHEMA_TIMESLOTS,
+	  SCHEMA_AT(struct animal, slots),
+	  .initial = "1-31",
 	  .help = "h" },
-	{ .key = "meals", .type = SCHEMA_LIST, SCHEMA_LIST_AT(struct animal, meals, meal_count),
-	  .element = &meal_element, .max = 3, .help = "h" },
-	{ .key = "diets", .type = SCHEMA_LIST, SCHEMA_LIST_AT(struct animal, diets, diet_count),
-	  .element = &diet_element, .initial = "meat, grass", .min = 1, .help = "h" },
-	{ .key = "friends", .type = SCHEMA_LIST, SCHEMA_LIST_AT(struct animal, friends, friend_count),
-	  .element = &friend_element, .help = "h" },
-	{ .key = "claws", .type = SCHEMA_INTEGER, SCHEMA_AT(struct animal, claws), .max = 40, .min = 1, .when = "diet",
-	  .when_values = 1u << MEAT, .required = true, .help = "how many" },
+	{ .key = "limits",
+	  .type = SCHEMA_STRUCT,
+	  SCHEMA_AT(struct animal, limits),
+	  .schema = &limits_schema,
+	  .help = "h" },
+	{ .key = "meals",
+	  .type = SCHEMA_LIST,
+	  SCHEMA_LIST_AT(struct animal, meals, meal_count),
+	  .element = &meal_element,
+	  .max = 3,
+	  .help = "h" },
+	{ .key = "diets",
+	  .type = SCHEMA_LIST,
+	  SCHEMA_LIST_AT(struct animal, diets, diet_count),
+	  .element = &diet_element,
+	  .initial = "meat, grass",
+	  .min = 1,
+	  .help = "h" },
+	{ .key = "friends",
+	  .type = SCHEMA_LIST,
+	  SCHEMA_LIST_AT(struct animal, friends, friend_count),
+	  .element = &friend_element,
+	  .help = "h" },
+	{ .key = "claws",
+	  .type = SCHEMA_INTEGER,
+	  SCHEMA_AT(struct animal, claws),
+	  .max = 40,
+	  .min = 1,
+	  .when = "diet",
+	  .when_values = 1u << MEAT,
+	  .required = true,
+	  .help = "how many" },
 	{ 0 },
 };
 static const struct schema animal_schema = {
-	.what = "animal", .kind = "animal", .size = sizeof(struct animal),
-	.place_offset = offsetof(struct animal, place), .name_offset = offsetof(struct animal, name),
+	.what = "animal",
+	.kind = "animal",
+	.size = sizeof(struct animal),
+	.place_offset = offsetof(struct animal, place),
+	.name_offset = offsetof(struct animal, name),
 	.fields = animal_fields,
 };
 static const struct schema_field zoo_fields[] = {
-	{ .key = "animals", .type = SCHEMA_MAP, SCHEMA_LIST_AT(struct zoo, animals, animal_count),
-	  .schema = &animal_schema, .help = "h" },
-	{ .key = "tickets", .type = SCHEMA_INTEGER, SCHEMA_AT(struct zoo, tickets), .initial = "5", .help = "h" },
+	{ .key = "animals",
+	  .type = SCHEMA_MAP,
+	  SCHEMA_LIST_AT(struct zoo, animals, animal_count),
+	  .schema = &animal_schema,
+	  .help = "h" },
+	{ .key = "tickets",
+	  .type = SCHEMA_INTEGER,
+	  SCHEMA_AT(struct zoo, tickets),
+	  .initial = "5",
+	  .help = "h" },
 	{ 0 },
 };
 static const struct schema zoo_schema = {
-	.what = "zoo", .size = sizeof(struct zoo), .place_offset = SCHEMA_NONE, .name_offset = SCHEMA_NONE,
+	.what = "zoo",
+	.size = sizeof(struct zoo),
+	.place_offset = SCHEMA_NONE,
+	.name_offset = SCHEMA_NONE,
 	.fields = zoo_fields,
 };
 static const struct schema_field name_element = {
-	.type = SCHEMA_STRING, .size = sizeof(char *), .defines = "visitor",
+	.type = SCHEMA_STRING,
+	.size = sizeof(char *),
+	.defines = "visitor",
 };
 static const struct schema_field visitor_fields[] = {
-	{ .key = "likes", .type = SCHEMA_REFERENCE, SCHEMA_AT(struct visitors, likes), .refers = "animal",
+	{ .key = "likes",
+	  .type = SCHEMA_REFERENCE,
+	  SCHEMA_AT(struct visitors, likes),
+	  .refers = "animal",
 	  .help = "h" },
-	{ .key = "names", .type = SCHEMA_LIST, SCHEMA_LIST_AT(struct visitors, names, name_count),
-	  .element = &name_element, .help = "h" },
-	{ .key = "stranger", .type = SCHEMA_REFERENCE, SCHEMA_AT(struct visitors, stranger),
-	  .refers = "animal elsewhere", .help = "h" },
-	{ .key = "pets", .type = SCHEMA_MAP, SCHEMA_LIST_AT(struct visitors, pets, pet_count),
-	  .schema = &animal_schema, .help = "h" },
+	{ .key = "names",
+	  .type = SCHEMA_LIST,
+	  SCHEMA_LIST_AT(struct visitors, names, name_count),
+	  .element = &name_element,
+	  .help = "h" },
+	{ .key = "stranger",
+	  .type = SCHEMA_REFERENCE,
+	  SCHEMA_AT(struct visitors, stranger),
+	  .refers = "animal elsewhere",
+	  .help = "h" },
+	{ .key = "pets",
+	  .type = SCHEMA_MAP,
+	  SCHEMA_LIST_AT(struct visitors, pets, pet_count),
+	  .schema = &animal_schema,
+	  .help = "h" },
 	{ 0 },
 };
 static const struct schema visitor_schema = {
-	.what = "visitors", .size = sizeof(struct visitors), .place_offset = SCHEMA_NONE,
-	.name_offset = SCHEMA_NONE, .fields = visitor_fields,
+	.what = "visitors",
+	.size = sizeof(struct visitors),
+	.place_offset = SCHEMA_NONE,
+	.name_offset = SCHEMA_NONE,
+	.fields = visitor_fields,
 };
 
 struct fixture {
@@ -185,7 +321,8 @@ static void ticket_check(struct conf_document *d, void *into)
 	struct zoo *zoo = into;
 
 	if (zoo->tickets == 13)
-		conf_fault(d, conf_place_of(d, &zoo->tickets), "tickets: 13\nbrings bad luck; accepted: others");
+		conf_fault(d, conf_place_of(d, &zoo->tickets),
+			   "tickets: 13\nbrings bad luck; accepted: others");
 }
 
 static int setup(void **state)
@@ -235,36 +372,35 @@ static int load(struct fixture *f, const char *text)
 	return rc;
 }
 
-static const char whole[] =
-	"animals:\n"
-	"  Leo the 1st:\n"
-	"    tame: off\n"
-	"    skills: [flies]\n"
-	"    temper: -34\n"
-	"    big: 999999999999999999\n"
-	"    ports: 1-65535\n"
-	"    nap: 2h\n"
-	"    blink: 125us\n"
-	"    diet: meat\n"
-	"    claws: 18\n"
-	"    note: >\n"
-	"      says \"no\\\"\n"
-	"    herd: cats\n"
-	"    friend: emu\n"
-	"    home: \"[2001:db8::1]:7\"\n"
-	"    host: 192.0.2.1\n"
-	"    range: 192.0.2.0/24\n"
-	"    slots: [1-3, 5]\n"
-	"    limits: { low: -50, wait: 1h }\n"
-	"    meals: [hay, { food: beef, grams: 5000 }]\n"
-	"    diets: [all]\n"
-	"    friends: [cats, emu]\n"
-	"  emu: {}\n"
-	"  yes:\n"
-	"tickets: 0\n"
-	"likes: Leo the 1st\n"
-	"names: [\"\xc3\x89va\", 'null', '12', \"a: b\", '#x']\n"
-	"stranger: nobody\n";
+static const char whole[] = "animals:\n"
+			    "  Leo the 1st:\n"
+			    "    tame: off\n"
+			    "    skills: [flies]\n"
+			    "    temper: -34\n"
+			    "    big: 999999999999999999\n"
+			    "    ports: 1-65535\n"
+			    "    nap: 2h\n"
+			    "    blink: 125us\n"
+			    "    diet: meat\n"
+			    "    claws: 18\n"
+			    "    note: >\n"
+			    "      says \"no\\\"\n"
+			    "    herd: cats\n"
+			    "    friend: emu\n"
+			    "    home: \"[2001:db8::1]:7\"\n"
+			    "    host: 192.0.2.1\n"
+			    "    range: 192.0.2.0/24\n"
+			    "    slots: [1-3, 5]\n"
+			    "    limits: { low: -50, wait: 1h }\n"
+			    "    meals: [hay, { food: beef, grams: 5000 }]\n"
+			    "    diets: [all]\n"
+			    "    friends: [cats, emu]\n"
+			    "  emu: {}\n"
+			    "  yes:\n"
+			    "tickets: 0\n"
+			    "likes: Leo the 1st\n"
+			    "names: [\"\xc3\x89va\", 'null', '12', \"a: b\", '#x']\n"
+			    "stranger: nobody\n";
 
 static void check_leo(const struct animal *leo)
 {
@@ -401,33 +537,51 @@ static const struct {
 	const char *text, *faults;
 } wrong[] = {
 	{ "animals: 5\ntickets: [1]\nnames: {a: b}\nlikes: {}\n",
-	  "zoo.yaml:1:10: animals: a single value stands here; accepted: a mapping of names, each with its own keys\n"
-	  "zoo.yaml:2:10: tickets: a list stands here; accepted: a whole number from 0 to 4294967295\n"
+	  "zoo.yaml:1:10: animals: a single value stands here; accepted: a mapping of names, each "
+	  "with its own keys\n"
+	  "zoo.yaml:2:10: tickets: a list stands here; accepted: a whole number from 0 to "
+	  "4294967295\n"
 	  "zoo.yaml:3:8: names: a mapping stands here; accepted: a list, such as [a, b]\n"
 	  "zoo.yaml:4:8: likes: a mapping stands here; accepted: the name of a animal\n" },
 	{ "[a]", "zoo.yaml:1:1: a list stands here; accepted: a mapping of sections\n" },
 	{ "word", "zoo.yaml:1:1: a single value stands here; accepted: a mapping of sections\n" },
 	{ "animls: {}\nzzzzzzzzzz: 1\n",
-	  "zoo.yaml:1:1: unknown section \"animls\", did you mean \"animals\"?; accepted: animals, tickets, likes, names, stranger, pets\n"
-	  "zoo.yaml:2:1: unknown section \"zzzzzzzzzz\"; accepted: animals, tickets, likes, names, stranger, pets\n" },
-	{ "tickets: 506x\n", "zoo.yaml:1:10: tickets: \"506x\" is no whole number; accepted: a whole number from 0 to 4294967295\n" },
-	{ "tickets: '5'\n", "zoo.yaml:1:10: tickets: \"5\" is no whole number; accepted: a whole number from 0 to 4294967295\n" },
-	{ "tickets: 4294967296\n", "zoo.yaml:1:10: tickets: 4294967296 is out of range; accepted: a whole number from 0 to 4294967295\n" },
-	{ "tickets: -1\n", "zoo.yaml:1:10: tickets: -1 is out of range; accepted: a whole number from 0 to 4294967295\n" },
+	  "zoo.yaml:1:1: unknown section \"animls\", did you mean \"animals\"?; accepted: animals, "
+	  "tickets, likes, names, stranger, pets\n"
+	  "zoo.yaml:2:1: unknown section \"zzzzzzzzzz\"; accepted: animals, tickets, likes, names, "
+	  "stranger, pets\n" },
+	{ "tickets: 506x\n", "zoo.yaml:1:10: tickets: \"506x\" is no whole number; accepted: a "
+			     "whole number from 0 to 4294967295\n" },
+	{ "tickets: '5'\n", "zoo.yaml:1:10: tickets: \"5\" is no whole number; accepted: a whole "
+			    "number from 0 to 4294967295\n" },
+	{ "tickets: 4294967296\n", "zoo.yaml:1:10: tickets: 4294967296 is out of range; accepted: "
+				   "a whole number from 0 to 4294967295\n" },
+	{ "tickets: -1\n", "zoo.yaml:1:10: tickets: -1 is out of range; accepted: a whole number "
+			   "from 0 to 4294967295\n" },
 	{ "tickets: 99999999999999999999\n",
-	  "zoo.yaml:1:10: tickets: 99999999999999999999 is out of range; accepted: a whole number from 0 to 4294967295\n" },
-	{ "tickets:\n", "zoo.yaml:1:9: tickets: no value is given; accepted: a whole number from 0 to 4294967295\n" },
+	  "zoo.yaml:1:10: tickets: 99999999999999999999 is out of range; accepted: a whole number "
+	  "from 0 to 4294967295\n" },
+	{ "tickets:\n", "zoo.yaml:1:9: tickets: no value is given; accepted: a whole number from 0 "
+			"to 4294967295\n" },
 	{ "tickets: 13\n", "zoo.yaml:1:10: tickets: 13 brings bad luck; accepted: others\n" },
-	{ "tickets: 1\ntickets: 13\n", "zoo.yaml:2:1: \"tickets\" stands here a second time, after line 1; accepted: once\n" },
+	{ "tickets: 1\ntickets: 13\n",
+	  "zoo.yaml:2:1: \"tickets\" stands here a second time, after line 1; accepted: once\n" },
 	{ "names: ['', \"a\\nb\"]\n",
-	  "zoo.yaml:1:9: names: an empty text; accepted: a text of at least 1 and at most 1024 octets in one line\n"
-	  "zoo.yaml:1:13: names: a text with control characters; accepted: a text of at least 1 and at most 1024 octets in one line\n" },
+	  "zoo.yaml:1:9: names: an empty text; accepted: a text of at least 1 and at most 1024 "
+	  "octets in one line\n"
+	  "zoo.yaml:1:13: names: a text with control characters; accepted: a text of at least 1 "
+	  "and at most 1024 octets in one line\n" },
 	{ "animals: { a/b: {}, '': {}, ' x': {}, ok: {} }\nlikes: ko\n",
-	  "zoo.yaml:1:12: \"a/b\" is no name for a animal; accepted: 1 to 64 octets in one line, no slash, no blank at either end\n"
-	  "zoo.yaml:1:21: \"\" is no name for a animal; accepted: 1 to 64 octets in one line, no slash, no blank at either end\n"
-	  "zoo.yaml:1:29: \" x\" is no name for a animal; accepted: 1 to 64 octets in one line, no slash, no blank at either end\n"
-	  "zoo.yaml:2:8: likes: no animal \"ko\" is defined, did you mean \"ok\"?; accepted: ok\n" },
-	{ "likes: leo\nanimals: {}\n", "zoo.yaml:1:8: likes: no animal \"leo\" is defined; accepted: none is defined\n" },
+	  "zoo.yaml:1:12: \"a/b\" is no name for a animal; accepted: 1 to 64 octets in one line, "
+	  "no slash, no blank at either end\n"
+	  "zoo.yaml:1:21: \"\" is no name for a animal; accepted: 1 to 64 octets in one line, no "
+	  "slash, no blank at either end\n"
+	  "zoo.yaml:1:29: \" x\" is no name for a animal; accepted: 1 to 64 octets in one line, no "
+	  "slash, no blank at either end\n"
+	  "zoo.yaml:2:8: likes: no animal \"ko\" is defined, did you mean \"ok\"?; accepted: "
+	  "ok\n" },
+	{ "likes: leo\nanimals: {}\n",
+	  "zoo.yaml:1:8: likes: no animal \"leo\" is defined; accepted: none is defined\n" },
 	{ "animals:\n"
 	  "  a:\n"
 	  "    tame: maybe\n"
@@ -448,38 +602,56 @@ static const struct {
 	  "    meals: [{grams: 1}, [x], {food: hay, grams: 5001}, more]\n"
 	  "    diets: []\n",
 	  "zoo.yaml:3:11: tame: \"maybe\" is neither true nor false; accepted: true or false\n"
-	  "zoo.yaml:4:14: skills: \"swim\" is unknown; accepted: a list, such as [a, b], of swims, flies\n"
+	  "zoo.yaml:4:14: skills: \"swim\" is unknown; accepted: a list, such as [a, b], of swims, "
+	  "flies\n"
 	  "zoo.yaml:5:13: temper: -35 is out of range; accepted: a whole number from -34 to 100\n"
-	  "zoo.yaml:6:12: ports: 20-10 is out of range; accepted: a range such as 20000-29999, within 0 to 65535\n"
-	  "zoo.yaml:7:10: nap: 5ms is out of range; accepted: a time with its unit (us, ms, s, min, h) from 10ms to 2h\n"
-	  "zoo.yaml:8:12: blink: \"1.5s\" is no duration; accepted: a time with its unit, such as 200ms, 4s or 2min\n"
+	  "zoo.yaml:6:12: ports: 20-10 is out of range; accepted: a range such as 20000-29999, "
+	  "within 0 to 65535\n"
+	  "zoo.yaml:7:10: nap: 5ms is out of range; accepted: a time with its unit (us, ms, s, "
+	  "min, h) from 10ms to 2h\n"
+	  "zoo.yaml:8:12: blink: \"1.5s\" is no duration; accepted: a time with its unit, such as "
+	  "200ms, 4s or 2min\n"
 	  "zoo.yaml:9:11: diet: \"fish\" is unknown; accepted: one of grass, meat, all\n"
-	  "zoo.yaml:10:11: note: a text of 36 octets; accepted: a text of at most 20 octets in one line\n"
+	  "zoo.yaml:10:11: note: a text of 36 octets; accepted: a text of at most 20 octets in one "
+	  "line\n"
 	  "zoo.yaml:11:15: friends: no animal or herd \"b\" is defined; accepted: a, herd\n"
-	  "zoo.yaml:11:18: friends: no animal or herd \"hrd\" is defined, did you mean \"herd\"?; accepted: a, herd\n"
-	  "zoo.yaml:13:11: home: \"leo\" is no such address; accepted: a numeric address, with a port unless it is 5060, such as 192.0.2.1:5060 or \"[2001:db8::1]:5060\"\n"
-	  "zoo.yaml:14:11: host: \"1.2.3.4:5\" is no such address; accepted: a numeric address such as 192.0.2.1 or 2001:db8::1\n"
-	  "zoo.yaml:15:12: range: \"1.2.3.4/33\" is no network; accepted: a network such as 192.0.2.0/24 or 2001:db8::/32, or one address\n"
-	  "zoo.yaml:16:12: slots: \"0-3\" is out of range; accepted: timeslots from 1 to 31, such as 1-15,17-31\n"
+	  "zoo.yaml:11:18: friends: no animal or herd \"hrd\" is defined, did you mean \"herd\"?; "
+	  "accepted: a, herd\n"
+	  "zoo.yaml:13:11: home: \"leo\" is no such address; accepted: a numeric address, with a "
+	  "port unless it is 5060, such as 192.0.2.1:5060 or \"[2001:db8::1]:5060\"\n"
+	  "zoo.yaml:14:11: host: \"1.2.3.4:5\" is no such address; accepted: a numeric address "
+	  "such as 192.0.2.1 or 2001:db8::1\n"
+	  "zoo.yaml:15:12: range: \"1.2.3.4/33\" is no network; accepted: a network such as "
+	  "192.0.2.0/24 or 2001:db8::/32, or one address\n"
+	  "zoo.yaml:16:12: slots: \"0-3\" is out of range; accepted: timeslots from 1 to 31, such "
+	  "as 1-15,17-31\n"
 	  "zoo.yaml:17:15: limits: unknown key \"lo\", did you mean \"low\"?; accepted: low, wait\n"
-	  "zoo.yaml:17:28: wait: 1500ms is not a whole number of seconds; accepted: a time with its unit, such as 200ms, 4s or 2min\n"
+	  "zoo.yaml:17:28: wait: 1500ms is not a whole number of seconds; accepted: a time with "
+	  "its unit, such as 200ms, 4s or 2min\n"
 	  "zoo.yaml:18:12: meals: 4 in the list; accepted: at most 3\n"
-	  "zoo.yaml:18:13: meal: \"food\" is missing (what); accepted: a text of at least 1 and at most 1024 octets in one line\n"
-	  "zoo.yaml:18:25: food: a list stands here; accepted: a text of at least 1 and at most 1024 octets in one line\n"
+	  "zoo.yaml:18:13: meal: \"food\" is missing (what); accepted: a text of at least 1 and at "
+	  "most 1024 octets in one line\n"
+	  "zoo.yaml:18:25: food: a list stands here; accepted: a text of at least 1 and at most "
+	  "1024 octets in one line\n"
 	  "zoo.yaml:18:49: grams: 5001 is out of range; accepted: a whole number from 0 to 5000\n"
 	  "zoo.yaml:19:12: diets: 0 in the list; accepted: at least 1\n" },
-	{ "animals:\n  a: { diet: meat }\n  b: { diet: grass, claws: 3 }\n  c: 5\n  d: { nap: 5, claws: 3 }\n",
-	  "zoo.yaml:2:3: animal a: \"claws\" is missing (how many); accepted: a whole number from 1 to 40\n"
+	{ "animals:\n  a: { diet: meat }\n  b: { diet: grass, claws: 3 }\n  c: 5\n  d: { nap: 5, "
+	  "claws: 3 }\n",
+	  "zoo.yaml:2:3: animal a: \"claws\" is missing (how many); accepted: a whole number from "
+	  "1 to 40\n"
 	  "zoo.yaml:3:21: claws: has no meaning with diet: grass; accepted: only with diet: meat\n"
-	  "zoo.yaml:4:6: animal c: a single value stands here; accepted: a mapping of keys to values\n"
-	  "zoo.yaml:5:13: nap: \"5\" has no unit; accepted: a time with its unit (us, ms, s, min, h) from 10ms to 2h\n"
+	  "zoo.yaml:4:6: animal c: a single value stands here; accepted: a mapping of keys to "
+	  "values\n"
+	  "zoo.yaml:5:13: nap: \"5\" has no unit; accepted: a time with its unit (us, ms, s, min, "
+	  "h) from 10ms to 2h\n"
 	  "zoo.yaml:5:16: claws: has no meaning with diet: all; accepted: only with diet: meat\n" },
 	{ "pets: { a: {}, b: {} }\nanimals: { b: {}, c: {} }\n",
 	  "zoo.yaml:2:12: a animal \"b\" is defined on line 1 already; accepted: another name\n" },
 	{ "tickets: &t 1\nlikes: *t\n",
 	  "zoo.yaml:1:10: anchors (&name) are not accepted; write each value out\n"
 	  "zoo.yaml:2:8: aliases (*name) are not accepted; write the value out\n" },
-	{ "tickets: 13\nlikes: [", "zoo.yaml:3:1: not YAML: did not find expected node content, while parsing a flow node\n" },
+	{ "tickets: 13\nlikes: [", "zoo.yaml:3:1: not YAML: did not find expected node content, "
+				   "while parsing a flow node\n" },
 };
 
 static void all_faults_are_told_with_their_positions(void **state)
@@ -499,12 +671,35 @@ static void all_faults_are_told_with_their_positions(void **state)
 
 static void timeslots_in_every_form(void **state)
 {
-	static const struct { const char *text; uint32_t set; } good[] = {
-		{ "1", 2 }, { "31", 0x80000000 }, { "1-31", 0xfffffffe }, { "1-15,17-31", 0xfffefffe },
-		{ "1, 3 , 5-6", 0x6a }, { "[1, 2-3]", 0xe }, { "5,1", 0x22 },
+	static const struct {
+		const char *text;
+		uint32_t set;
+	} good[] = {
+		{ "1", 2 },
+		{ "31", 0x80000000 },
+		{ "1-31", 0xfffffffe },
+		{ "1-15,17-31", 0xfffefffe },
+		{ "1, 3 , 5-6", 0x6a },
+		{ "[1, 2-3]", 0xe },
+		{ "5,1", 0x22 },
 	};
-	static const char *const bad[] = { "0", "32", "1-32", "3-1", "1-", "-1", "1,,2", "1,", ",1", "a", "1-2-3", "1;2",
-					   "1,1", "1-5,3", "[1, 1]", "[]", "99999999999999999999" };
+	static const char *const bad[] = { "0",
+					   "32",
+					   "1-32",
+					   "3-1",
+					   "1-",
+					   "-1",
+					   "1,,2",
+					   "1,",
+					   ",1",
+					   "a",
+					   "1-2-3",
+					   "1;2",
+					   "1,1",
+					   "1-5,3",
+					   "[1, 1]",
+					   "[]",
+					   "99999999999999999999" };
 	struct fixture *f = *state;
 	char text[100];
 
@@ -524,12 +719,30 @@ static void timeslots_in_every_form(void **state)
 
 static void durations_in_every_form(void **state)
 {
-	static const struct { const char *text; unsigned us; } good[] = {
-		{ "0", 0 }, { "0s", 0 }, { "125us", 125 }, { "200ms", 200000 }, { "4s", 4000000 },
-		{ "2min", 120000000 }, { "1h", 3600000000u },
+	static const struct {
+		const char *text;
+		unsigned us;
+	} good[] = {
+		{ "0", 0 },
+		{ "0s", 0 },
+		{ "125us", 125 },
+		{ "200ms", 200000 },
+		{ "4s", 4000000 },
+		{ "2min", 120000000 },
+		{ "1h", 3600000000u },
 	};
-	static const char *const bad[] = { "1", "s", "-1s", "1.5s", "1 s", "1S", "1m", "2h", "99999999999999999h",
-					   "9999999999999999999s", "\"\"", "1sec" };
+	static const char *const bad[] = { "1",
+					   "s",
+					   "-1s",
+					   "1.5s",
+					   "1 s",
+					   "1S",
+					   "1m",
+					   "2h",
+					   "99999999999999999h",
+					   "9999999999999999999s",
+					   "\"\"",
+					   "1sec" };
 	struct fixture *f = *state;
 	char text[100];
 
@@ -594,7 +807,8 @@ static void files(void **state)
 	unlink(path);
 }
 
-/* Read, load and print with the n-th allocation failing: -ENOMEM, nothing leaked, nothing half filled. */
+/* Read, load and print with the n-th allocation failing: -ENOMEM, nothing leaked, nothing half
+ * filled. */
 static int all_of_it(struct fixture *f, const char *text, char **printed)
 {
 	int rc = conf_read_text(&f->doc, "zoo.yaml", text, strlen(text));
@@ -608,7 +822,8 @@ static int all_of_it(struct fixture *f, const char *text, char **printed)
 
 static void want_of_memory_leaves_nothing(void **state)
 {
-	static const char broken[] = "animals: { a: { slots: 40, friend: x }, b: { herd: y }, c/d: {} }\ntickets: 13\nlikes: q\n";
+	static const char broken[] = "animals: { a: { slots: 40, friend: x }, b: { herd: y }, c/d: "
+				     "{} }\ntickets: 13\nlikes: q\n";
 	const char *const texts[] = { whole, broken };
 	struct fixture *f = *state;
 

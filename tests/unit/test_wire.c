@@ -114,10 +114,8 @@ static void writes_fit_or_fail_whole(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_are_big_endian),
-		cmocka_unit_test(an_error_sticks),
-		cmocka_unit_test(every_length_of_every_read),
-		cmocka_unit_test(a_part_is_bounded),
+		cmocka_unit_test(reads_are_big_endian),       cmocka_unit_test(an_error_sticks),
+		cmocka_unit_test(every_length_of_every_read), cmocka_unit_test(a_part_is_bounded),
 		cmocka_unit_test(writes_fit_or_fail_whole),
 	};
 

@@ -102,7 +102,8 @@ static void on_worker(void *object, void *arg)
 	sem_wait(&f->gate);
 }
 
-/* Far more than the rings hold while the worker stands still: all arrive, in order, and are answered. */
+/* Far more than the rings hold while the worker stands still: all arrive, in order, and are
+ * answered. */
 static void nothing_is_lost_and_order_holds(void **state)
 {
 	struct fixture *f = *state;
@@ -169,12 +170,14 @@ static void post_more(void *object, void *arg)
 	worker_post(f->worker, count_only, f, (void *)(uintptr_t)4200);
 }
 
-/* A command posted when the ring has room again, but others still wait in the list, comes after these. */
+/* A command posted when the ring has room again, but others still wait in the list, comes after
+ * these. */
 static void the_overflow_is_not_overtaken(void **state)
 {
 	struct fixture *f = *state;
-	const struct worker_cfg cfg = { .name = "inline", .cpu = -1, .clock = &f->clock.clock,
-					.inline_thread = true };
+	const struct worker_cfg cfg = {
+		.name = "inline", .cpu = -1, .clock = &f->clock.clock, .inline_thread = true
+	};
 
 	start(f, &cfg);
 	worker_post(f->worker, post_more, f, NULL);
@@ -223,8 +226,9 @@ static void inline_mode_is_deferred_and_ordered(void **state)
 {
 	struct fixture *f = *state;
 	const uintptr_t n = 10000;
-	const struct worker_cfg cfg = { .name = "inline", .cpu = -1, .clock = &f->clock.clock,
-					.inline_thread = true };
+	const struct worker_cfg cfg = {
+		.name = "inline", .cpu = -1, .clock = &f->clock.clock, .inline_thread = true
+	};
 
 	start(f, &cfg);
 	assert_true(worker_is_current(f->worker));
@@ -248,8 +252,9 @@ static void inline_mode_is_deferred_and_ordered(void **state)
 static void a_full_event_ring_says_so(void **state)
 {
 	struct fixture *f = *state;
-	const struct worker_cfg cfg = { .name = "inline", .cpu = -1, .clock = &f->clock.clock,
-					.inline_thread = true };
+	const struct worker_cfg cfg = {
+		.name = "inline", .cpu = -1, .clock = &f->clock.clock, .inline_thread = true
+	};
 
 	start(f, &cfg);
 	for (uintptr_t i = 0; i < 4096; i++)
@@ -270,8 +275,9 @@ static void quiet(enum log_level level, const char *line, void *arg)
 static void a_command_without_memory_waits_for_room(void **state)
 {
 	struct fixture *f = *state;
-	const struct worker_cfg cfg = { .name = "inline", .cpu = -1, .clock = &f->clock.clock,
-					.inline_thread = true };
+	const struct worker_cfg cfg = {
+		.name = "inline", .cpu = -1, .clock = &f->clock.clock, .inline_thread = true
+	};
 	int lines = 0;
 
 	start(f, &cfg);
@@ -293,7 +299,9 @@ static void a_command_without_memory_waits_for_room(void **state)
 static void creation_survives_want_of_memory(void **state)
 {
 	struct fixture *f = *state;
-	const struct worker_cfg virtual_thread = { .name = "x", .cpu = -1, .clock = &f->clock.clock };
+	const struct worker_cfg virtual_thread = { .name = "x",
+						   .cpu = -1,
+						   .clock = &f->clock.clock };
 	int n = 0, rc;
 
 	assert_int_equal(loop_create(&f->home, &clock_system), 0);

@@ -108,17 +108,23 @@ static const struct {
 	  "4:11: \"x\" stands here a second time, after line 4; accepted: once\n"
 	  "3:1: \"a\" stands here a second time, after line 1; accepted: once\n"
 	  "5:1: \"a\" stands here a second time, after line 1; accepted: once\n" },
-	{ "{a: 1, c: 1, b: 1, c: 2}", 0, "1:20: \"c\" stands here a second time, after line 1; accepted: once\n" },
+	{ "{a: 1, c: 1, b: 1, c: 2}", 0,
+	  "1:20: \"c\" stands here a second time, after line 1; accepted: once\n" },
 	{ "a:\n  <<: {b: 1}\n", 0, "2:3: merge keys (<<) are not accepted; write the keys out\n" },
-	{ "? [a, b]\n: 1\n", 0, "1:3: a list or mapping as a key is not accepted; accepted: a plain word\n" },
+	{ "? [a, b]\n: 1\n", 0,
+	  "1:3: a list or mapping as a key is not accepted; accepted: a plain word\n" },
 	{ "a: \"x\\0y\"\n", 0, "1:4: a text with a NUL character is not accepted\n" },
-	{ "a: 1\n---\nb: 2\n", -EINVAL, "2:1: a second document begins here; accepted: one document\n" },
+	{ "a: 1\n---\nb: 2\n", -EINVAL,
+	  "2:1: a second document begins here; accepted: one document\n" },
 	{ "a: [1, 2\nb: 3\n", -EINVAL,
-	  "2:2: not YAML: did not find expected ',' or ']', while parsing a flow sequence that begins on line 1\n" },
+	  "2:2: not YAML: did not find expected ',' or ']', while parsing a flow sequence that "
+	  "begins on line 1\n" },
 	{ "a:\n\tb: 1\n", -EINVAL,
-	  "2:1: not YAML: found character that cannot start any token, while scanning for the next token\n" },
+	  "2:1: not YAML: found character that cannot start any token, while scanning for the next "
+	  "token\n" },
 	{ "a: b: c\n", -EINVAL, "1:5: not YAML: mapping values are not allowed in this context\n" },
-	{ "a: 1\nb: \xff\n", -EINVAL, "2:4: not readable: invalid leading UTF-8 octet; accepted: YAML in UTF-8\n" },
+	{ "a: 1\nb: \xff\n", -EINVAL,
+	  "2:4: not readable: invalid leading UTF-8 octet; accepted: YAML in UTF-8\n" },
 	{ "\xc3\xa9: \x01", -EINVAL,
 	  "1:4: not readable: control characters are not allowed; accepted: YAML in UTF-8\n" },
 };
