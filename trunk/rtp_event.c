@@ -137,6 +137,15 @@ void rtp_event_receive(struct rtp_endpoint *rtp, const struct rtp_packet *packet
 	quiet_after(rtp);
 }
 
+void rtp_event_note(struct rtp_endpoint *rtp, uint32_t timestamp)
+{
+	struct rtp_event_rx *e = &rtp->event_rx;
+	if (e->active && (int32_t)(timestamp - e->timestamp) <= 0)
+		return;
+	*e = (struct rtp_event_rx){ .active = true, .timestamp = timestamp };
+	counter_inc(&rtp->counters.rx_events);
+}
+
 size_t rtp_event_covers(const struct rtp_endpoint *rtp, uint32_t timestamp, size_t n)
 {
 	const struct rtp_event_rx *e = &rtp->event_rx;

@@ -61,6 +61,8 @@ struct rtp_tx {
 	bool relaying, relay_seq_known;
 	uint32_t relay_offset;
 	uint16_t relay_sequence;    /* last one of the other side */
+	bool event_known;           /* of the last telephone-event relayed: each is counted once */
+	uint32_t event_timestamp;
 };
 
 struct rtp_event_request {
@@ -160,6 +162,7 @@ void rtp_rx_forget(struct rtp_endpoint *rtp);
 void rtp_rx_sync_counters(struct rtp_endpoint *rtp);
 
 /* rtp_tx.c */
+bool rtp_tx_sendable(const struct netaddr *a);
 bool rtp_tx_allowed(const struct rtp_endpoint *rtp);
 unsigned rtp_tx_frame_samples(const struct rtp_endpoint *rtp);
 /* Audio of the line's clock in `codec`. */
@@ -174,7 +177,10 @@ uint32_t rtp_tx_flush(struct rtp_endpoint *rtp);
 void rtp_tx_send(struct rtp_endpoint *rtp, const struct rtp_packet *packet);
 
 /* rtp_event.c */
+/* Play it as a tone. */
 void rtp_event_receive(struct rtp_endpoint *rtp, const struct rtp_packet *packet);
+/* It goes on to a peer as it is: count it, once. */
+void rtp_event_note(struct rtp_endpoint *rtp, uint32_t timestamp);
 /* Octets at the beginning of this audio packet that an event's tone takes the place of. */
 size_t rtp_event_covers(const struct rtp_endpoint *rtp, uint32_t timestamp, size_t n);
 void rtp_event_kick(void *object, void *arg);

@@ -76,7 +76,7 @@ static struct rtcp_message report_now(struct rtp_endpoint *rtp)
 static void send_report(struct rtp_endpoint *rtp, bool bye)
 {
 	uint8_t octets[RTCP_PACKET_MAX];
-	if (!netaddr_is_set(&rtp->remote_rtcp) || netaddr_port(&rtp->remote_rtcp) == 0)
+	if (!rtp_tx_sendable(&rtp->remote_rtcp))
 		return;
 	struct rtcp_message m = report_now(rtp);
 	m.bye = bye;

@@ -126,12 +126,15 @@ static void deliver_audio(struct rtp_endpoint *rtp, const struct rtp_packet *p)
 static void deliver(struct rtp_endpoint *rtp, const struct rtp_packet *p, enum frame_kind kind)
 {
 	struct frame frame = { p->payload, p->length, kind, p->timestamp, true, p->marker };
+	bool passes = rtp->peer && (kind == FRAME_NOISE || rtp->peer->media.event_pt != RTP_NO_PT);
 	if (kind == FRAME_AUDIO)
 		deliver_audio(rtp, p);
-	else if (kind == FRAME_EVENT && !(rtp->peer && rtp->peer->media.event_pt != RTP_NO_PT))
-		rtp_event_receive(rtp, p);
-	else if (rtp->peer)
+	else if (passes)
 		rtp_tx_relay(rtp->peer, &frame, rtp->media.codec, &p->sequence);
+	if (kind == FRAME_EVENT && passes)
+		rtp_event_note(rtp, p->timestamp);
+	else if (kind == FRAME_EVENT)
+		rtp_event_receive(rtp, p);
 }
 
 static void account(struct rtp_endpoint *rtp, const struct rtp_packet *p, enum frame_kind kind, uint64_t now_us)

@@ -14,10 +14,20 @@
 #define IDLE_US 1000000
 #define SEQUENCE_STEP_MAX 100
 
+/* An address that one can send to. RFC 3264 8.4: an older way to hold is the address 0.0.0.0. */
+bool rtp_tx_sendable(const struct netaddr *a)
+{
+	static const struct in6_addr any6 = IN6ADDR_ANY_INIT;
+	if (netaddr_port(a) == 0)
+		return false;
+	if (netaddr_family(a) == AF_INET6)
+		return memcmp(&a->u.in6.sin6_addr, &any6, sizeof(any6)) != 0;
+	return netaddr_family(a) == AF_INET && a->u.in.sin_addr.s_addr != INADDR_ANY;
+}
+
 bool rtp_tx_allowed(const struct rtp_endpoint *rtp)
 {
-	return rtp->configured && (rtp->media.direction & RTP_SENDONLY) && netaddr_is_set(&rtp->remote) &&
-	       netaddr_port(&rtp->remote) != 0;
+	return rtp->configured && (rtp->media.direction & RTP_SENDONLY) && rtp_tx_sendable(&rtp->remote);
 }
 
 unsigned rtp_tx_frame_samples(const struct rtp_endpoint *rtp)
@@ -239,8 +249,11 @@ static void relay_other(struct rtp_endpoint *rtp, const struct frame *frame, uin
 		.length = frame->length,
 	};
 	rtp_tx_send(rtp, &packet);
-	if (event)
+	if (event && !(tx->event_known && tx->event_timestamp == timestamp))
 		counter_inc(&rtp->counters.tx_events);
+	tx->event_known |= event;
+	if (event)
+		tx->event_timestamp = timestamp;
 	moved_to(rtp, timestamp);
 }
 

@@ -511,6 +511,22 @@ static void test_hold_sends_nothing_and_time_goes_on(void **state)
 	assert_int_equal(r.p.timestamp - before, 8 * 1020);
 }
 
+/* RFC 3264 8.4 */
+static void test_old_hold_by_address_zero_sends_nothing(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t in[8], out[8] = { 0 };
+	netaddr_set(&f->media.remote, "0.0.0.0", netaddr_port(&f->far_a.address));
+	f->media.latching = false;
+	rtp_configure(f->a, &f->media);
+	settle(f);
+	for (unsigned ms = 0; ms < 10000; ms++)
+		line_ms(f, out, in);
+	assert_int_equal(far_drain(&f->far_a), 0);
+	assert_int_equal(count(&f->a->counters.tx_packets) + count(&f->a->counters.tx_rtcp), 0);
+	assert_int_equal(count(&f->a->counters.tx_errors), 0);
+}
+
 static void test_change_of_source_is_followed(void **state)
 {
 	struct fixture *f = *state;
@@ -687,6 +703,8 @@ static void test_relay_passes_events_and_noise(void **state)
 		assert_int_equal(r.p.payload[2] << 8 | r.p.payload[3], d);
 		assert_int_equal(r.p.marker, d == 160);
 	}
+	assert_int_equal(count(&f->a->counters.rx_events), 1);
+	assert_int_equal(count(&f->b->counters.tx_events), 1);
 	far_send(&f->far_a, f->a, RTP_PT_CN, false, noise, 1);
 	advance(f, 0);
 	assert_true(far_receive(&f->far_b, &r));
@@ -1141,6 +1159,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_latching_locks_on_the_first_source, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_without_latching_only_the_remote_host_is_heard, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hold_sends_nothing_and_time_goes_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_old_hold_by_address_zero_sends_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_change_of_source_is_followed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_relay_renumbers_and_keeps_timing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_relay_swaps_back_disordered_packets_numbers, setup, teardown),
