@@ -16,6 +16,8 @@ void e1_work_init(struct e1_work *work, struct e1_line *line, void (*stop)(struc
 	work->line = line;
 	work->stop = stop;
 	work->destroy = destroy;
+	for (unsigned ts = 0; ts < E1_TIMESLOTS; ts++)
+		work->seats[ts].timeslot = ts;
 	atomic_store(&work->alarms, E1_ALARM_LOS);
 }
 
@@ -164,7 +166,6 @@ void e1_work_slot_leave(struct e1_line *line, unsigned timeslot, void (*left)(vo
 	struct e1_work *work = line->private;
 	struct e1_occupant *seat = &work->seats[timeslot];
 
-	seat->timeslot = timeslot;
 	seat->left = left;
 	seat->left_arg = arg;
 	e1_work_leave(work, seat);
