@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define WHY 256
+#define DETAIL_CALLS 50
 
 static void *member_of(struct ex_call_spec *spec, const struct ex_call_option *option)
 {
@@ -99,6 +100,12 @@ static int set_flag(struct ex_call_spec *spec, const struct ex_call_option *opti
 		return -EINVAL;
 	*(bool *)member_of(spec, option) = on;
 	return 0;
+}
+
+static int set_detail(struct ex_call_spec *spec, const struct ex_call_option *option, const char *value)
+{
+	spec->detail_given = true;
+	return set_flag(spec, option, value);
 }
 
 static int set_law(struct ex_call_spec *spec, const struct ex_call_option *option, const char *value)
@@ -259,7 +266,7 @@ const struct ex_call_option ex_call_options[] = {
 	{ "media", "KIND", "silence, tone[:HZ[:DBM0]], echo, prbs (= echo-check) (silence)", set_media, AT(media) },
 	{ "hold", "TIME", "from answer to hang-up; 0s: the far end clears (5s)", set_duration, AT(hold_ms) },
 	{ "listen", "TIME", "to an announcement in DISCONNECT, at most (10s)", set_duration, AT(listen_ms) },
-	{ "timeout", "TIME", "without an answer, then hang up (3min)", set_duration, AT(timeout_ms) },
+	{ "ring", "TIME", "at most without an answer, then hang up (3min)", set_duration, AT(ring_ms) },
 	{ "abandon-after", "TIME", "hang up this long after SETUP, answered or not", set_abandon_after, AT(abandon_ms) },
 	{ "abandon-at", "EVENT", "hang up as this comes", set_abandon_at, AT(abandon_at), .choices = event_choices },
 	{ "hangup-cause", "N", "cause of our clearing (16)", set_octet, AT(hangup.value), .min = 1, .max = 127 },
@@ -275,7 +282,7 @@ const struct ex_call_option ex_call_options[] = {
 	{ "rate", "R", "calls per second (10)", set_rate, AT(rate), .load = true },
 	{ "calls", "N", "how many (1)", set_unsigned, AT(calls), .min = 1, .max = 10000000, .load = true },
 	{ "limit", "N", "at most so many at once (no limit)", set_unsigned, AT(limit), .min = 1, .max = 100000, .load = true },
-	{ "detail", "on|off", "every call's messages in the result (on up to 50 calls)", set_flag, AT(detail), .load = true },
+	{ "detail", "on|off", "every call's messages in the result (on up to 50 calls)", set_detail, AT(detail), .load = true },
 };
 const size_t ex_call_option_count = sizeof(ex_call_options) / sizeof(*ex_call_options);
 
@@ -283,7 +290,7 @@ void ex_call_spec_init(struct ex_call_spec *spec)
 {
 	*spec = (struct ex_call_spec){
 		.hz = 1004, .level_dbm0 = -16,
-		.hold_ms = 5000, .listen_ms = 10000, .timeout_ms = 180000,
+		.hold_ms = 5000, .listen_ms = 10000, .ring_ms = 180000,
 		.hangup = { Q850_NORMAL_CLEARING, Q850_LOC_USER },
 		.expect_cause = EX_ANY, .expect_location = EX_ANY, .least_octets = 1,
 		.rate = 10, .calls = 1,
@@ -328,8 +335,10 @@ int ex_call_spec_set(struct ex_call_spec *spec, const char *name, const char *va
 	return explain_unknown(name, why);
 }
 
-int ex_call_spec_check(const struct ex_call_spec *spec, char *why)
+int ex_call_spec_check(struct ex_call_spec *spec, char *why)
 {
+	if (!spec->detail_given)
+		spec->detail = spec->calls <= DETAIL_CALLS;
 	if (spec->info.called.number.present || spec->info.keypad[0])
 		return 0;
 	snprintf(why, WHY, "no called number: 'to' is needed");

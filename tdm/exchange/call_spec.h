@@ -18,7 +18,7 @@ struct ex_call_spec {
 	int level_dbm0;
 	unsigned hold_ms;           /* from CONNECT to our DISCONNECT; 0: until the far end clears */
 	unsigned listen_ms;         /* how long an announcement in DISCONNECT is listened to */
-	unsigned timeout_ms;        /* longest time without an answer */
+	unsigned ring_ms;           /* longest time without an answer */
 	enum ex_abandon abandon;
 	unsigned abandon_ms;
 	enum isdn_event abandon_at; /* hang up as this comes */
@@ -33,7 +33,7 @@ struct ex_call_spec {
 	/* Load */
 	double rate;                /* calls per second */
 	unsigned calls, limit;
-	bool detail;                /* keep every call's messages in the result */
+	bool detail, detail_given;  /* keep every call's messages in the result */
 };
 
 struct ex_call_option {
@@ -50,7 +50,7 @@ extern const size_t ex_call_option_count;
 void ex_call_spec_init(struct ex_call_spec *spec);
 /* 0; -ENOENT: no such option; -EINVAL. `why` (256 octets) says what is accepted. */
 int ex_call_spec_set(struct ex_call_spec *spec, const char *name, const char *value, char *why);
-/* Are the options complete? 0 or -EINVAL and `why`. */
-int ex_call_spec_check(const struct ex_call_spec *spec, char *why);
+/* Are the options complete? Fills what hangs on others. 0 or -EINVAL and `why`. */
+int ex_call_spec_check(struct ex_call_spec *spec, char *why);
 
 #endif

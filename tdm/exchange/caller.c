@@ -109,7 +109,7 @@ static void deadline_passed(struct loop_timer *timer, void *arg)
 
 	(void)timer;
 	if (c->spec->abandon != EX_ABANDON_TIME)
-		log_write(LOG_LEVEL_INFO, "call", c->seat.record.key, "no answer within %u ms", c->spec->timeout_ms);
+		log_write(LOG_LEVEL_INFO, "call", c->seat.record.key, "no answer within %u ms", c->spec->ring_ms);
 	ex_caller_hangup(c);
 }
 
@@ -180,7 +180,7 @@ static struct q850_cause cause_of(int rc)
 static void set_up(struct ex_caller *c, struct isdn_span *span)
 {
 	const struct ex_call_spec *spec = c->spec;
-	unsigned deadline_ms = spec->abandon == EX_ABANDON_TIME ? spec->abandon_ms : spec->timeout_ms;
+	unsigned deadline_ms = spec->abandon == EX_ABANDON_TIME ? spec->abandon_ms : spec->ring_ms;
 	int rc;
 
 	ex_record_message(&c->seat.record, false, "SETUP", &spec->info);

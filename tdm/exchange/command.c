@@ -107,6 +107,29 @@ static json_t *run_fault(const struct ex_command_env *env, char **words, unsigne
 	return rc < 0 ? ex_command_error("%s", strerror(-rc)) : done();
 }
 
+static json_t *set_stop(const struct ex_command_env *env, char **words, unsigned count, bool stop)
+{
+	struct ex_fault fault = { .stop = true, .set.stop = stop };
+	char why[256];
+	int rc;
+
+	for (unsigned i = 0; i < count; i++)
+		if (ex_fault_parse(&fault, words[i], why) < 0)
+			return ex_command_error("%s", why);
+	rc = ex_exchange_fault(env->exchange, &fault);
+	return rc < 0 ? ex_command_error("%s", rc == -ENOENT ? "no such line" : strerror(-rc)) : done();
+}
+
+static json_t *run_stop(const struct ex_command_env *env, char **words, unsigned count)
+{
+	return set_stop(env, words, count, true);
+}
+
+static json_t *run_start(const struct ex_command_env *env, char **words, unsigned count)
+{
+	return set_stop(env, words, count, false);
+}
+
 static json_t *run_restart(const struct ex_command_env *env, char **words, unsigned count)
 {
 	const char *span = NULL;
@@ -177,7 +200,6 @@ static json_t *run_calls(const struct ex_command_env *env, char **words, unsigne
 	int rc;
 
 	ex_call_spec_init(&spec);
-	spec.detail = true;
 	if (read_spec(&spec, &wait_ms, words, count, why) < 0)
 		return ex_command_error("%s", why);
 	rc = ex_load_start(&load, env->exchange, &spec, wait_ms, env->load_ops, env->arg);
@@ -219,6 +241,8 @@ static const struct command commands[] = {
 	{ "restart", "[span=NAME] [timeslot=N|all]: send RESTART", run_restart },
 	{ "fault", "[line=NAME] drop=N stop=on|off start l=on|off r=on|off rdi=on|off ppm=N seed=N after=TIME for=TIME "
 	  "clear: misbehave", run_fault },
+	{ "stop", "[line=NAME] [for=TIME]: send nothing on the line", run_stop },
+	{ "start", "[line=NAME]: send again", run_start },
 	{ "log", "LEVEL: error, warning, notice, info, debug", run_log },
 	{ "quit", "end the exchange", run_quit },
 	{ "help", "this", run_help },
@@ -253,10 +277,10 @@ json_t *ex_command_run(const struct ex_command_env *env, char **words, unsigned 
 json_t *ex_command_load_answer(struct ex_load *load)
 {
 	struct ex_report *report = ex_load_report(load);
-	json_t *one = report->attempted == 1 && report->ended == 1 ? json_array_get(report->calls, 0) : NULL;
+	json_t *object = ex_report_json(report, ex_load_seconds(load));
+	json_t *one = json_array_size(report->calls) == 1 ? json_array_get(report->calls, 0) : NULL;
 
 	if (one)
-		return json_incref(one);
-	one = ex_report_json(report, ex_load_seconds(load));
-	return one ? one : json_null();
+		json_object_update_missing(object, one);
+	return object ? object : json_null();
 }

@@ -21,7 +21,7 @@ struct ex_command_env {
 };
 /* The answer, or NULL when a load was started (`started` was called with it). Without memory: json_null(). */
 json_t *ex_command_run(const struct ex_command_env *env, char **words, unsigned count);
-/* The answer of a load that is done: of one call its own result, of many the report. */
+/* The answer of a load that is done: the report, and beside it what is known of a single call. */
 json_t *ex_command_load_answer(struct ex_load *load);
 json_t *ex_command_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

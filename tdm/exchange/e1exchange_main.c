@@ -15,7 +15,6 @@
 
 #define STATUS_FAILED 1
 #define STATUS_USAGE 2
-#define DETAIL_CALLS 50
 
 struct program {
 	struct ex_options options;
@@ -117,7 +116,6 @@ static int start_load(struct program *p)
 
 	if (p->options.verb != EX_VERB_CALL)
 		return 0;
-	p->options.spec.detail = p->options.spec.detail || p->options.spec.calls <= DETAIL_CALLS;
 	rc = ex_load_start(&p->load, p->exchange, &p->options.spec, p->options.wait_ms, &load_ops, p);
 	if (rc == -ENOENT) {
 		ex_exchange_span_names(p->exchange, names, sizeof(names));

@@ -94,14 +94,11 @@ static void add_party(json_t *object, const char *key, const struct party *party
 	json_object_set_new(object, key, member);
 }
 
-json_t *ex_cause_json(struct q850_cause cause)
+void ex_cause_json(json_t *object, struct q850_cause cause)
 {
-	json_t *object = json_object();
-
-	json_object_set_new(object, "value", json_integer(cause.value));
+	json_object_set_new(object, "cause", json_integer(cause.value));
 	json_object_set_new(object, "location", choice_json(ex_location_choices, cause.location));
-	json_object_set_new(object, "name", json_string(q850_cause_name(cause.value)));
-	return object;
+	json_object_set_new(object, "cause_name", json_string(q850_cause_name(cause.value)));
 }
 
 static void add_progress(json_t *object, const struct isdn_info *info)
@@ -143,7 +140,7 @@ void ex_info_json(json_t *object, const struct isdn_info *info, bool setup)
 	add_party(object, "connected", &info->connected);
 	add_progress(object, info);
 	if (info->cause.value)
-		json_object_set_new(object, "cause", ex_cause_json(info->cause));
+		ex_cause_json(object, info->cause);
 	add_raw(object, "cause_diagnostics", &info->cause_diagnostics);
 	add_raw(object, "user_user", &info->user_user);
 	add_text(object, "display", info->display);

@@ -11,7 +11,8 @@
 /* Adds the members to `object`: capability, law, calling, called, redirecting, connected, progress, cause … Without memory
  * members are missing. */
 void ex_info_json(json_t *object, const struct isdn_info *info, bool setup);
-json_t *ex_cause_json(struct q850_cause cause);
+/* Adds "cause" (a number), "location" and "cause_name". */
+void ex_cause_json(json_t *object, struct q850_cause cause);
 const char *ex_event_name(enum isdn_event event);
 
 #endif

@@ -199,7 +199,7 @@ json_t *ex_record_json(const struct ex_record *r, const struct ex_media_result *
 
 	add_identity(r, object);
 	json_object_set_new(object, "answered", json_boolean(r->connected_us != 0));
-	json_object_set_new(object, "cause", ex_cause_json(r->cause));
+	ex_cause_json(object, r->cause);
 	json_object_set_new(object, "cleared_by", json_string(r->far_cleared ? "far" : "near"));
 	add_time(object, "setup_ms", r->began_us, r->alerted_us);
 	add_time(object, "answer_ms", r->began_us, r->connected_us);

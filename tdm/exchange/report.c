@@ -212,7 +212,7 @@ json_t *ex_report_json(struct ex_report *r, double seconds)
 	json_object_set_new(object, "waited_for_channel", json_integer(r->waited_for_channel));
 	json_object_set_new(object, "failed_causes", causes_json(r->causes));
 	json_object_set_new(object, "answered_causes", causes_json(r->answered_causes));
-	json_object_set_new(object, "setup_ms", times_json(r));
+	json_object_set_new(object, "setup_times_ms", times_json(r));
 	if (r->measured)
 		json_object_set_new(object, "prbs", sequence_json(r));
 	if (r->most_dbm0 > EX_LEVEL_NONE)
