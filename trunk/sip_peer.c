@@ -43,7 +43,7 @@ struct sip_trunk *sip_trunk_by_source(struct sip_interface *interface, const str
 
 	for (size_t i = 0; i < stack->cfg.trunk_count; i++) {
 		struct sip_trunk *t = &stack->trunks[i];
-		const struct netprefix *sources;
+		const struct netprefix *sources = NULL;
 		struct netprefix own;
 		size_t n = t->interface == interface ? sources_of(t, &own, &sources) : 0;
 
@@ -63,11 +63,11 @@ static size_t collect(const struct sip_interface *interface, struct netprefix *o
 
 	for (size_t i = 0; i < stack->cfg.trunk_count; i++) {
 		const struct sip_trunk *t = &stack->trunks[i];
-		const struct netprefix *sources;
+		const struct netprefix *sources = NULL;
 		struct netprefix own;
 		size_t n = t->interface == interface ? sources_of(t, &own, &sources) : 0;
 
-		if (out)
+		if (out && n)
 			memcpy(out + count, sources, n * sizeof(*out));
 		count += n;
 	}
