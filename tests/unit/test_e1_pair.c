@@ -405,8 +405,9 @@ static void with_a_thread(void **state)
 		assert_int_equal(e1_dchan_send(fx.dchan[0], frame, sizeof(frame)), 0);
 		for (unsigned i = 0; i < 8; i++)
 			e1_slot_leave(fx.line[i % 2], i + 1, user_left, &users[i]);
-		for (int turns = 0; users[7].left <= round && turns < 1000; turns++)
-			loop_turn(fx.home, 10);
+		for (unsigned i = 0; i < 8; i++)
+			for (int turns = 0; users[i].left <= round && turns < 1000; turns++)
+				loop_turn(fx.home, 10);
 	}
 	for (int turns = 0; fx.frames[1] < 20 && turns < 1000; turns++)
 		loop_turn(fx.home, 10);
