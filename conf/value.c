@@ -259,7 +259,6 @@ int value_read_timeslots(const char *text, timeslot_set *set, char why[WHY_TEXT]
 	int64_t first, last;
 
 	do {
-		at += *at == ',';
 		at += strspn(at, " ");
 		first = last = read_digits(&at);
 		if (first >= 0 && *at == '-') {
@@ -276,7 +275,7 @@ int value_read_timeslots(const char *text, timeslot_set *set, char why[WHY_TEXT]
 				return refuse(why, "timeslot %" PRId64 " stands in it twice", slot);
 			made |= (timeslot_set)1 << slot;
 		}
-	} while (*at == ',');
+	} while (*at++ == ',');
 	*set = made;
 	return 0;
 }

@@ -669,97 +669,6 @@ static void all_faults_are_told_with_their_positions(void **state)
 	}
 }
 
-static void timeslots_in_every_form(void **state)
-{
-	static const struct {
-		const char *text;
-		uint32_t set;
-	} good[] = {
-		{ "1", 2 },
-		{ "31", 0x80000000 },
-		{ "1-31", 0xfffffffe },
-		{ "1-15,17-31", 0xfffefffe },
-		{ "1, 3 , 5-6", 0x6a },
-		{ "[1, 2-3]", 0xe },
-		{ "5,1", 0x22 },
-	};
-	static const char *const bad[] = { "0",
-					   "32",
-					   "1-32",
-					   "3-1",
-					   "1-",
-					   "-1",
-					   "1,,2",
-					   "1,",
-					   ",1",
-					   "a",
-					   "1-2-3",
-					   "1;2",
-					   "1,1",
-					   "1-5,3",
-					   "[1, 1]",
-					   "[]",
-					   "99999999999999999999" };
-	struct fixture *f = *state;
-	char text[100];
-
-	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		snprintf(text, sizeof(text), "animals:\n  a:\n    slots: %s\n", good[i].text);
-		assert_int_equal(load(f, text), 0);
-		assert_int_equal(f->zoo.animals[0].slots, good[i].set);
-		release(f);
-	}
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		snprintf(text, sizeof(text), "animals:\n  a:\n    slots: %s\n", bad[i]);
-		if (load(f, text) != -EINVAL || conf_fault_count(f->doc) != 1)
-			fail_msg("%s: %s", bad[i], f->faults);
-		release(f);
-	}
-}
-
-static void durations_in_every_form(void **state)
-{
-	static const struct {
-		const char *text;
-		unsigned us;
-	} good[] = {
-		{ "0", 0 },
-		{ "0s", 0 },
-		{ "125us", 125 },
-		{ "200ms", 200000 },
-		{ "4s", 4000000 },
-		{ "2min", 120000000 },
-		{ "1h", 3600000000u },
-	};
-	static const char *const bad[] = { "1",
-					   "s",
-					   "-1s",
-					   "1.5s",
-					   "1 s",
-					   "1S",
-					   "1m",
-					   "2h",
-					   "99999999999999999h",
-					   "9999999999999999999s",
-					   "\"\"",
-					   "1sec" };
-	struct fixture *f = *state;
-	char text[100];
-
-	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		snprintf(text, sizeof(text), "animals:\n  a:\n    blink: %s\n", good[i].text);
-		assert_int_equal(load(f, text), 0);
-		assert_int_equal(f->zoo.animals[0].blink_us, good[i].us);
-		release(f);
-	}
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		snprintf(text, sizeof(text), "animals:\n  a:\n    blink: %s\n", bad[i]);
-		if (load(f, text) != -EINVAL || conf_fault_count(f->doc) != 1)
-			fail_msg("%s: %s", bad[i], f->faults);
-		release(f);
-	}
-}
-
 static void faults_beyond_the_limit_are_counted(void **state)
 {
 	struct fixture *f = *state;
@@ -859,8 +768,6 @@ int main(void)
 		CASE(values_keep_their_place),
 		CASE(what_is_printed_reads_the_same),
 		CASE(all_faults_are_told_with_their_positions),
-		CASE(timeslots_in_every_form),
-		CASE(durations_in_every_form),
 		CASE(faults_beyond_the_limit_are_counted),
 		CASE(files),
 		CASE(want_of_memory_leaves_nothing),
