@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What `make demo` runs: gatewayd and e1exchange joined by an E1 over CESoPSN on loopback, one call each way with audio, and for
 each call the ladder, the numbers, the route, the set-up time and the verdict on the audio. Exit 0 only if all of it holds."""
-import json
 import os
 import socket
 import struct
@@ -109,8 +108,9 @@ def sip_to_isdn(lab, verdicts):
     call.bye()
     lab.nothing_held()
     show_call(lab, verdicts, facts, {'called': '+442079460000', 'calling': '+442079461111', 'gateway': 'e1-1'})
-    heard, compared = json.loads(tone.output), json.loads(echo.output)
-    audio(verdicts, compared['compared'], compared['mismatches'], compared['slips'], compared['one_way_ms'], heard['level_dbm0'])
+    heard, compared = tone.json, echo.json
+    audio(verdicts, compared['octets_compared'], compared['mismatches'], compared['slips'], compared['one_way_delay_ms'],
+          heard['level_dbm0'])
 
 
 def isdn_to_sip(lab, verdicts):

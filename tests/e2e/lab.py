@@ -76,6 +76,13 @@ class Program:
         with open(self.path, encoding='utf-8', errors='replace') as file:
             return file.read()
 
+    @property
+    def json(self):
+        """The last line of the output that is a JSON object."""
+        lines = [line for line in self.output.split('\n') if line.startswith('{')]
+        assert lines, f'{self.name} printed no JSON:\n{self.output[-2000:]}'
+        return json.loads(lines[-1])
+
     def running(self):
         return self.process.poll() is None
 
