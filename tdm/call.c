@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define CLEARING_MARGIN_MS 1000 /* ours stays behind libpri's T305 and T308 */
 #define T306_MS 30000 /* Q.931 table 9-1: how long an announcement may last before the call is released */
 
 static struct isdn_call *call_of(struct fsm *fsm)
@@ -204,14 +205,30 @@ static void received_release(struct isdn_call *call, const struct isdn_info *inf
 	gone(call, info);
 }
 
-/* RELEASE COMPLETE after our RELEASE. Without a message it was T308, twice (5.3.3): nothing is known of the channel any
- * more, RESTART puts it right. */
+/* Nothing is known of the channel any more: RESTART puts it right (5.3.3, 5.5). */
+static void distrust_channel(struct isdn_call *call)
+{
+	if (call->timeslot)
+		span_restart_want(call->span, UINT32_C(1) << call->timeslot, false);
+}
+
+/* RELEASE COMPLETE after our RELEASE; without a message it was T308, twice. */
 static void released(struct isdn_call *call, const struct isdn_info *info)
 {
-	if (!call->span->rx_valid && call->timeslot)
-		span_restart_want(call->span, UINT32_C(1) << call->timeslot, false);
+	if (!call->span->rx_valid)
+		distrust_channel(call);
 	keep_cause(call, info->cause);
 	gone(call, info);
+}
+
+/* libpri forgets T305 and T308 when a stray CONNECT ACKNOWLEDGE comes in: clearing ends nevertheless. */
+static void clearing_expired(struct fsm *fsm)
+{
+	struct isdn_call *call = call_of(fsm);
+
+	distrust_channel(call);
+	free_q931(call);
+	gone(call, NULL);
 }
 
 /* Without a data link there is nobody to say it to; the channel is put right by RESTART when there is (Q.931 5.5). */
@@ -219,7 +236,7 @@ static bool cut_off(struct isdn_call *call, struct q850_cause cause)
 {
 	if (call->span->layer2)
 		return false;
-	span_restart_want(call->span, UINT32_C(1) << call->timeslot, false);
+	distrust_channel(call);
 	keep_cause(call, cause);
 	free_q931(call);
 	gone(call, NULL);
@@ -519,14 +536,15 @@ static const struct fsm_state states[CALL_STATES] = {
 	[CALL_DISCONNECT_SENT] = { .name = "disconnect sent", .clause = "Q.931 5.3.3, 5.3.4",
 		.events = ENDS | E(MSG_INFORMATION) | E(MSG_NOTIFY) | E(MSG_DISCONNECT) | E(DO_DISCONNECT) |
 			E(DO_RELEASE),
-		.next = E(RELEASING) | E(GONE), .handle = disconnect_sent_handle },
+		.next = E(RELEASING) | E(GONE), .timer_name = "T305, T308", .handle = disconnect_sent_handle,
+		.expired = clearing_expired },
 	[CALL_DISCONNECT_RECEIVED] = { .name = "disconnect received", .clause = "Q.931 5.3.3, 5.3.4.1",
 		.events = ENDS | E(MSG_INFORMATION) | E(MSG_NOTIFY) | E(DO_DISCONNECT) | E(DO_RELEASE),
 		.next = E(RELEASING) | E(GONE), .timer_name = "T306", .handle = disconnect_received_handle,
 		.expired = t306_expired },
 	[CALL_RELEASING] = { .name = "release request", .clause = "Q.931 5.3.3",
 		.events = ENDS | E(MSG_DISCONNECT) | E(DO_DISCONNECT) | E(DO_RELEASE), .next = E(GONE),
-		.handle = releasing_handle },
+		.timer_name = "T308", .handle = releasing_handle, .expired = clearing_expired },
 	[CALL_GONE] = { .name = "gone", .clause = "Q.931 2.1.1.1", .events = E(DO_DISCONNECT) | E(DO_RELEASE),
 		.enter = enter_gone },
 };
@@ -554,6 +572,8 @@ static uint64_t timer_us(const struct fsm *fsm, unsigned state)
 	case CALL_OUT_ALERTING: return UINT64_C(1000) * t->t301;
 	case CALL_IN_CONNECTING: return UINT64_C(1000) * t->t313;
 	case CALL_DISCONNECT_RECEIVED: return UINT64_C(1000) * T306_MS;
+	case CALL_DISCONNECT_SENT: return UINT64_C(1000) * (t->t305 + 2 * t->t308 + CLEARING_MARGIN_MS);
+	case CALL_RELEASING: return UINT64_C(1000) * (2 * t->t308 + CLEARING_MARGIN_MS);
 	default: return 0;
 	}
 }

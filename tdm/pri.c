@@ -38,6 +38,7 @@ struct pri_link {
 	struct loop_timer timer;
 	const uint8_t *pending; /* frame on its way into libpri */
 	size_t pending_length;
+	bool clash_told;        /* that both ends have the same role */
 };
 
 /* ---- Time ---- */
@@ -141,12 +142,16 @@ static void hand_over(struct pri_link *link, const pri_event *e)
 		if (event_map[i].theirs != e->e)
 			continue;
 		out.kind = event_map[i].ours;
+		link->clash_told &= out.kind != PRI_LINK_UP;
 		copy_details(&out, e);
 		link->ops->event(link->arg, &out);
 		return;
 	}
-	if (e->e == PRI_EVENT_CONFIG_ERR)
-		llog(link, LOG_LEVEL_ERROR, "%s", e->err.err);
+	if (e->e == PRI_EVENT_CONFIG_ERR && !link->clash_told) { /* comes with every SABME */
+		link->clash_told = true;
+		llog(link, LOG_LEVEL_ERROR, "the far end is %s side too: layer 2 can't come up",
+		     link->role == CONF_ROLE_NT ? "network" : "user");
+	}
 }
 
 static void fired(struct loop_timer *timer, void *arg);
@@ -166,6 +171,8 @@ static void rearm(struct pri_link *link)
 {
 	uint64_t due, now = pri_now_us();
 
+	if (!link->pri) /* closed by the event's receiver */
+		return;
 	if (next_due_us(link, &due))
 		loop_timer_start(link->loop, &link->timer, due > now ? due - now : 0, fired, link);
 	else
@@ -178,7 +185,7 @@ static void fired(struct loop_timer *timer, void *arg)
 	uint64_t due;
 
 	(void)timer;
-	for (int i = 0; i < PUMP_MAX && next_due_us(link, &due) && due <= pri_now_us(); i++) {
+	for (int i = 0; i < PUMP_MAX && link->pri && next_due_us(link, &due) && due <= pri_now_us(); i++) {
 		const pri_event *e = pri_schedule_run(link->pri);
 
 		if (e)
@@ -320,7 +327,8 @@ static void set_timers(struct pri *pri, const struct conf_isdn_timers *t)
 	};
 
 	for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++)
-		pri_set_timer(pri, set[i].timer, (int)set[i].value);
+		if (set[i].value || set[i].timer == PRI_TIMER_T316) /* 0: libpri's default, it would spin */
+			pri_set_timer(pri, set[i].timer, (int)set[i].value);
 }
 
 int pri_link_create(struct pri_link **out, const struct pri_link_cfg *cfg, const struct pri_link_ops *ops, void *arg)
@@ -364,7 +372,8 @@ void pri_link_close(struct pri_link **out)
 	take_down(link);
 	loop_timer_stop(link->loop, &link->timer);
 	park(link->pri, link->role);
-	mem_free(link);
+	link->pri = NULL;
+	loop_free_later(link->loop, link); /* maybe from inside an event of its */
 }
 
 /* ---- Calls ---- */

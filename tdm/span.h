@@ -195,7 +195,8 @@ void isdn_call_leave(struct isdn_call *call, void (*left)(void *arg), void *arg)
 
 struct isdn_span *isdn_call_span(const struct isdn_call *call);
 unsigned isdn_call_timeslot(const struct isdn_call *call);      /* 0: none yet */
-/* "SPAN/CRV", as in trace records; valid as long as the call. */
+/* "SPAN/CRV", as in trace records; valid as long as the call. References of the far end's making have an i behind them
+ * ("telco-1/17i"): both sides count on their own. */
 const char *isdn_call_key(const struct isdn_call *call);
 const char *isdn_call_state_name(const struct isdn_call *call); /* "N3 outgoing proceeding" style, Q.931 2.1 */
 

@@ -62,14 +62,25 @@ static enum isdn_span_state state_of(const struct isdn_span *span)
 	return span->layer2 ? SPAN_UP : SPAN_NO_LAYER2;
 }
 
+static timeslot_set blocked(const struct isdn_span *span)
+{
+	timeslot_set set = 0;
+
+	for (unsigned ts = 1; ts < E1_TIMESLOTS; ts++)
+		if (channels_state(&span->channels, ts) == CHANNEL_BLOCKED)
+			set |= UINT32_C(1) << ts;
+	return set;
+}
+
 static void came_up(struct isdn_span *span)
 {
 	loop_timer_stop(span->loop, &span->t309);
 	enquire_all(span);
 	if (!span->came_up && span->conf->restart_on_start)
 		span_restart_want(span, span->channels.usable, true);
+	else
+		span_restart_want(span, blocked(span), false); /* another try */
 	span->came_up = true;
-	loop_defer(span->loop, &span->restart_later, restart_later, span);
 }
 
 /* After any change of alarms or layer 2. */

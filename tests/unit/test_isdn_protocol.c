@@ -187,6 +187,23 @@ static void test_t305_t308(void **state)
 	assert_idle(&f.te);
 }
 
+/* CONNECT ACKNOWLEDGE after DISCONNECT stops libpri's T305: the call ends all the same. */
+static void test_stray_connect_ack(void **state)
+{
+	struct user user;
+
+	(void)state;
+	offer_and_connect(&user);
+	isdn_call_release(user.call, q850(Q850_NORMAL_CLEARING, Q850_LOC_PRIVATE_LOCAL));
+	advance(&f, 20 * MS);
+	SEND_EMPTY(crv_of(&user), true, Q931_CONNECT_ACKNOWLEDGE);
+	advance(&f, 38 * SECOND);
+	assert_false(user.released);
+	advance(&f, 2 * SECOND);
+	assert_true(user.released);
+	assert_true(raw_heard(&raw, Q931_RESTART));
+}
+
 /* ... and when RESTART has no answer either, the channel is out of service until the far end restarts it. */
 static void test_restart_unanswered(void **state)
 {
@@ -486,7 +503,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_setup_octets), T(test_repetition), T(test_t303_repeats_patched), T(test_t304), T(test_t305_t308),
+		T(test_setup_octets), T(test_repetition), T(test_t303_repeats_patched), T(test_t304), T(test_t305_t308), T(test_stray_connect_ack),
 		T(test_restart_unanswered), T(test_restart_at_start_unanswered), T(test_t313),
 		T(test_t313_acknowledged), T(test_early_ends), T(test_status_disagrees), T(test_status_null),
 		T(test_status_agrees), T(test_enquiry_after_reset), T(test_enquiry_unanswered), T(test_nonsense),
