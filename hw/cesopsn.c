@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* An E1 as pseudowire (RFC 5086 over UDP). One tick plays one received packet and sends one; the two ends differ only in
- * what makes them tick:
- *   source: a timer at absolute times. After a stall the ticks due are made up, but only as fast as the far end answers: it is
- *   locked to us, so what we have not sent it cannot have returned.
- *   line: the packets received. As many ticks as sequence numbers have passed, so that both directions stay in one
- *   alignment for ever; a timer takes over while no packets come.
+/* An E1 as pseudowire (RFC 5086 over UDP). One tick plays one received packet and sends one; the
+ * two ends differ only in what makes them tick:
+ *
+ * source: a timer at absolute times. After a stall the ticks due are made up, but only as fast as
+ * the far end answers: it is locked to us, so what we have not sent it cannot have returned.
+ *
+ * line: the packets received. As many ticks as sequence numbers have passed, so that both
+ * directions stay in one alignment for ever; a timer takes over while no packets come.
+ *
  * Threads: all of it runs on the worker but open, destroy and set_faults. */
 #include "hw/cesopsn_buffer.h"
 #include "hw/cesopsn_wire.h"
@@ -19,26 +22,31 @@
 #include <unistd.h>
 
 #define FRAME_US 125
-#define TIMESLOT_BLOCK_MAX 40     /* octets of a timeslot in 5 ms */
-/* LOS: RFC 5086 leaves the time to us. 100 ms outlasts what a busy host stalls, and is short against every timer of
- * layer 2 and 3; it ends after as long without a gap, so that a flapping path doesn't flap the span. */
+#define TIMESLOT_BLOCK_MAX 40 /* octets of a timeslot in 5 ms */
+/* LOS: RFC 5086 leaves the time to us. 100 ms outlasts what a busy host stalls, and is short
+ * against every timer of layer 2 and 3; it ends after as long without a gap, so that a flapping
+ * path doesn't flap the span. */
 #define LOS_US 100000
 #define LOS_GAP_US 25000
-/* A locked end waits this long before its own timer takes over: longer than a stall of the source's host, shorter than LOS,
- * so that a cut in one direction alone is no LOS in the other. */
+/* A locked end waits this long before its own timer takes over: longer than a stall of the
+ * source's host, shorter than LOS, so that a cut in one direction alone is no LOS in the other. */
 #define FREE_RUN_US 75000
 #define WATCH_US 5000
-#define AWAKE_US 10000            /* what one wake-up may count as silence: our own stall is not the far end's */
-#define PERSISTENT 3              /* packets in a row before L, R or RDI is believed, or believed gone (as G.775 4.4 for RDI) */
-#define FORGIVE_NS UINT64_C(1000000000) /* a source that stood still this long (suspended) starts afresh */
+/* What one wake-up may count as silence: our own stall is not the far end's. */
+#define AWAKE_US 10000
+/* Packets in a row before L, R or RDI is believed, or believed gone: one bit is no alarm (as G.775
+ * asks of RDI). */
+#define PERSISTENT 3
+/* A source that stood still this long (suspended) starts afresh. */
+#define FORGIVE_NS UINT64_C(1000000000)
 #define RX_BATCH 32
 #define RX_ROUNDS 16
 #define TX_BATCH 64
-#define REORDER_MAX 8             /* packets that a locked end holds back, at most */
+#define REORDER_MAX 8 /* packets that a locked end holds back, at most */
 #define RX_ROOM 2048
 #define TX_ROOM (CESOPSN_HEADER_MAX + CESOPSN_PAYLOAD_MAX)
 #define FAULT_RECORDS 16
-#define RTP_TYPE 96               /* first dynamic payload type (RFC 3551) */
+#define RTP_TYPE 96 /* first dynamic payload type (RFC 3551) */
 
 struct persistence {
 	bool state;
@@ -46,7 +54,7 @@ struct persistence {
 };
 
 struct cesopsn {
-	struct e1_work work;      /* first: see e1_work.h */
+	struct e1_work work; /* first: see e1_work.h */
 	struct e1_line *line;
 	const struct conf_line *conf;
 	struct e1_counters *counters;
@@ -57,12 +65,12 @@ struct cesopsn {
 	struct cesopsn_format format;
 	struct cesopsn_buffer *buffer;
 	uint8_t carried[E1_TIMESLOTS]; /* timeslots of the payload, ascending */
-	unsigned width;           /* how many */
-	unsigned frames;          /* E1 frames per packet */
-	unsigned lag;             /* packets that a locked end holds back against reordering */
+	unsigned width;                /* how many */
+	unsigned frames;               /* E1 frames per packet */
+	unsigned lag;                  /* packets that a locked end holds back against reordering */
 	/* The clock. */
-	uint64_t due_ns;          /* next tick of our own clock */
-	unsigned debt;            /* ticks due and not made */
+	uint64_t due_ns; /* next tick of our own clock */
+	unsigned debt;   /* ticks due and not made */
 	bool free_running;
 	/* Receiving. */
 	uint64_t silent_us, woken_us, packet_us, good_since_us;
@@ -73,7 +81,7 @@ struct cesopsn {
 	uint32_t timestamp;
 	unsigned staged;
 	struct e1_faults faults;
-	struct ring *fault_ring;  /* home → worker */
+	struct ring *fault_ring; /* home → worker */
 	uint32_t random;
 	struct mmsghdr tx_messages[TX_BATCH], rx_messages[RX_BATCH];
 	struct iovec tx_vectors[TX_BATCH], rx_vectors[RX_BATCH];
@@ -154,7 +162,8 @@ static void flush(struct cesopsn *c)
 
 		if (n > 0)
 			counter_add(&c->counters->tx_packets, (uint64_t)n);
-		/* What the kernel refuses (no route, no room) is lost as on any path: the far end counts it. */
+		/* What the kernel refuses (no route, no room) is lost as on any path: the far
+		 * end counts it. */
 		sent += n > 0 ? (unsigned)n : 1;
 	}
 	c->staged = 0;
@@ -168,7 +177,8 @@ static void write_payload(struct cesopsn *c, uint8_t *payload)
 		memset(payload, 0xFF, c->format.payload); /* AIS */
 		return;
 	}
-	memset(payload, atomic_load_explicit(&c->line->idle, memory_order_relaxed), c->format.payload);
+	memset(payload, atomic_load_explicit(&c->line->idle, memory_order_relaxed),
+	       c->format.payload);
 	for (unsigned i = 0; i < c->width; i++) {
 		if (!e1_work_occupied(&c->work, c->carried[i]))
 			continue;
@@ -192,8 +202,10 @@ static void send_block(struct cesopsn *c)
 	uint8_t *out = c->tx_octets[c->staged];
 
 	c->timestamp += c->frames;
-	write_payload(c, out + cesopsn_header_length(&c->format)); /* the users are clocked, sent or not */
-	if (c->faults.stop || (c->faults.drop_permille && next_random(c) % 1000 < c->faults.drop_permille))
+	/* The users are clocked, whether it is sent or not. */
+	write_payload(c, out + cesopsn_header_length(&c->format));
+	if (c->faults.stop ||
+	    (c->faults.drop_permille && next_random(c) % 1000 < c->faults.drop_permille))
 		return;
 	cesopsn_write(out, &c->format, &packet);
 	if (++c->staged == TX_BATCH)
@@ -235,7 +247,8 @@ static void count_packet(struct cesopsn *c, const struct cesopsn_packet *packet)
 		counter_inc(&c->counters->rx_rdi);
 }
 
-static void packet_in(struct cesopsn *c, const struct netaddr *from, const uint8_t *octets, size_t n)
+static void packet_in(struct cesopsn *c, const struct netaddr *from, const uint8_t *octets,
+		      size_t n)
 {
 	struct cesopsn_packet packet;
 	int rc;
@@ -278,7 +291,8 @@ static bool receive_some(struct cesopsn *c)
 	for (int i = 0; i < n; i++) {
 		bool whole = !(c->rx_messages[i].msg_hdr.msg_flags & MSG_TRUNC);
 
-		packet_in(c, &c->rx_from[i], c->rx_octets[i], whole ? c->rx_messages[i].msg_len : 0);
+		packet_in(c, &c->rx_from[i], c->rx_octets[i],
+			  whole ? c->rx_messages[i].msg_len : 0);
 	}
 	return n == RX_BATCH;
 }
@@ -312,11 +326,18 @@ static unsigned ticks_due(struct cesopsn *c)
 	return due;
 }
 
-/* Of the ticks that fell due since last time one is made in any case: time goes on. The others are made up while
- * there is something to play in reserve; a far end that is locked to us refills it as we send. */
+static bool has_reserve(const struct cesopsn *c)
+{
+	return !cesopsn_buffer_synced(c->buffer) ||
+	       cesopsn_buffer_level(c->buffer) > (int)cesopsn_buffer_depth(c->buffer) / 2;
+}
+
+/* Of the ticks that fell due since last time one is made in any case: time goes on. The others
+ * are made up while there is something to play in reserve; a far end that is locked to us
+ * refills it as we send. */
 static void run_source(struct cesopsn *c)
 {
-	unsigned due = ticks_due(c), reserve = cesopsn_buffer_depth(c->buffer) / 2;
+	unsigned due = ticks_due(c);
 
 	c->debt += due;
 	if (due) {
@@ -324,7 +345,7 @@ static void run_source(struct cesopsn *c)
 		cesopsn_buffer_watch(c->buffer, c->debt);
 		tick(c);
 	}
-	while (c->debt && (!cesopsn_buffer_synced(c->buffer) || cesopsn_buffer_level(c->buffer) > (int)reserve)) {
+	while (c->debt && has_reserve(c)) {
 		c->debt--;
 		tick(c);
 	}
@@ -336,7 +357,8 @@ static void run_locked(struct cesopsn *c)
 		tick(c);
 	if (c->silent_us < FREE_RUN_US)
 		return;
-	if (!c->free_running) /* the ticks missed since are made up: the far end's position has gone on */
+	/* The ticks missed since are made up: the far end's position has gone on. */
+	if (!c->free_running)
 		c->due_ns = (clock_now_us(loop_clock(c->loop)) - c->silent_us) * 1000;
 	c->free_running = true;
 	for (unsigned due = ticks_due(c); due; due--)
@@ -438,9 +460,11 @@ static int open_socket(struct cesopsn *c)
 	c->fd = socket(netaddr_family(local), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (c->fd < 0)
 		return -errno;
-	/* Best effort, all of them: a stall's worth of packets in the socket, and RFC 2474 marking. */
+	/* Best effort, all of them: a stall's worth of packets in the socket, and RFC 2474
+	 * marking. */
 	setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
-	setsockopt(c->fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TCLASS : IP_TOS, &tos, sizeof(tos));
+	setsockopt(c->fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TCLASS : IP_TOS, &tos,
+		   sizeof(tos));
 	if (bind(c->fd, &local->u.sa, netaddr_len(local)) < 0)
 		return -errno;
 	return 0;
@@ -455,14 +479,17 @@ static void prepare_messages(struct cesopsn *c)
 		c->tx_messages[i].msg_hdr = (struct msghdr){
 			.msg_name = (void *)(uintptr_t)&c->conf->remote.u.sa,
 			.msg_namelen = netaddr_len(&c->conf->remote),
-			.msg_iov = &c->tx_vectors[i], .msg_iovlen = 1,
+			.msg_iov = &c->tx_vectors[i],
+			.msg_iovlen = 1,
 		};
 	}
 	for (unsigned i = 0; i < RX_BATCH; i++) {
 		c->rx_vectors[i] = (struct iovec){ c->rx_octets[i], RX_ROOM };
 		c->rx_messages[i].msg_hdr = (struct msghdr){
-			.msg_name = &c->rx_from[i].u.sa, .msg_namelen = sizeof(c->rx_from[i]),
-			.msg_iov = &c->rx_vectors[i], .msg_iovlen = 1,
+			.msg_name = &c->rx_from[i].u.sa,
+			.msg_namelen = sizeof(c->rx_from[i]),
+			.msg_iov = &c->rx_vectors[i],
+			.msg_iovlen = 1,
 		};
 	}
 }
@@ -480,11 +507,13 @@ static int prepare_format(struct cesopsn *c)
 	c->format.payload = (size_t)c->width * c->frames;
 	c->format.rtp = c->conf->rtp_header;
 	c->format.payload_type = RTP_TYPE;
-	c->format.ssrc = (uint32_t)netaddr_port(&c->conf->local) << 16 | netaddr_port(&c->conf->remote);
+	c->format.ssrc =
+		(uint32_t)netaddr_port(&c->conf->local) << 16 | netaddr_port(&c->conf->remote);
 	return 0;
 }
 
-/* A locked end is paced by arrivals: a deeper buffer would smooth nothing, only put reordered packets right. */
+/* A locked end is paced by arrivals: a deeper buffer would smooth nothing, only put reordered
+ * packets right. */
 static int prepare_buffer(struct cesopsn *c)
 {
 	unsigned depth = c->conf->jitter_ms * 1000 / c->conf->packet_us;
@@ -493,7 +522,8 @@ static int prepare_buffer(struct cesopsn *c)
 	if (depth < 1)
 		depth = 1;
 	c->lag = depth / 4 < REORDER_MAX ? depth / 4 : REORDER_MAX;
-	return cesopsn_buffer_create(&c->buffer, c->format.payload, c->conf->packet_us, depth, locked, c->counters);
+	return cesopsn_buffer_create(&c->buffer, c->format.payload, c->conf->packet_us, depth,
+				     locked, c->counters);
 }
 
 static int cesopsn_open(struct e1_line *line)

@@ -7,31 +7,35 @@
 #include <limits.h>
 #include <string.h>
 
-#define SPAN_MS 512          /* least that the ring holds: what a host may stall without loss of position */
-#define DEPTH_MAX 4096       /* an eighth of the sequence numbers' half */
+/* Least that the ring holds: what a host may stall without loss of position. */
+#define SPAN_MS 512
+#define DEPTH_MAX 4096 /* an eighth of the sequence numbers' half */
 #define WINDOW_TICKS 256
-#define SETTLE_IGNORED 128   /* ticks after the start that say nothing yet: the far end may be locking to us */
-#define LATE_RESYNC 64       /* ticks (or, for a locked end, packets) with nothing but late packets: the delay has changed for good */
+/* Ticks after the start that say nothing yet: the far end may be locking to us. */
+#define SETTLE_IGNORED 128
+/* Ticks (or, for a locked end, packets) with nothing but late packets: the delay has changed for
+ * good. */
+#define LATE_RESYNC 64
 
 enum slot { SLOT_EMPTY, SLOT_DATA, SLOT_INVALID };
 
 struct cesopsn_buffer {
 	size_t payload;
-	uint32_t slots;          /* power of two */
+	uint32_t slots; /* power of two */
 	unsigned depth;
 	bool locked;
 	struct e1_counters *counters;
 	uint8_t *octets;
-	uint8_t *state;          /* enum slot */
+	uint8_t *state; /* enum slot */
 	bool synced, settled;
-	uint32_t play, end;      /* extended sequence numbers: next to be played; newest + 1 */
-	unsigned hold;           /* ticks to wait at `play` */
-	bool stray;              /* stray_next is set */
+	uint32_t play, end; /* extended sequence numbers: next to be played; newest + 1 */
+	unsigned hold;      /* ticks to wait at `play` */
+	bool stray;         /* stray_next is set */
 	uint16_t stray_next;
-	unsigned late_run;       /* late packets since the last good one */
+	unsigned late_run; /* late packets since the last good one */
 	unsigned late_ticks;
 	bool late_seen, good_seen; /* since the last watch */
-	unsigned window;         /* ticks of it done */
+	unsigned window;           /* ticks of it done */
 	int highest, lowest;
 };
 
@@ -46,8 +50,8 @@ static uint32_t ring_size(unsigned packet_us, unsigned depth)
 	return size;
 }
 
-int cesopsn_buffer_create(struct cesopsn_buffer **out, size_t payload, unsigned packet_us, unsigned depth, bool locked,
-			  struct e1_counters *counters)
+int cesopsn_buffer_create(struct cesopsn_buffer **out, size_t payload, unsigned packet_us,
+			  unsigned depth, bool locked, struct e1_counters *counters)
 {
 	struct cesopsn_buffer *b;
 
@@ -147,7 +151,8 @@ static void store(struct cesopsn_buffer *b, uint32_t at, const uint8_t *payload)
 	b->late_run = 0;
 }
 
-/* No room between position and newest (nobody takes, or the position is far behind): the oldest go. */
+/* No room between position and newest (nobody takes, or the position is far behind): the oldest
+ * go. */
 static void make_room(struct cesopsn_buffer *b, uint32_t at)
 {
 	uint32_t span = at + 1 - b->play;
@@ -158,7 +163,8 @@ static void make_room(struct cesopsn_buffer *b, uint32_t at)
 	skip(b, span - b->slots);
 }
 
-enum cesopsn_put cesopsn_buffer_put(struct cesopsn_buffer *b, uint16_t sequence, const uint8_t *payload)
+enum cesopsn_put cesopsn_buffer_put(struct cesopsn_buffer *b, uint16_t sequence,
+				    const uint8_t *payload)
 {
 	int32_t distance;
 	uint32_t at;
@@ -217,7 +223,8 @@ static void move_to_centre(struct cesopsn_buffer *b, int level)
 		skip(b, (uint32_t)(level - centre(b)));
 }
 
-/* Once after the start, uncounted: the first packet may have come early or late, only now the usual level is known. */
+/* Once after the start, uncounted: the first packet may have come early or late, only now the
+ * usual level is known. */
 static void settle(struct cesopsn_buffer *b)
 {
 	move_to_centre(b, b->highest);

@@ -8,8 +8,8 @@
 #define RTP_VERSION 2
 #define LEN_LIMIT 64 /* LEN is 0 from this packet length on (RFC 5086 4.3) */
 
-/* RFC 3550 5.1; padding, extension and contributing sources have no use here. The sequence number repeats the
- * control word's (RFC 5086 4.3). */
+/* RFC 3550 5.1; padding, extension and contributing sources have no use here. The sequence
+ * number repeats the control word's (RFC 5086 4.3). */
 static uint16_t read_rtp(struct wire *w, const struct cesopsn_format *format, uint32_t *timestamp)
 {
 	uint8_t first = wire_u8(w), type = wire_u8(w) & 0x7F;
@@ -22,7 +22,8 @@ static uint16_t read_rtp(struct wire *w, const struct cesopsn_format *format, ui
 	return sequence;
 }
 
-/* LEN counts all headers that follow UDP's, RTP's too. Where it is set, what exceeds it is padding. */
+/* LEN counts all headers that follow UDP's, RTP's too. Where it is set, what exceeds it is
+ * padding. */
 static size_t payload_length(struct wire *w, uint16_t word, size_t header, size_t n)
 {
 	size_t len = word & 0x3F;
@@ -32,7 +33,8 @@ static size_t payload_length(struct wire *w, uint16_t word, size_t header, size_
 	return wire_ok(w) ? (len ? len : n) - header : 0;
 }
 
-int cesopsn_read(struct cesopsn_packet *out, const struct cesopsn_format *format, const uint8_t *octets, size_t n)
+int cesopsn_read(struct cesopsn_packet *out, const struct cesopsn_format *format,
+		 const uint8_t *octets, size_t n)
 {
 	struct wire w = wire_of(octets, n);
 	struct cesopsn_packet p = { 0 };
@@ -65,7 +67,8 @@ size_t cesopsn_write(uint8_t out[CESOPSN_HEADER_MAX], const struct cesopsn_forma
 {
 	struct wire_out w = wire_out_of(out, CESOPSN_HEADER_MAX);
 	size_t length = cesopsn_header_length(format) + format->payload;
-	unsigned word = (packet->l ? 1u << 11 : 0) | (packet->r ? 1u << 10 : 0) | (packet->m & 3u) << 8;
+	unsigned word =
+		(packet->l ? 1u << 11 : 0) | (packet->r ? 1u << 10 : 0) | (packet->m & 3u) << 8;
 
 	if (format->rtp) {
 		wire_put_u8(&w, RTP_VERSION << 6);

@@ -2,13 +2,15 @@
 #ifndef HW_CESOPSN_WIRE_H
 #define HW_CESOPSN_WIRE_H
 
-/* The packet of a structure-aware pseudowire (RFC 5086) over UDP: [RTP header] control word, payload.
+/* The packet of a structure-aware pseudowire (RFC 5086) over UDP: [RTP header] control word,
+ * payload.
  *
  *   0                   1                   2                   3
  *   0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
  *  |0 0 0 0|L|R| M |FRG|   LEN     |       sequence number         |
  *
- * Payload: whole E1 frames in order, of each the chosen timeslots in ascending order. Thread: any. */
+ * Payload: whole E1 frames in order, of each the chosen timeslots in ascending order.
+ * Thread: any. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,9 +44,12 @@ struct cesopsn_packet {
 	const uint8_t *payload; /* borrowed from the packet; NULL when omitted (L=1 only) */
 };
 
-/* 0; -EBADMSG: wrong header or length; -EOPNOTSUPP: a signalling packet (L=0, M=11), to be ignored. */
-int cesopsn_read(struct cesopsn_packet *packet, const struct cesopsn_format *format, const uint8_t *octets, size_t n);
-/* Writes the header in front of a payload of format->payload octets; returns its length (packet->payload is not read). */
+/* 0; -EBADMSG: wrong header or length; -EOPNOTSUPP: a signalling packet (L=0, M=11), to be
+ * ignored. */
+int cesopsn_read(struct cesopsn_packet *packet, const struct cesopsn_format *format,
+		 const uint8_t *octets, size_t n);
+/* Writes the header in front of a payload of format->payload octets; returns its length
+ * (packet->payload is not read). */
 size_t cesopsn_write(uint8_t out[CESOPSN_HEADER_MAX], const struct cesopsn_format *format,
 		     const struct cesopsn_packet *packet);
 static inline size_t cesopsn_header_length(const struct cesopsn_format *format)

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* An E1 card, or a span that DAHDI makes itself, by the driver's user API. Each occupied timeslot is a descriptor of its own;
- * the driver's buffers clock it: one block written for each block read, so that what is queued towards the line stays
- * constant. The driver does the D-channel's HDLC.
+/* An E1 card, or a span that DAHDI makes itself, by the driver's user API. Each occupied
+ * timeslot is a descriptor of its own; the driver's buffers clock it: one block written for each
+ * block read, so that what is queued towards the line stays constant. The driver does the
+ * D-channel's HDLC.
  *
- * Blocks of 64 octets (8 ms): the driver wakes us per full block, so shorter blocks cost system calls (30 channels × 125
- * a second now), longer ones delay; it stands above the 4 ms bursts of DAHDI's own timer. Two blocks are queued towards
- * the line at the start, which outlasts 8 to 16 ms of a late worker; eight buffers keep what comes in for 56 ms.
- * Channels stay in clear mode (AUDIOMODE 0): no gain, no echo canceller, no tone detector, every octet as it is. */
+ * Blocks of 64 octets (8 ms): the driver wakes us per full block, so shorter blocks cost system
+ * calls (30 channels × 125 a second now), longer ones delay; it stands above the 4 ms bursts of
+ * DAHDI's own timer. Two blocks are queued towards the line at the start, which outlasts 8 to 16
+ * ms of a late worker; eight buffers keep what comes in for 56 ms.
+ *
+ * Channels stay in clear mode (AUDIOMODE 0): no gain, no echo canceller, no tone detector, every
+ * octet as it is. */
 #include "hw/e1_pipe.h"
 
 #include "base/mem.h"
@@ -22,14 +26,14 @@
 
 #define BLOCK_OCTETS 64
 #define BLOCK_BUFFERS 8
-#define BLOCKS_QUEUED 2        /* towards the line */
+#define BLOCKS_QUEUED 2 /* towards the line */
 #define D_BUFFERS 32
 #define D_BUFFER_OCTETS 1024
-#define D_FCS_OCTETS 2         /* the driver's frames carry two octets for the FCS both ways */
+#define D_FCS_OCTETS 2 /* the driver's frames carry two octets for the FCS both ways */
 #define CHANNEL_WATCH (EPOLLIN | EPOLLPRI)
-#define SPAN_POLL_US 100000    /* alarms: the driver has events only for open channels */
-#define ERRNO_EVENT 500        /* ELAST: an event waits (dahdi/user.h) */
-#define EVENTS_AT_ONCE 8       /* fetched before giving a write up */
+#define SPAN_POLL_US 100000 /* alarms: the driver has events only for open channels */
+#define ERRNO_EVENT 500     /* ELAST: an event waits (dahdi/user.h) */
+#define EVENTS_AT_ONCE 8    /* fetched before giving a write up */
 #define CONTROL "/dev/dahdi/ctl"
 #define CHANNEL "/dev/dahdi/channel"
 
@@ -39,15 +43,15 @@ struct dahdi_line;
 struct b_channel {
 	struct dahdi_line *d;
 	unsigned timeslot;
-	int fd;                        /* home opens and closes, the worker reads and writes between */
-	struct loop_watch watch;       /* worker */
-	bool underrun;                 /* the queue towards the line ran empty: it must find its length again */
-	void (*left)(void *arg);       /* home */
+	int fd;                  /* home opens and closes, the worker reads and writes between */
+	struct loop_watch watch; /* worker */
+	bool underrun; /* the queue towards the line ran empty: it must find its length again */
+	void (*left)(void *arg); /* home */
 	void *left_arg;
 };
 
 struct d_channel {
-	struct e1_pipe pipe;           /* first: see e1_pipe.h */
+	struct e1_pipe pipe; /* first: see e1_pipe.h */
 	struct dahdi_line *d;
 	int fd;
 	struct loop_watch watch;
@@ -56,7 +60,7 @@ struct d_channel {
 };
 
 struct dahdi_line {
-	struct e1_work work;           /* first: see e1_work.h */
+	struct e1_work work; /* first: see e1_work.h */
 	struct e1_line *line;
 	struct e1_counters *counters;
 	int control;
@@ -139,7 +143,8 @@ static void count_event(struct dahdi_line *d, int event)
 	}
 }
 
-/* The last event, 0 when there is none. A waiting event makes read and write fail until it is fetched. */
+/* The last event, 0 when there is none. A waiting event makes read and write fail until it is
+ * fetched. */
 static int fetch_event(struct dahdi_line *d, int fd)
 {
 	int event = DAHDI_EVENT_NONE;
@@ -161,7 +166,8 @@ static void drop_dead(struct dahdi_line *d, struct loop_watch *watch, uint32_t e
 
 /* ---- B-channels ---- */
 
-/* After an underrun as many blocks come in as were late, and writing one for each would lengthen the queue for good. */
+/* After an underrun as many blocks come in as were late, and writing one for each would lengthen
+ * the queue for good. */
 static bool queue_is_long(struct b_channel *b)
 {
 	struct dahdi_bufferinfo info;
@@ -260,8 +266,10 @@ static int open_channel(struct dahdi_line *d, unsigned timeslot, struct dahdi_bu
 static int open_b(struct dahdi_line *d, unsigned timeslot)
 {
 	struct dahdi_bufferinfo buffers = {
-		.txbufpolicy = DAHDI_POLICY_IMMEDIATE, .rxbufpolicy = DAHDI_POLICY_IMMEDIATE,
-		.numbufs = BLOCK_BUFFERS, .bufsize = BLOCK_OCTETS,
+		.txbufpolicy = DAHDI_POLICY_IMMEDIATE,
+		.rxbufpolicy = DAHDI_POLICY_IMMEDIATE,
+		.numbufs = BLOCK_BUFFERS,
+		.bufsize = BLOCK_OCTETS,
 	};
 	int clear = 0, events = 1, rc, fd = open_channel(d, timeslot, &buffers);
 
@@ -275,7 +283,8 @@ static int open_b(struct dahdi_line *d, unsigned timeslot)
 	return fd;
 }
 
-static int slot_join(struct e1_line *line, unsigned timeslot, const struct e1_slot_ops *ops, void *user)
+static int slot_join(struct e1_line *line, unsigned timeslot, const struct e1_slot_ops *ops,
+		     void *user)
 {
 	struct dahdi_line *d = line->private;
 	struct b_channel *b = &d->b[timeslot];
@@ -415,8 +424,10 @@ static void d_destroy(struct e1_pipe *pipe)
 static int open_d(struct dahdi_line *d, unsigned timeslot)
 {
 	struct dahdi_bufferinfo buffers = {
-		.txbufpolicy = DAHDI_POLICY_IMMEDIATE, .rxbufpolicy = DAHDI_POLICY_IMMEDIATE,
-		.numbufs = D_BUFFERS, .bufsize = D_BUFFER_OCTETS,
+		.txbufpolicy = DAHDI_POLICY_IMMEDIATE,
+		.rxbufpolicy = DAHDI_POLICY_IMMEDIATE,
+		.numbufs = D_BUFFERS,
+		.bufsize = D_BUFFER_OCTETS,
 	};
 	struct dahdi_params params = { 0 };
 	int rc, fd = open_channel(d, timeslot, &buffers);

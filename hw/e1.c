@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The front of every line: who may have which timeslot is decided here, once, so that a backend only moves octets. */
+/* The front of every line: who may have which timeslot is decided here, once, so that a backend
+ * only moves octets. */
 #include "hw/e1_private.h"
 
 #include "base/mem.h"
@@ -23,7 +24,10 @@ static const struct {
 	{ E1_ALARM_DEVICE, "DEVICE" },
 };
 
-#define COUNTER(field, kind, text) { #field, COUNTER_##kind, text, offsetof(struct e1_counters, field) }
+#define COUNTER(field, kind, text)                                                                 \
+	{                                                                                          \
+#field, COUNTER_##kind, text, offsetof(struct e1_counters, field)                  \
+	}
 
 const struct counter_info e1_counter_info[] = {
 	COUNTER(rx_packets, NORMAL, "packets received and taken"),
@@ -33,9 +37,11 @@ const struct counter_info e1_counter_info[] = {
 	COUNTER(reordered, UNDESIRABLE, "packets that came after a later one, but in time"),
 	COUNTER(malformed, ERROR, "packets with a wrong header or length"),
 	COUNTER(foreign, ERROR, "packets from an address that is not the far end's"),
-	COUNTER(slips_repeat, UNDESIRABLE, "blocks of fill inserted because the far clock is slower"),
+	COUNTER(slips_repeat, UNDESIRABLE,
+		"blocks of fill inserted because the far clock is slower"),
 	COUNTER(slips_drop, UNDESIRABLE, "blocks left out because the far clock is faster"),
-	COUNTER(filled_octets, UNDESIRABLE, "octets per timeslot of fill played because nothing was there"),
+	COUNTER(filled_octets, UNDESIRABLE,
+		"octets per timeslot of fill played because nothing was there"),
 	COUNTER(rx_l_bit, UNDESIRABLE, "packets with L=1: the far end has lost its line"),
 	COUNTER(rx_r_bit, UNDESIRABLE, "packets with R=1: the far end loses our packets"),
 	COUNTER(rx_rdi, UNDESIRABLE, "packets with M=10: remote defect indication"),
@@ -56,7 +62,8 @@ const char *e1_alarm_text(unsigned alarms, char text[64])
 	for (size_t i = 0; i < sizeof(alarm_names) / sizeof(alarm_names[0]); i++) {
 		if (!(alarms & alarm_names[i].alarm))
 			continue;
-		at += (size_t)snprintf(text + at, 64 - at, "%s%s", at ? "," : "", alarm_names[i].name);
+		at += (size_t)snprintf(text + at, 64 - at, "%s%s", at ? "," : "",
+				       alarm_names[i].name);
 	}
 	if (!at)
 		snprintf(text, 64, "none");
@@ -113,7 +120,8 @@ void e1_line_close(struct e1_line **out, void (*closed)(void *arg), void *arg)
 	if (!line)
 		return;
 	for (unsigned ts = 0; ts < E1_TIMESLOTS; ts++)
-		assert(line->seats[ts].state == E1_SEAT_FREE || line->seats[ts].state == E1_SEAT_LEAVING);
+		assert(line->seats[ts].state == E1_SEAT_FREE ||
+		       line->seats[ts].state == E1_SEAT_LEAVING);
 	*out = NULL;
 	line->ops = NULL;
 	line->closed = closed;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which kinds of lines there are. Apart from the front, so that a test with its own backend links no card and no socket. */
+/* Which kinds of lines there are. Apart from the front, so that a test with its own backend
+ * links no card and no socket. */
 #include "hw/e1_private.h"
 
 #include <errno.h>

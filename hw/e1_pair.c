@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A cable in memory between two lines of one worker: each millisecond, what the users of one end write is what the users of
- * the other read. */
+/* A cable in memory between two lines of one worker: each millisecond, what the users of one end
+ * write is what the users of the other read. */
 #include "hw/e1_pipe.h"
 
 #include "base/mem.h"
@@ -19,9 +19,9 @@ struct pair_line {
 
 struct e1_pair {
 	struct worker *worker;
-	unsigned opened;             /* home: ends in use, bit per end */
-	struct pair_line *ends[2];   /* worker */
-	struct loop_timer tick;      /* worker */
+	unsigned opened;           /* home: ends in use, bit per end */
+	struct pair_line *ends[2]; /* worker */
+	struct loop_timer tick;    /* worker */
 	uint64_t due_us;
 	_Atomic bool cut;
 };
@@ -36,7 +36,8 @@ static void move_timeslot(struct e1_pair *pair, unsigned ts)
 {
 	uint8_t octets[2][TICK_OCTETS];
 
-	if (!e1_work_occupied(&pair->ends[0]->work, ts) && !e1_work_occupied(&pair->ends[1]->work, ts))
+	if (!e1_work_occupied(&pair->ends[0]->work, ts) &&
+	    !e1_work_occupied(&pair->ends[1]->work, ts))
 		return;
 	for (unsigned end = 0; end < 2; end++)
 		e1_work_tx(&pair->ends[end]->work, ts, octets[end], TICK_OCTETS);

@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
-/* 64 kbit/s is 8 octets a millisecond: a second of it towards home (a busy signalling thread), half a second of
- * it towards the line (LAPD's window of 7 is far less). */
+/* 64 kbit/s is 8 octets a millisecond: a second of it towards home (a busy signalling thread),
+ * half a second of it towards the line (LAPD's window of 7 is far less). */
 #define RX_RING_OCTETS 8192
 #define TX_RING_OCTETS 4096
 
@@ -15,8 +15,8 @@ static void pipe_left(void *arg)
 	pipe->destroy(pipe);
 }
 
-int e1_pipe_init(struct e1_pipe *pipe, struct e1_dchan *dchan, const struct e1_slot_ops *ops, void *user,
-		 void (*destroy)(struct e1_pipe *))
+int e1_pipe_init(struct e1_pipe *pipe, struct e1_dchan *dchan, const struct e1_slot_ops *ops,
+		 void *user, void (*destroy)(struct e1_pipe *))
 {
 	int rc;
 
@@ -24,8 +24,12 @@ int e1_pipe_init(struct e1_pipe *pipe, struct e1_dchan *dchan, const struct e1_s
 	pipe->dchan = dchan;
 	pipe->destroy = destroy;
 	pipe->occupant = (struct e1_occupant){
-		.ops = ops, .user = user, .timeslot = dchan->timeslot, .abort_fill = true,
-		.left = pipe_left, .left_arg = pipe,
+		.ops = ops,
+		.user = user,
+		.timeslot = dchan->timeslot,
+		.abort_fill = true,
+		.left = pipe_left,
+		.left_arg = pipe,
 	};
 	rc = octet_ring_create(&pipe->rx, RX_RING_OCTETS);
 	if (rc < 0)

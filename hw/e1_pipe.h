@@ -2,9 +2,10 @@
 #ifndef HW_E1_PIPE_H
 #define HW_E1_PIPE_H
 
-/* A D-channel as message pipe between worker and signalling thread: two rings of whole frames without FCS. What stands on the
- * worker's side (HDLC in software, or a driver's descriptor) embeds this first in its own struct. The pipe outlives its
- * struct e1_dchan until the worker has left it. */
+/* A D-channel as message pipe between worker and signalling thread: two rings of whole frames
+ * without FCS. What stands on the worker's side (HDLC in software, or a driver's descriptor)
+ * embeds this first in its own struct. The pipe outlives its struct e1_dchan until the worker
+ * has left it. */
 
 #include "hw/e1_work.h"
 
@@ -13,15 +14,16 @@
 struct e1_pipe {
 	struct e1_occupant occupant;
 	struct e1_work *work;
-	struct e1_dchan *dchan;            /* home; NULL once closed */
+	struct e1_dchan *dchan; /* home; NULL once closed */
 	struct octet_ring *rx, *tx;
 	void (*destroy)(struct e1_pipe *); /* home: free the embedding struct */
 	uint8_t frame[E1_FRAME_MAX];       /* home: the one being delivered */
 };
 
-/* Home. `ops` and `user` are the occupant's; NULL where the backend does not move timeslots by e1_work_rx(). */
-int e1_pipe_init(struct e1_pipe *pipe, struct e1_dchan *dchan, const struct e1_slot_ops *ops, void *user,
-		 void (*destroy)(struct e1_pipe *));
+/* Home. `ops` and `user` are the occupant's; NULL where the backend does not move timeslots by
+ * e1_work_rx(). */
+int e1_pipe_init(struct e1_pipe *pipe, struct e1_dchan *dchan, const struct e1_slot_ops *ops,
+		 void *user, void (*destroy)(struct e1_pipe *));
 void e1_pipe_fini(struct e1_pipe *pipe);
 /* Home: makes it dchan->private, and posts the join. */
 void e1_pipe_start(struct e1_pipe *pipe);

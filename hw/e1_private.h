@@ -17,15 +17,15 @@ struct e1_seat {
 };
 
 struct e1_line {
-	const struct conf_line *conf;      /* borrowed */
-	struct worker *worker;             /* borrowed */
+	const struct conf_line *conf; /* borrowed */
+	struct worker *worker;        /* borrowed */
 	const struct e1_backend *backend;
-	void *backend_arg;                 /* what e1_line_open_backend() was given */
-	void *private;                     /* the backend's; lives from open to `closed` */
-	const struct e1_line_ops *ops;     /* NULL while closing */
+	void *backend_arg;             /* what e1_line_open_backend() was given */
+	void *private;                 /* the backend's; lives from open to `closed` */
+	const struct e1_line_ops *ops; /* NULL while closing */
 	void *arg;
-	unsigned alarms;                   /* signalling thread's copy */
-	_Atomic uint8_t idle;              /* octet of an idle slot; the worker reads it */
+	unsigned alarms;      /* signalling thread's copy */
+	_Atomic uint8_t idle; /* octet of an idle slot; the worker reads it */
 	struct e1_seat seats[E1_TIMESLOTS];
 	void (*closed)(void *arg);
 	void *closed_arg;
@@ -42,7 +42,8 @@ struct e1_dchan {
 
 extern const struct e1_backend e1_cesopsn_backend, e1_dahdi_backend, e1_pair_backend;
 
-/* Backend → front, signalling thread: the set of alarms is now this; the user hears of it if it changed. */
+/* Backend → front, signalling thread: the set of alarms is now this; the user hears of it if it
+ * changed. */
 void e1_line_report_alarms(struct e1_line *line, unsigned alarms);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The letter: the worker sets bits in it, and raises it unless it is on its way already. Home opens it (takes the bits),
- * then says so (on_its_way = false), then looks once more: bits set in between were not raised by anybody. After LETTER_CLOSED
- * nothing else is set, so the line is freed with no letter on its way. */
+/* The letter: the worker sets bits in it, and raises it unless it is on its way already. Home
+ * opens it (takes the bits), then says so (on_its_way = false), then looks once more: bits set
+ * in between were not raised by anybody. After LETTER_CLOSED nothing else is set, so the line is
+ * freed with no letter on its way. */
 #include "hw/e1_work.h"
 
 #include <string.h>
@@ -81,7 +82,8 @@ static void raise_letter(struct e1_work *work)
 	struct worker *worker = work->line->worker;
 
 	if (!worker_raise(worker, letter_arrived, work, NULL))
-		loop_timer_start(worker_loop(worker), &work->raise_again, RAISE_AGAIN_US, raise_again, work);
+		loop_timer_start(worker_loop(worker), &work->raise_again, RAISE_AGAIN_US,
+				 raise_again, work);
 }
 
 static void write_letter(struct e1_work *work, unsigned bits)
@@ -151,7 +153,8 @@ void e1_work_leave(struct e1_work *work, struct e1_occupant *occupant)
 	worker_post(work->line->worker, do_leave, work, occupant);
 }
 
-int e1_work_slot_join(struct e1_line *line, unsigned timeslot, const struct e1_slot_ops *ops, void *user)
+int e1_work_slot_join(struct e1_line *line, unsigned timeslot, const struct e1_slot_ops *ops,
+		      void *user)
 {
 	struct e1_work *work = line->private;
 	struct e1_occupant *seat = &work->seats[timeslot];
@@ -196,6 +199,8 @@ void e1_work_rx_fill(struct e1_work *work, unsigned timeslot, size_t n)
 
 	if (!o)
 		return;
-	memset(fill, o->abort_fill ? 0xFF : atomic_load_explicit(&work->line->idle, memory_order_relaxed), n);
+	memset(fill,
+	       o->abort_fill ? 0xFF : atomic_load_explicit(&work->line->idle, memory_order_relaxed),
+	       n);
 	o->ops->rx(o->user, fill, n);
 }

@@ -2,14 +2,16 @@
 #ifndef HW_E1_WORK_H
 #define HW_E1_WORK_H
 
-/* What the lines have in common that move all timeslots in one tick on a worker: who occupies which timeslot, D-channels
- * with HDLC in software, and the post between the two threads.
+/* What the lines have in common that move all timeslots in one tick on a worker: who occupies
+ * which timeslot, D-channels with HDLC in software, and the post between the two threads.
  *
- * How does it work? Home posts "join" and "leave" commands; the worker keeps the table of occupants. Towards home there
- * is one letter per line, raised at most once until it is opened: alarms, frames waiting, occupants that have left, the
- * worker has let go. So a line can't fill the worker's ring, and if others have, the letter is raised again by a timer.
+ * How does it work? Home posts "join" and "leave" commands; the worker keeps the table of
+ * occupants. Towards home there is one letter per line, raised at most once until it is opened:
+ * alarms, frames waiting, occupants that have left, the worker has let go. So a line can't fill
+ * the worker's ring, and if others have, the letter is raised again by a timer.
  *
- * A backend puts struct e1_work first in its private struct, and the functions at the end into its table. */
+ * A backend puts struct e1_work first in its private struct, and the functions at the end into
+ * its table. */
 
 #include "hw/e1_private.h"
 
@@ -17,15 +19,16 @@
 
 struct e1_pipe;
 
-/* Somebody in a timeslot. Home's until the join is posted, then the worker's, until it comes back as "left". */
+/* Somebody in a timeslot. Home's until the join is posted, then the worker's, until it comes
+ * back as "left". */
 struct e1_occupant {
 	const struct e1_slot_ops *ops;
 	void *user;
 	unsigned timeslot;
-	bool abort_fill;             /* missing octets are all ones, which abort an HDLC frame; else idle */
-	void (*left)(void *arg);     /* home */
+	bool abort_fill; /* missing octets are all ones, which abort an HDLC frame; else idle */
+	void (*left)(void *arg); /* home */
 	void *left_arg;
-	struct e1_occupant *next;    /* in the letter */
+	struct e1_occupant *next; /* in the letter */
 };
 
 struct e1_work {
@@ -33,7 +36,7 @@ struct e1_work {
 	/* Signalling thread. */
 	struct e1_occupant seats[E1_TIMESLOTS];
 	struct e1_pipe *pipes[E1_TIMESLOTS];
-	void (*destroy)(struct e1_line *);  /* backend's: free line->private */
+	void (*destroy)(struct e1_line *); /* backend's: free line->private */
 	void (*closed)(void *arg);
 	void *closed_arg;
 	/* Worker. */
@@ -41,7 +44,7 @@ struct e1_work {
 	void (*stop)(struct e1_line *line); /* backend's: let go of timers, watches and the pair */
 	struct loop_timer raise_again;
 	/* Both. */
-	_Atomic unsigned letter;     /* what is in it: enum in e1_work.c */
+	_Atomic unsigned letter; /* what is in it: enum in e1_work.c */
 	_Atomic bool on_its_way;
 	_Atomic unsigned alarms;
 	_Atomic(struct e1_occupant *) gone;
@@ -71,9 +74,11 @@ void e1_work_join(struct e1_work *work, struct e1_occupant *occupant);
 void e1_work_leave(struct e1_work *work, struct e1_occupant *occupant);
 
 /* For the backend's table; line->private points to struct e1_work. */
-int e1_work_slot_join(struct e1_line *line, unsigned timeslot, const struct e1_slot_ops *ops, void *user);
+int e1_work_slot_join(struct e1_line *line, unsigned timeslot, const struct e1_slot_ops *ops,
+		      void *user);
 void e1_work_slot_leave(struct e1_line *line, unsigned timeslot, void (*left)(void *), void *arg);
-/* A D-channel with HDLC in software (hdlc_pipe.c); closed and sent to by the functions of e1_pipe.h. */
+/* A D-channel with HDLC in software (hdlc_pipe.c); closed and sent to by the functions of
+ * e1_pipe.h. */
 int e1_hdlc_pipe_open(struct e1_dchan *dchan);
 /* Hands the waiting frames of one D-channel to its user (e1_pipe.c). Home. */
 void e1_pipe_deliver(struct e1_work *work, unsigned timeslot);

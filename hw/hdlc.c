@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Both directions work on tables made once: what a line octet yields after a run of n ones (receiver), and what an
- * HDLC octet becomes with zeros inserted after a run of n ones (transmitter). */
+/* Both directions work on tables made once: what a line octet yields after a run of n ones
+ * (receiver), and what an HDLC octet becomes with zeros inserted after a run of n ones
+ * (transmitter). */
 #include "hw/hdlc.h"
 
 #include <pthread.h>
 #include <string.h>
 
-#define FLAG 0x7E           /* 01111110, the same from both ends */
-#define STUFF_AFTER 5       /* ones, then a zero is inserted (ISO/IEC 13239 4.3.1) */
+#define FLAG 0x7E     /* 01111110, the same from both ends */
+#define STUFF_AFTER 5 /* ones, then a zero is inserted (ISO/IEC 13239 4.3.1) */
 #define ABORT_ONES 7
-#define SHORTEST 4          /* octets with FCS: 32 bits */
+#define SHORTEST 4 /* octets with FCS: 32 bits */
 
 /* What one line octet does to the receiver when neither a flag nor an abort ends in it. */
 struct rx_step {
-	uint8_t data;       /* bits without the stuffed zeros, first bit lowest */
+	uint8_t data; /* bits without the stuffed zeros, first bit lowest */
 	uint8_t count;
-	uint8_t ones;       /* the run it ends with */
-	bool special;       /* look at it bit by bit */
+	uint8_t ones; /* the run it ends with */
+	bool special; /* look at it bit by bit */
 };
 
 struct tx_step {
-	uint16_t line;      /* first bit highest */
+	uint16_t line; /* first bit highest */
 	uint8_t count;
 	uint8_t ones;
 };
@@ -113,7 +114,9 @@ uint16_t hdlc_fcs16(uint16_t fcs, const uint8_t *octets, size_t n)
 void hdlc_rx_init(struct hdlc_rx *rx, const struct hdlc_rx_ops *ops, void *arg)
 {
 	need_tables();
-	*rx = (struct hdlc_rx){ .ops = ops, .arg = arg, .hunting = true, .fcs = HDLC_FCS_INIT, .idle = -1 };
+	*rx = (struct hdlc_rx){
+		.ops = ops, .arg = arg, .hunting = true, .fcs = HDLC_FCS_INIT, .idle = -1
+	};
 }
 
 static void rx_start_frame(struct hdlc_rx *rx)
@@ -156,14 +159,16 @@ static void rx_put_bits(struct hdlc_rx *rx, unsigned data, unsigned count)
 	rx->shift = rx->hunting ? 0 : rx->shift >> 8;
 }
 
-/* Was there at least one octet before the `tail` bits that belong to a flag or an abort? Else nothing was cut: idle flags
- * (which may share a zero), idle ones, or a bit or two of noise between them. */
+/* Was there at least one octet before the `tail` bits that belong to a flag or an abort? Else
+ * nothing was cut: idle flags (which may share a zero), idle ones, or a bit or two of noise
+ * between them. */
 static bool rx_in_frame(const struct hdlc_rx *rx, unsigned tail)
 {
 	return !rx->hunting && rx->length * 8u + rx->bits >= 8 + tail;
 }
 
-/* The flag's first zero and its six ones have been taken for data: of a frame of whole octets, seven bits are left over. */
+/* The flag's first zero and its six ones have been taken for data: of a frame of whole octets,
+ * seven bits are left over. */
 static void rx_flag(struct hdlc_rx *rx)
 {
 	bool whole = rx->bits == 7, good = rx->fcs == HDLC_FCS_GOOD, was_frame = rx_in_frame(rx, 7);
@@ -221,7 +226,8 @@ static void rx_by_bits(struct hdlc_rx *rx, uint8_t octet)
 	}
 }
 
-/* An octet that holds a flag or part of an abort. When it leaves the state as it was, its repetition will too. */
+/* An octet that holds a flag or part of an abort. When it leaves the state as it was, its
+ * repetition will too. */
 static void rx_special(struct hdlc_rx *rx, uint8_t octet)
 {
 	uint32_t shift = rx->shift;
@@ -229,8 +235,8 @@ static void rx_special(struct hdlc_rx *rx, uint8_t octet)
 	bool hunting = rx->hunting, empty = rx->length == 0;
 
 	rx_by_bits(rx, octet);
-	if (empty && rx->length == 0 && shift == rx->shift && bits == rx->bits && ones == rx->ones &&
-	    hunting == rx->hunting)
+	if (empty && rx->length == 0 && shift == rx->shift && bits == rx->bits &&
+	    ones == rx->ones && hunting == rx->hunting)
 		rx->idle = octet;
 }
 

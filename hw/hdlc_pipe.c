@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A D-channel with HDLC in software: an occupant of its timeslot that frames and de-frames on the worker. */
+/* A D-channel with HDLC in software: an occupant of its timeslot that frames and de-frames on
+ * the worker. */
 #include "hw/e1_pipe.h"
 #include "hw/hdlc.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Any packets into header reader and receive buffer, in any order with the ticks, up to the D-channel's HDLC. The input is a
- * series of records: one octet of command, two of sequence number or length, then a packet. */
+/* Any packets into header reader and receive buffer, in any order with the ticks, up to the
+ * D-channel's HDLC. The input is a series of records: one octet of command, two of sequence
+ * number or length, then a packet. */
 #include "hw/cesopsn_buffer.h"
 #include "hw/cesopsn_wire.h"
 #include "hw/hdlc.h"
@@ -64,7 +65,8 @@ static void packet(struct run *r, const uint8_t *octets, size_t n)
 	}
 }
 
-/* A good packet whose sequence number and payload the input chooses: reaches the buffer more often than chance. */
+/* A good packet whose sequence number and payload the input chooses: reaches the buffer more
+ * often than chance. */
 static void made_packet(struct run *r, uint16_t sequence, uint8_t octet)
 {
 	struct cesopsn_packet p = { .sequence = sequence, .l = octet == 0xEE };
@@ -109,7 +111,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	r.locked = data[0] & 1;
 	r.format.rtp = data[0] & 2;
-	if (cesopsn_buffer_create(&r.buffer, r.format.payload, 1000, 1 + data[0] / 4, r.locked, &r.counters) < 0)
+	if (cesopsn_buffer_create(&r.buffer, r.format.payload, 1000, 1 + data[0] / 4, r.locked,
+				  &r.counters) < 0)
 		abort();
 	hdlc_rx_init(&r.hdlc, &hdlc_ops, &r);
 	for (size_t at = 1; at + 3 < size;)

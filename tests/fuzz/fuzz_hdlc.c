@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Any octets on a timeslot: no frame beyond its bounds, the result doesn't depend on how the octets are cut into blocks, and
- * whatever is sent comes back whole. */
+/* Any octets on a timeslot: no frame beyond its bounds, the result doesn't depend on how the
+ * octets are cut into blocks, and whatever is sent comes back whole. */
 #include "hw/hdlc.h"
 
 #include <stdlib.h>

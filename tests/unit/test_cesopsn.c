@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Pseudowires over real loopback sockets in virtual time (the kernel delivers at once, so every run is the same), a
- * scripted far end, and one bounded run with threads in real time. */
+/* Pseudowires over real loopback sockets in virtual time (the kernel delivers at once, so every
+ * run is the same), a scripted far end, and one bounded run with threads in real time. */
 #include "hw/e1.h"
 
 #include "base/mem.h"
@@ -19,13 +19,14 @@
 #define PORTS 31000 /* + 2 × process number modulo 5000: no other run's */
 #define ECHO_SLOT 5
 
-/* Sends a pattern of period 251 (prime to every block size) and looks for its own coming back, or the far end's. */
+/* Sends a pattern of period 251 (prime to every block size) and looks for its own coming back,
+ * or the far end's. */
 struct user {
-	uint32_t tx, rx;         /* octets so far */
+	uint32_t tx, rx; /* octets so far */
 	uint32_t expected;
-	uint32_t mismatches;     /* once in step */
-	uint32_t idle;           /* octets of fill or idle */
-	uint32_t steps;          /* how often the alignment was found anew */
+	uint32_t mismatches; /* once in step */
+	uint32_t idle;       /* octets of fill or idle */
+	uint32_t steps;      /* how often the alignment was found anew */
 	bool in_step;
 };
 
@@ -52,9 +53,9 @@ static struct fixture {
 	struct loop *home;
 	struct end end[2];
 	int closed;
-	int far_fd;              /* the scripted far end's socket */
+	int far_fd; /* the scripted far end's socket */
 	uint16_t far_sequence;
-	uint8_t last[2048];      /* the last packet it got */
+	uint8_t last[2048]; /* the last packet it got */
 	ssize_t last_length;
 	unsigned got;
 } fx;
@@ -153,9 +154,13 @@ static void configure(const char *host)
 
 		fx.end[i].alarms = E1_ALARM_LOS;
 		*conf = (struct conf_line){
-			.name = i ? "far" : "near", .kind = CONF_LINE_CESOPSN, .packet_us = 1000,
-			.timeslots = 0xFFFFFFFE, .clock = i ? CONF_CLOCK_LINE : CONF_CLOCK_SOURCE,
-			.jitter_ms = 10, .dscp = 46,
+			.name = i ? "far" : "near",
+			.kind = CONF_LINE_CESOPSN,
+			.packet_us = 1000,
+			.timeslots = 0xFFFFFFFE,
+			.clock = i ? CONF_CLOCK_LINE : CONF_CLOCK_SOURCE,
+			.jitter_ms = 10,
+			.dscp = 46,
 		};
 		netaddr_set(&conf->local, host, port(i));
 		netaddr_set(&conf->remote, host, port(!i));
@@ -165,7 +170,9 @@ static void configure(const char *host)
 static int start_worker(unsigned i, bool inline_thread)
 {
 	struct worker_cfg cfg = {
-		.name = "media", .cpu = -1, .inline_thread = inline_thread,
+		.name = "media",
+		.cpu = -1,
+		.inline_thread = inline_thread,
 		.clock = inline_thread ? &fx.clock.clock : &clock_system,
 	};
 
@@ -281,7 +288,6 @@ static void assert_no_slips(void)
 	}
 }
 
-
 static void both_ends_come_up_and_echo(void **state)
 {
 	struct user u = { 0 };
@@ -362,7 +368,9 @@ static void frames_cross_and_a_lost_packet_never_makes_a_false_one(void **state)
 	(void)state;
 	open_both();
 	for (unsigned i = 0; i < 2; i++)
-		assert_int_equal(e1_dchan_open(&fx.end[i].dchan, fx.end[i].line, 16, &dchan_ops, &fx.end[i]), 0);
+		assert_int_equal(
+			e1_dchan_open(&fx.end[i].dchan, fx.end[i].line, 16, &dchan_ops, &fx.end[i]),
+			0);
 	run_ms(50);
 	for (unsigned k = 0; k < 300; k++) {
 		size_t n = 10 + k % 190;
@@ -422,7 +430,8 @@ static void stopped_and_restarted(void **state)
 	run_ms(15);
 	assert_int_equal(fx.end[0].alarms, E1_ALARM_LOS);
 	run_ms(20);
-	assert_int_equal(fx.end[1].alarms, E1_ALARM_RAI | E1_ALARM_PEER_LOSS); /* it hears us say R=1 and RDI */
+	assert_int_equal(fx.end[1].alarms,
+			 E1_ALARM_RAI | E1_ALARM_PEER_LOSS); /* it hears us say R=1 and RDI */
 	assert_true(COUNT(1, rx_r_bit) > 0);
 	assert_true(COUNT(1, rx_rdi) > 0);
 	run_ms(1000);
@@ -437,7 +446,8 @@ static void stopped_and_restarted(void **state)
 	assert_int_equal(e1_line_set_faults(fx.end[0].line, &stop), 0); /* now the source */
 	run_ms(200);
 	assert_int_equal(fx.end[1].alarms, E1_ALARM_LOS);
-	assert_int_equal(fx.end[0].alarms, E1_ALARM_RAI | E1_ALARM_PEER_LOSS); /* never LOS: the far end free-runs */
+	assert_int_equal(fx.end[0].alarms,
+			 E1_ALARM_RAI | E1_ALARM_PEER_LOSS); /* never LOS: the far end free-runs */
 	assert_int_equal(e1_line_set_faults(fx.end[0].line, &none), 0);
 	run_ms(1000);
 	assert_int_equal(fx.end[0].alarms, 0);
@@ -455,7 +465,8 @@ static void bits_on_command(void **state)
 		{ { .r_bit = true }, E1_ALARM_PEER_LOSS },
 		{ { .rdi = true }, E1_ALARM_RAI },
 		{ { .r_bit = true, .rdi = true }, E1_ALARM_RAI | E1_ALARM_PEER_LOSS },
-		{ { .l_bit = true, .r_bit = true, .rdi = true }, E1_ALARM_AIS | E1_ALARM_PEER_LOSS },
+		{ { .l_bit = true, .r_bit = true, .rdi = true },
+		  E1_ALARM_AIS | E1_ALARM_PEER_LOSS },
 		{ { 0 }, 0 },
 	};
 
@@ -466,7 +477,8 @@ static void bits_on_command(void **state)
 		run_ms(20);
 		assert_int_equal(fx.end[1].alarms, rows[i].alarms);
 		/* An end that gets AIS says RDI. */
-		assert_int_equal(fx.end[0].alarms, rows[i].alarms & E1_ALARM_AIS ? E1_ALARM_RAI : 0);
+		assert_int_equal(fx.end[0].alarms,
+				 rows[i].alarms & E1_ALARM_AIS ? E1_ALARM_RAI : 0);
 	}
 	assert_true(COUNT(1, rx_l_bit) > 0);
 	assert_no_slips();
@@ -497,7 +509,8 @@ static void a_source_restarted(void **state)
 	}
 }
 
-/* Nobody turns the loop for `ms`: both ends stall, as on a busy host. Then time has passed for both at once. */
+/* Nobody turns the loop for `ms`: both ends stall, as on a busy host. Then time has passed for
+ * both at once. */
 static void stall(unsigned ms)
 {
 	fx.clock.now_us += (uint64_t)ms * 1000;
@@ -529,7 +542,8 @@ static void stalls_cost_nothing(void **state)
 	leave(1, ECHO_SLOT);
 }
 
-/* Two sources that differ: slips in the direction that the clocks say, about as many as their difference makes. */
+/* Two sources that differ: slips in the direction that the clocks say, about as many as their
+ * difference makes. */
 static void drifting_clocks_slip(void **state)
 {
 	struct e1_faults fast = { .clock_ppm = 1000 };
@@ -621,7 +635,8 @@ static void heard_tx(void *arg, uint8_t *octets, size_t n)
 
 static const struct e1_slot_ops heard_ops = { heard_rx, heard_tx };
 
-/* Near end locked (`line`), so that each packet is one tick: order, loss and lateness are seen block by block. */
+/* Near end locked (`line`), so that each packet is one tick: order, loss and lateness are seen
+ * block by block. */
 static void order_loss_lateness_and_wrap(void **state)
 {
 	static struct heard h;
@@ -693,7 +708,8 @@ static void a_far_end_that_jumps_is_followed(void **state)
 		run_ms(1);
 	}
 	assert_int_equal(h.blocks[h.count - 1], 3);
-	for (unsigned i = 0; i < 100; i++) { /* restarted a little behind: believed when nothing else comes */
+	for (unsigned i = 0; i < 100;
+	     i++) { /* restarted a little behind: believed when nothing else comes */
 		far_sends((uint16_t)(49900 + i), 4);
 		run_ms(1);
 	}
@@ -789,7 +805,10 @@ static void dscp_is_set(void **state)
 	int on = 1;
 	uint8_t control[64];
 	struct iovec iov = { fx.last, sizeof(fx.last) };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr message = { .msg_iov = &iov,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
 	struct cmsghdr *c;
 
 	(void)state;
@@ -836,7 +855,8 @@ static void every_allocation_may_fail(void **state)
 		mem_fail_after(n);
 		rc = open_line(0);
 		if (rc == 0)
-			rc = e1_dchan_open(&fx.end[0].dchan, fx.end[0].line, 16, &dchan_ops, &fx.end[0]);
+			rc = e1_dchan_open(&fx.end[0].dchan, fx.end[0].line, 16, &dchan_ops,
+					   &fx.end[0]);
 		failed = mem_failed();
 		mem_fail_after(-1);
 		assert_int_equal(rc, failed ? -ENOMEM : 0);
@@ -862,7 +882,8 @@ static void ticks_allocate_nothing(void **state)
 	mem_fail_after(-1);
 }
 
-/* Two threads, two workers, the system clock: 3 s of echo in one alignment. The buffer is deep enough for a busy machine. */
+/* Two threads, two workers, the system clock: 3 s of echo in one alignment. The buffer is deep
+ * enough for a busy machine. */
 static void in_real_time_with_threads(void **state)
 {
 	struct user u = { 0 };

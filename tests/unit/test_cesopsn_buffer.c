@@ -24,7 +24,8 @@ static struct fixture fx;
 static void make(unsigned depth, bool locked)
 {
 	memset(&fx.counters, 0, sizeof(fx.counters));
-	assert_int_equal(cesopsn_buffer_create(&fx.b, PAYLOAD, 1000, depth, locked, &fx.counters), 0);
+	assert_int_equal(cesopsn_buffer_create(&fx.b, PAYLOAD, 1000, depth, locked, &fx.counters),
+			 0);
 }
 
 static int teardown(void **state)
@@ -101,8 +102,10 @@ static void every_order_within_the_depth_is_put_right(void **state)
 	for (unsigned i = 0; i < 10; i++) {
 		enum cesopsn_put rc = put(65530 + order[i]);
 
-		assert_int_equal(rc, order[i] == 2 || order[i] == 1 || order[i] == 5 || order[i] == 8 || order[i] == 7 ?
-			CESOPSN_REORDERED : CESOPSN_TAKEN);
+		assert_int_equal(rc, order[i] == 2 || order[i] == 1 || order[i] == 5 ||
+						     order[i] == 8 || order[i] == 7
+					     ? CESOPSN_REORDERED
+					     : CESOPSN_TAKEN);
 		assert_int_equal(take(), i < 3 ? FILL : (int)((65530 + i - 3) & 0xFFFF));
 	}
 	assert_counts(0, 0, 0);
@@ -188,7 +191,8 @@ static void a_bad_start_is_settled(void **state)
 	assert_counts(0, 0, 0);
 }
 
-/* A stall of the far end, then all at once, again and again: no slip, the octets of the stall are lost. */
+/* A stall of the far end, then all at once, again and again: no slip, the octets of the stall
+ * are lost. */
 static void stalls_are_no_drift(void **state)
 {
 	unsigned next;
@@ -276,7 +280,8 @@ static void nothing_but_late_packets_starts_anew(void **state)
 	assert_int_equal(cesopsn_buffer_level(fx.b), 4);
 }
 
-/* A locked end takes when packets come; what the far end sends twice or behind does not move it, but lasting does. */
+/* A locked end takes when packets come; what the far end sends twice or behind does not move it,
+ * but lasting does. */
 static void a_locked_end_follows_a_far_end_that_stepped_back(void **state)
 {
 	unsigned taken = 0;
@@ -302,10 +307,12 @@ static void limits_and_allocations(void **state)
 	struct cesopsn_buffer *b = NULL;
 
 	(void)state;
-	assert_int_equal(cesopsn_buffer_create(&b, PAYLOAD, 1000, 5000, false, &fx.counters), -EINVAL);
+	assert_int_equal(cesopsn_buffer_create(&b, PAYLOAD, 1000, 5000, false, &fx.counters),
+			 -EINVAL);
 	for (long n = 0; n < 3; n++) {
 		mem_fail_after(n);
-		assert_int_equal(cesopsn_buffer_create(&b, PAYLOAD, 1000, 4, false, &fx.counters), -ENOMEM);
+		assert_int_equal(cesopsn_buffer_create(&b, PAYLOAD, 1000, 4, false, &fx.counters),
+				 -ENOMEM);
 		assert_null(b);
 		mem_fail_after(-1);
 		assert_int_equal(mem_live_blocks(), 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The control word of RFC 5086 4.3, each bit from octets written by hand, and every truncation and bit flip. */
+/* The control word of RFC 5086 4.3, each bit from octets written by hand, and every truncation
+ * and bit flip. */
 #include "hw/cesopsn_wire.h"
 
 #include <errno.h>
@@ -11,12 +12,18 @@
 #include <cmocka.h>
 
 static const struct cesopsn_format plain = { .payload = 248 }, small = { .payload = 24 };
-static const struct cesopsn_format rtp = { .payload = 248, .rtp = true, .ssrc = 0x11223344, .payload_type = 96 };
-static const struct cesopsn_format small_rtp = { .payload = 48, .rtp = true, .ssrc = 1, .payload_type = 96 };
+static const struct cesopsn_format rtp = {
+	.payload = 248, .rtp = true, .ssrc = 0x11223344, .payload_type = 96
+};
+static const struct cesopsn_format small_rtp = {
+	.payload = 48, .rtp = true, .ssrc = 1, .payload_type = 96
+};
 
-static int read_word(struct cesopsn_packet *p, const struct cesopsn_format *format, uint32_t word, size_t payload)
+static int read_word(struct cesopsn_packet *p, const struct cesopsn_format *format, uint32_t word,
+		     size_t payload)
 {
-	uint8_t octets[512] = { (uint8_t)(word >> 24), (uint8_t)(word >> 16), (uint8_t)(word >> 8), (uint8_t)word };
+	uint8_t octets[512] = { (uint8_t)(word >> 24), (uint8_t)(word >> 16), (uint8_t)(word >> 8),
+				(uint8_t)word };
 
 	return cesopsn_read(p, format, octets, 4 + payload);
 }
@@ -64,7 +71,8 @@ static void length_must_fit(void **state)
 		assert_int_equal(read_word(&p, &plain, 0, n), n == 248 ? 0 : -EBADMSG);
 	for (unsigned len = 0; len < 64; len++) {
 		/* LEN may be left out; else it says 4 + 24, and the rest is padding. */
-		assert_int_equal(read_word(&p, &small, len << 16, 24), len == 0 || len == 28 ? 0 : -EBADMSG);
+		assert_int_equal(read_word(&p, &small, len << 16, 24),
+				 len == 0 || len == 28 ? 0 : -EBADMSG);
 		assert_int_equal(read_word(&p, &small, len << 16, 40), len == 28 ? 0 : -EBADMSG);
 		assert_int_equal(read_word(&p, &plain, len << 16, 248), len == 0 ? 0 : -EBADMSG);
 	}
@@ -87,7 +95,9 @@ static void omitted_payload(void **state)
 
 static void written_octets(void **state)
 {
-	struct cesopsn_packet p = { .l = true, .r = true, .m = CESOPSN_M_NORMAL, .sequence = 0x1234 };
+	struct cesopsn_packet p = {
+		.l = true, .r = true, .m = CESOPSN_M_NORMAL, .sequence = 0x1234
+	};
 	uint8_t out[CESOPSN_HEADER_MAX];
 
 	(void)state;
@@ -98,8 +108,10 @@ static void written_octets(void **state)
 	assert_memory_equal(out, "\x02\x1C\xFF\xFF", 4); /* LEN 28 */
 	p = (struct cesopsn_packet){ .sequence = 2, .timestamp = 0x01020304 };
 	assert_int_equal(cesopsn_write(out, &rtp, &p), 16);
-	assert_memory_equal(out, "\x80\x60\x00\x02\x01\x02\x03\x04\x11\x22\x33\x44\x00\x00\x00\x02", 16);
-	assert_int_equal(cesopsn_write(out, &small_rtp, &p), 16); /* 64 octets with RTP's header: LEN is 0 */
+	assert_memory_equal(out, "\x80\x60\x00\x02\x01\x02\x03\x04\x11\x22\x33\x44\x00\x00\x00\x02",
+			    16);
+	assert_int_equal(cesopsn_write(out, &small_rtp, &p),
+			 16); /* 64 octets with RTP's header: LEN is 0 */
 	assert_int_equal(out[13], 0);
 }
 
@@ -156,7 +168,8 @@ static void read_back_what_was_written(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 0x20000; i += 31) {
-		struct cesopsn_packet p = { .l = i >> 3 & 1, .r = i & 1, .sequence = (uint16_t)i }, q;
+		struct cesopsn_packet p = { .l = i >> 3 & 1, .r = i & 1, .sequence = (uint16_t)i },
+				      q;
 
 		p.m = p.l ? 0 : (uint8_t)(i % 3);
 		cesopsn_write(octets, &plain, &p);

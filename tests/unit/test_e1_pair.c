@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The front, the post between threads and the cable in memory: in virtual time with an inline worker, and once with a thread. */
+/* The front, the post between threads and the cable in memory: in virtual time with an inline
+ * worker, and once with a thread. */
 #include "hw/e1.h"
 
 #include "base/mem.h"
@@ -105,7 +106,8 @@ static int open_all(void)
 	for (int end = 0; rc == 0 && end < 2; end++) {
 		fx.conf[end].timeslots = 0xFFFFFFFE;
 		fx.conf[end].name = end ? "b" : "a";
-		rc = e1_pair_open(fx.pair, end, &fx.line[end], &fx.conf[end], &line_ops, &fx.line[end]);
+		rc = e1_pair_open(fx.pair, end, &fx.line[end], &fx.conf[end], &line_ops,
+				  &fx.line[end]);
 	}
 	for (int end = 0; rc == 0 && end < 2; end++)
 		rc = e1_dchan_open(&fx.dchan[end], fx.line[end], 16, &dchan_ops, &fx.dchan[end]);
@@ -188,7 +190,8 @@ static void octets_cross_bit_exactly(void **state)
 	assert_in_range(a.rx, 7990, 8008);
 	assert_int_equal(a.rx, b.rx);
 	assert_int_equal(a.tx, b.tx);
-	assert_in_range(a.mismatches, 0, 2); /* the first octet, and idle before the other had joined */
+	assert_in_range(a.mismatches, 0,
+			2); /* the first octet, and idle before the other had joined */
 	assert_in_range(b.mismatches, 0, 2);
 	e1_slot_leave(fx.line[0], 3, user_left, &a);
 	e1_slot_leave(fx.line[1], 3, user_left, &b);
@@ -296,7 +299,8 @@ static void cut_and_mended(void **state)
 	assert_int_equal(fx.frames[1], before + 1);
 }
 
-/* Frames of two octets: up to two end in one millisecond, so that some close has another frame waiting behind it. */
+/* Frames of two octets: up to two end in one millisecond, so that some close has another frame
+ * waiting behind it. */
 static void a_dchan_may_close_in_its_callback(void **state)
 {
 	static const uint8_t frame[] = { 2, 1 };
@@ -310,7 +314,8 @@ static void a_dchan_may_close_in_its_callback(void **state)
 		run_ms(50);
 		assert_int_equal(fx.frames[1], k);
 		assert_null(fx.dchan[1]);
-		assert_int_equal(e1_dchan_open(&fx.dchan[1], fx.line[1], 16, &dchan_ops, &fx.dchan[1]), 0);
+		assert_int_equal(
+			e1_dchan_open(&fx.dchan[1], fx.line[1], 16, &dchan_ops, &fx.dchan[1]), 0);
 		run_ms(2);
 	}
 	fx.close_at = 0;
@@ -334,14 +339,18 @@ static void one_end_alone_hears_idle(void **state)
 	assert_int_equal(a.last_rx, 0xD5);
 	e1_slot_leave(fx.line[0], 5, user_left, &a);
 	run_ms(1);
-	assert_int_equal(e1_pair_open(fx.pair, 0, &fx.line[1], &fx.conf[1], &line_ops, &fx.line[1]), -EBUSY);
-	assert_int_equal(e1_pair_open(fx.pair, 2, &fx.line[1], &fx.conf[1], &line_ops, &fx.line[1]), -EINVAL);
-	assert_int_equal(e1_pair_open(fx.pair, 1, &fx.line[1], &fx.conf[1], &line_ops, &fx.line[1]), 0);
+	assert_int_equal(e1_pair_open(fx.pair, 0, &fx.line[1], &fx.conf[1], &line_ops, &fx.line[1]),
+			 -EBUSY);
+	assert_int_equal(e1_pair_open(fx.pair, 2, &fx.line[1], &fx.conf[1], &line_ops, &fx.line[1]),
+			 -EINVAL);
+	assert_int_equal(e1_pair_open(fx.pair, 1, &fx.line[1], &fx.conf[1], &line_ops, &fx.line[1]),
+			 0);
 	run_ms(2);
 	assert_int_equal(fx.alarms[0], 0);
 	fx.closed = 0;
 	e1_line_close(&fx.line[1], NULL, NULL);
-	assert_int_equal(e1_pair_open(fx.pair, 1, &fx.line[1], &fx.conf[1], &line_ops, &fx.line[1]), 0);
+	assert_int_equal(e1_pair_open(fx.pair, 1, &fx.line[1], &fx.conf[1], &line_ops, &fx.line[1]),
+			 0);
 }
 
 static void faults_are_for_pseudowires(void **state)
@@ -386,11 +395,13 @@ static void no_timeslots_is_refused(void **state)
 	run_ms(1);
 	assert_int_equal(e1_pair_open(fx.pair, 1, &line, &conf, &line_ops, NULL), -EINVAL);
 	assert_null(line);
-	assert_int_equal(e1_pair_open(fx.pair, 1, &fx.line[1], &fx.conf[1], &line_ops, &fx.line[1]), 0);
+	assert_int_equal(e1_pair_open(fx.pair, 1, &fx.line[1], &fx.conf[1], &line_ops, &fx.line[1]),
+			 0);
 	fx.closed = 0;
 }
 
-/* A real thread: order of join, leave and close, frames both ways. Bounded by turns, not by time. */
+/* A real thread: order of join, leave and close, frames both ways. Bounded by turns, not by
+ * time. */
 static void with_a_thread(void **state)
 {
 	static const uint8_t frame[] = { 2, 1, 0x7F };
@@ -401,7 +412,8 @@ static void with_a_thread(void **state)
 	assert_int_equal(open_all(), 0);
 	for (int round = 0; round < 20; round++) {
 		for (unsigned i = 0; i < 8; i++)
-			assert_int_equal(e1_slot_join(fx.line[i % 2], i + 1, &counting, &users[i]), 0);
+			assert_int_equal(e1_slot_join(fx.line[i % 2], i + 1, &counting, &users[i]),
+					 0);
 		assert_int_equal(e1_dchan_send(fx.dchan[0], frame, sizeof(frame)), 0);
 		for (unsigned i = 0; i < 8; i++)
 			e1_slot_leave(fx.line[i % 2], i + 1, user_left, &users[i]);

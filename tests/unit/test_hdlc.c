@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* HDLC of a timeslot. Published values: CRC-16/X-25 of "123456789" is 0x906E (catalogue of parametrised CRC algorithms); the residue
- * 0xF0B8 (RFC 1662 C.2). The line's bits are also
- * made here by a second, bit-by-bit writer that shares nothing with hdlc.c. */
+/* HDLC of a timeslot. Published values: CRC-16/X-25 of "123456789" is 0x906E (catalogue of
+ * parametrised CRC algorithms); the residue 0xF0B8 (RFC 1662 C.2). The line's bits are also made
+ * here by a second, bit-by-bit writer that shares nothing with hdlc.c. */
 #include "hw/hdlc.h"
 
 #include <setjmp.h>
@@ -133,7 +133,8 @@ static void assert_frame(struct fixture *f, size_t i, const void *octets, size_t
 	assert_memory_equal(f->frames[i], octets, n);
 }
 
-static void assert_errors(struct fixture *f, unsigned crc, unsigned aborted, unsigned too_short, unsigned too_long)
+static void assert_errors(struct fixture *f, unsigned crc, unsigned aborted, unsigned too_short,
+			  unsigned too_long)
 {
 	assert_int_equal(f->errors[HDLC_CRC], crc);
 	assert_int_equal(f->errors[HDLC_ABORT], aborted);
@@ -154,7 +155,8 @@ static void fcs_vectors(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		uint16_t fcs = hdlc_fcs16(HDLC_FCS_INIT, (const uint8_t *)rows[i].octets, rows[i].n);
+		uint16_t fcs =
+			hdlc_fcs16(HDLC_FCS_INIT, (const uint8_t *)rows[i].octets, rows[i].n);
 
 		assert_int_equal((uint16_t)~fcs, rows[i].fcs);
 	}
@@ -188,7 +190,8 @@ static void stuffing_by_hand(void **state)
 
 	put_bits(f, "01111110");
 	put_bits(f, "11111 0 111"); /* FF */
-	put_bits(f, "01111110");    /* not data: an octet 7E would be 0 11111 0 10; this flag cuts the frame short */
+	put_bits(f, "01111110"); /* not data: an octet 7E would be 0 11111 0 10; this flag cuts the
+				    frame short */
 	feed(f);
 	assert_int_equal(f->count, 0);
 	assert_errors(f, 0, 0, 1, 0);
@@ -205,12 +208,14 @@ static void stuffing_by_hand(void **state)
 	assert_frame(f, 0, data, sizeof(data));
 }
 
-/* Every alignment of the frame to the line's octets, with flags of their own or shared, or with a shared zero. */
+/* Every alignment of the frame to the line's octets, with flags of their own or shared, or with
+ * a shared zero. */
 static void every_alignment_and_flag_sharing(void **state)
 {
 	struct fixture *f = *state;
 	static const uint8_t sabme[] = { 0x00, 0x01, 0x7F }, ua[] = { 0x00, 0x01, 0x73 };
-	static const char *const between[] = { "", "01111110", "1111110", "1111110 1111110", "01111110 01111110 1111110" };
+	static const char *const between[] = { "", "01111110", "1111110", "1111110 1111110",
+					       "01111110 01111110 1111110" };
 
 	for (size_t shift = 0; shift < 8; shift++) {
 		for (size_t b = 0; b < sizeof(between) / sizeof(between[0]); b++) {
@@ -233,7 +238,9 @@ static void every_alignment_and_flag_sharing(void **state)
 static void abort_within_a_frame(void **state)
 {
 	struct fixture *f = *state;
-	static const uint8_t data[] = { 2, 2, 3, 4, 5, 6 }; /* begins with a zero: seven ones, no more */
+	static const uint8_t data[] = {
+		2, 2, 3, 4, 5, 6
+	}; /* begins with a zero: seven ones, no more */
 
 	put_bits(f, "01111110");
 	put_stuffed(f, data, sizeof(data));
@@ -433,7 +440,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(idle_ones_and_flags_are_no_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(wrong_fcs_and_broken_octets, setup, teardown),
 		cmocka_unit_test_setup_teardown(short_and_long_frames, setup, teardown),
-		cmocka_unit_test_setup_teardown(transmitter_matches_the_slow_writer, setup, teardown),
+		cmocka_unit_test_setup_teardown(transmitter_matches_the_slow_writer, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(idle_is_continuous_flags, setup, teardown),
 		cmocka_unit_test_setup_teardown(both_ways_in_any_block_size, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_gap_of_ones_kills_the_frame, setup, teardown),

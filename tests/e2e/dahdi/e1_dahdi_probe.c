@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Runs in the guest on two cross-connected DAHDI spans, through hw/e1.h only: frames both ways on the D-channels, octets both
- * ways on B-channels bit by bit, a user that comes back, and the alarm when the far span goes. Exit status 0: all as it should. */
+/* Runs in the guest on two cross-connected DAHDI spans, through hw/e1.h only: frames both ways
+ * on the D-channels, octets both ways on B-channels bit by bit, a user that comes back, and the
+ * alarm when the far span goes. Exit status 0: all as it should. */
 #include "hw/e1.h"
 
 #include "base/mem.h"
@@ -17,7 +18,8 @@
 #define B_CHANNELS 5
 #define FRAMES 40
 
-/* A pattern of period 251; the first octets may be the far end's idle, or what was in the driver's buffers. */
+/* A pattern of period 251; the first octets may be the far end's idle, or what was in the
+ * driver's buffers. */
 struct user {
 	uint32_t tx, rx, in_step, mismatches;
 	uint8_t expected;
@@ -132,10 +134,14 @@ static void open_lines(struct worker *worker)
 
 	for (unsigned i = 0; i < 2; i++) {
 		ends[i].conf = (struct conf_line){
-			.name = i ? "two" : "one", .kind = CONF_LINE_DAHDI, .timeslots = 0xFFFFFFFE,
-			.dahdi_first_channel = 1 + 31 * i, .dahdi_span = 1 + i,
+			.name = i ? "two" : "one",
+			.kind = CONF_LINE_DAHDI,
+			.timeslots = 0xFFFFFFFE,
+			.dahdi_first_channel = 1 + 31 * i,
+			.dahdi_span = 1 + i,
 		};
-		verdict(e1_line_open(&ends[i].line, &ends[i].conf, worker, &ops, NULL) == 0, "line opened");
+		verdict(e1_line_open(&ends[i].line, &ends[i].conf, worker, &ops, NULL) == 0,
+			"line opened");
 		verdict(wait_alarms(ends[i].line, false, 5000), "no alarms");
 	}
 }
@@ -147,7 +153,8 @@ static void check_refusals(void)
 	struct e1_dchan *dchan = NULL;
 
 	conf.dahdi_span = 9;
-	verdict(e1_line_open(&line, &conf, e1_line_worker(ends[0].line), NULL, NULL) < 0, "a span that isn't there is refused");
+	verdict(e1_line_open(&line, &conf, e1_line_worker(ends[0].line), NULL, NULL) < 0,
+		"a span that isn't there is refused");
 	verdict(e1_dchan_open(&dchan, ends[0].line, 3, &dchan_ops, NULL) == -ENODEV,
 		"a D-channel on a B-channel's timeslot is refused");
 }
@@ -158,7 +165,8 @@ static void check_frames(void)
 	size_t n;
 
 	for (unsigned i = 0; i < 2; i++)
-		verdict(e1_dchan_open(&ends[i].dchan, ends[i].line, 16, &dchan_ops, &ends[i]) == 0, "D-channel opened");
+		verdict(e1_dchan_open(&ends[i].dchan, ends[i].line, 16, &dchan_ops, &ends[i]) == 0,
+			"D-channel opened");
 	run_ms(200);
 	for (unsigned k = 0; k < FRAMES; k++) {
 		make_frame(frame, k, &n);
@@ -168,9 +176,10 @@ static void check_frames(void)
 	}
 	run_ms(500);
 	for (unsigned i = 0; i < 2; i++) {
-		printf("     %s: %u of %u frames, %u wrong\n", e1_line_name(ends[i].line), ends[i].frames, FRAMES,
-		       ends[i].bad_frames);
-		verdict(ends[i].frames == FRAMES && ends[i].bad_frames == 0, "all frames arrived as they were sent");
+		printf("     %s: %u of %u frames, %u wrong\n", e1_line_name(ends[i].line),
+		       ends[i].frames, FRAMES, ends[i].bad_frames);
+		verdict(ends[i].frames == FRAMES && ends[i].bad_frames == 0,
+			"all frames arrived as they were sent");
 	}
 }
 
@@ -179,7 +188,9 @@ static void check_octets(unsigned ms)
 	for (unsigned i = 0; i < 2; i++)
 		for (unsigned b = 0; b < B_CHANNELS; b++) {
 			ends[i].users[b] = (struct user){ 0 };
-			expect(e1_slot_join(ends[i].line, timeslots[b], &user_ops, &ends[i].users[b]) == 0, "slot joined");
+			expect(e1_slot_join(ends[i].line, timeslots[b], &user_ops,
+					    &ends[i].users[b]) == 0,
+			       "slot joined");
 		}
 	run_ms(ms);
 	for (unsigned i = 0; i < 2; i++)
@@ -190,9 +201,11 @@ static void check_octets(unsigned ms)
 		for (unsigned b = 0; b < B_CHANNELS; b++) {
 			const struct user *u = &ends[i].users[b];
 
-			printf("     %s/%u: %u received, %u sent, %u in step, %u mismatches\n", e1_line_name(ends[i].line),
-			       timeslots[b], u->rx, u->tx, u->in_step, u->mismatches);
-			verdict(u->left && u->mismatches == 0 && u->in_step > ms * 7, "octets bit by bit, in one alignment");
+			printf("     %s/%u: %u received, %u sent, %u in step, %u mismatches\n",
+			       e1_line_name(ends[i].line), timeslots[b], u->rx, u->tx, u->in_step,
+			       u->mismatches);
+			verdict(u->left && u->mismatches == 0 && u->in_step > ms * 7,
+				"octets bit by bit, in one alignment");
 		}
 }
 
@@ -205,7 +218,8 @@ static void check_alarm(void)
 	e1_dchan_close(&ends[1].dchan);
 	e1_line_close(&ends[1].line, NULL, NULL);
 	run_ms(300);
-	verdict(control >= 0 && ioctl(control, DAHDI_DYNAMIC_DESTROY, &span) == 0, "far span destroyed");
+	verdict(control >= 0 && ioctl(control, DAHDI_DYNAMIC_DESTROY, &span) == 0,
+		"far span destroyed");
 	verdict(wait_alarms(ends[0].line, true, 10000), "alarm seen");
 	verdict(ioctl(control, DAHDI_DYNAMIC_CREATE, &span) >= 0, "far span made again");
 	verdict(wait_alarms(ends[0].line, false, 10000), "alarm gone");
@@ -222,11 +236,12 @@ static void print_counters(void)
 {
 	for (unsigned i = 0; i < 2; i++)
 		for (size_t c = 0; c < e1_counter_count; c++) {
-			uint64_t n = counter_of(e1_line_counters(ends[i].line), &e1_counter_info[c]);
+			uint64_t n =
+				counter_of(e1_line_counters(ends[i].line), &e1_counter_info[c]);
 
 			if (n)
-				printf("     %s: %s %llu\n", e1_line_name(ends[i].line), e1_counter_info[c].name,
-				       (unsigned long long)n);
+				printf("     %s: %s %llu\n", e1_line_name(ends[i].line),
+				       e1_counter_info[c].name, (unsigned long long)n);
 		}
 }
 
