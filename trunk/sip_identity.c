@@ -323,17 +323,21 @@ static void read_history(const char *list, struct sip_info *out)
 		su_home_unref(home);
 }
 
+/* RFC 5031: urn:service:sos and its children. Sofia reads what follows the first colon as host and port. */
+bool sip_is_emergency_urn(const url_t *url)
+{
+	const char *service = url->url_port;
+
+	return url->url_scheme && strcasecmp(url->url_scheme, "urn") == 0 && host_is(url, "service") && service &&
+	       strncasecmp(service, "sos", 3) == 0 && (service[3] == '\0' || service[3] == '.');
+}
+
 static bool is_emergency(const sip_t *sip)
 {
-	const url_t *url = sip->sip_request->rq_url;
-
 	if (sip->sip_priority && sip->sip_priority->g_string &&
 	    strcasecmp(sip->sip_priority->g_string, "emergency") == 0)
 		return true;
-	/* RFC 5031: urn:service:sos and its children. */
-	return url->url_scheme && strcasecmp(url->url_scheme, "urn") == 0 && url->url_host &&
-	       strncasecmp(url->url_host, "service:sos", 11) == 0 &&
-	       (url->url_host[11] == '\0' || url->url_host[11] == '.');
+	return sip_is_emergency_urn(sip->sip_request->rq_url);
 }
 
 void sip_identity_read(const sip_t *sip, bool trusted, struct sip_info *out)

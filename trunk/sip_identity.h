@@ -28,6 +28,9 @@ struct sip_identity {
  * %XX decoded, "+" kept in front. Returns their count; 0 and "" when it is no number or too long. */
 unsigned sip_number(const char *user, char digits[NUMBER_DIGITS]);
 
+/* urn:service:sos, urn:service:sos.fire … */
+bool sip_is_emergency_urn(const url_t *url);
+
 /* What a request says of its parties. called, calling, redirecting, emergency, max_forwards are set. */
 void sip_identity_read(const sip_t *sip, bool trusted, struct sip_info *out);
 /* The identity in a response or mid-dialog request, if it asserts any; else false. */

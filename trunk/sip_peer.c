@@ -14,6 +14,7 @@ struct sip_trunk;
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define tlog(trunk, level, ...) log_write(level, "trunk", (trunk)->conf->name, __VA_ARGS__)
 #define SECOND_US 1000000ULL
@@ -124,6 +125,38 @@ static bool address_of(const sres_record_t *r, struct netaddr *out)
 	return true;
 }
 
+/* One line of hosts(5): is it of this name, with an address of this family? */
+static bool host_line(char *line, const char *name, int family, struct netaddr *out)
+{
+	char *save = NULL, *address = strtok_r(line, " \t\r\n", &save), *word;
+	struct netaddr a;
+
+	if (!address || address[0] == '#' || netaddr_set(&a, address, 0) < 0 || netaddr_family(&a) != family)
+		return false;
+	while ((word = strtok_r(NULL, " \t\r\n", &save)) && word[0] != '#')
+		if (strcasecmp(word, name) == 0) {
+			*out = a;
+			return true;
+		}
+	return false;
+}
+
+/* sresolv asks name servers only. Read once, before anything is served. */
+static bool in_hosts_file(const char *name, int family, struct netaddr *out)
+{
+	FILE *file = fopen("/etc/hosts", "re");
+	char *line = NULL;
+	size_t room = 0;
+	bool is_there = false;
+
+	while (file && !is_there && getline(&line, &room, file) >= 0)
+		is_there = host_line(line, name, family, out);
+	free(line); /* getline()'s */
+	if (file)
+		fclose(file);
+	return is_there;
+}
+
 static void found(struct sip_trunk *t, struct netaddr address)
 {
 	char text[NETADDR_TEXT];
@@ -209,6 +242,10 @@ int sip_trunk_locate(struct sip_trunk *t)
 	t->peer = (struct netaddr){ 0 };
 	if (split_host(t, t->conf->peer) < 0)
 		return -EINVAL;
+	if (in_hosts_file(t->peer_host, netaddr_family(&t->interface->conf->address), &t->peer)) {
+		netaddr_set_port(&t->peer, t->peer_port);
+		return 0;
+	}
 	if (!stack->resolver)
 		stack->resolver = sres_resolver_create(sip_root_su(stack->root), NULL, TAG_END());
 	if (!stack->resolver)

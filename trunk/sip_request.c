@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Requests that belong to no dialog: OPTIONS, new INVITEs and their checks (RFC 3261 8.2), strays. */
+#include "trunk/sip_identity.h"
 #include "trunk/sip_private.h"
 
 #include <stdio.h>
@@ -73,7 +74,7 @@ unsigned sip_request_check(const struct sip_trunk *trunk, const sip_t *sip, cons
 static bool is_callable(const url_t *url)
 {
 	return url->url_type == url_sip || url->url_type == url_sips || url->url_type == url_tel ||
-	       (url->url_scheme && strcasecmp(url->url_scheme, "urn") == 0);
+	       sip_is_emergency_urn(url);
 }
 
 static void refuse(struct sip_trunk *trunk, nta_incoming_t *irq, const sip_t *sip, unsigned status, const char *why)
