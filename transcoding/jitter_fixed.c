@@ -11,22 +11,22 @@
 #include <string.h>
 
 /* In milliseconds of the puller's clock. */
-#define WINDOW_MS 1000        /* drift is judged over this long */
-#define WINDOW_PACKETS 10     /* … and at least so many packets */
-#define LATE_RUN_MS 200       /* nothing but late packets for so long: the sender's time has moved */
+#define WINDOW_MS 1000    /* drift is judged over this long */
+#define WINDOW_PACKETS 10 /* … and at least so many packets */
+#define LATE_RUN_MS 200   /* nothing but late packets for so long: the sender's time has moved */
 #define LATE_RUN_PACKETS 3
-#define BACKWARDS_MS 2000     /* timestamps further back than this are a jump, not lateness */
+#define BACKWARDS_MS 2000 /* timestamps further back than this are a jump, not lateness */
 #define HIGH_SLACK_MS 20
 /* In samples. */
 #define PACKET_MAX 1280
-#define SLIP_MIN 40           /* 5 ms at 8 kHz … */
-#define SLIP_MAX 120          /* … 15 ms: every pitch from 67 Hz up has a period in there */
-#define SLIP_MATCH 80         /* over which two stretches are compared */
+#define SLIP_MIN 40   /* 5 ms at 8 kHz … */
+#define SLIP_MAX 120  /* … 15 ms: every pitch from 67 Hz up has a period in there */
+#define SLIP_MATCH 80 /* over which two stretches are compared */
 #define SLIP_FADE 32
 
 enum phase {
-	PHASE_EMPTY,    /* no packet yet: silence */
-	PHASE_WAITING,  /* packets came, nobody has pulled since */
+	PHASE_EMPTY,   /* no packet yet: silence */
+	PHASE_WAITING, /* packets came, nobody has pulled since */
 	PHASE_PLAYING,
 };
 
@@ -36,19 +36,21 @@ struct jitter_fixed {
 	struct jitter jitter;
 	struct jitter_cfg cfg;
 	enum phase phase;
-	uint32_t mask;              /* ring size - 1 */
-	uint8_t *octets, *have;     /* the ring, and enum presence of each of its octets */
-	uint32_t play;              /* timestamp of the next sample out */
-	uint32_t newest;            /* timestamp after the last sample that came */
-	uint32_t played;            /* samples before the play position that were played, up to CONCEAL_HISTORY */
-	int margin;                 /* of the last packet */
+	uint32_t mask;          /* ring size - 1 */
+	uint8_t *octets, *have; /* the ring, and enum presence of each of its octets */
+	uint32_t play;          /* timestamp of the next sample out */
+	uint32_t newest;        /* timestamp after the last sample that came */
+	uint32_t played; /* samples before the play position that were played, up to CONCEAL_HISTORY
+			  */
+	int margin;      /* of the last packet */
 
 	int window_low, window_high; /* extremes of the margin in this window */
 	unsigned window_packets, window_pulled;
 
-	unsigned late_packets, late_pulled; /* run of late packets, and what was pulled since it began */
+	unsigned late_packets,
+		late_pulled; /* run of late packets, and what was pulled since it began */
 	bool jump_seen;
-	uint32_t jump_next;         /* where the stream would go on if that wild timestamp was meant */
+	uint32_t jump_next; /* where the stream would go on if that wild timestamp was meant */
 
 	bool in_gap;
 	struct conceal conceal;
@@ -162,11 +164,12 @@ static size_t ring_hole(const struct jitter_fixed *f, uint32_t timestamp, size_t
 
 /* ---- Packets ---- */
 
-/* Is this timestamp of another time altogether? Two packets that agree with each other convince us; one alone may be a
- * stray. A marker (start of a talkspurt, RFC 3551 4.1) convinces at once. */
+/* Is this timestamp of another time altogether? Two packets that agree with each other convince us;
+ * one alone may be a stray. A marker (start of a talkspurt, RFC 3551 4.1) convinces at once. */
 static bool is_jump(const struct jitter_fixed *f, int margin, size_t n)
 {
-	return margin < -(int)samples_of_ms(f, BACKWARDS_MS) || margin + (int)n > (int)ring_size(f) - CONCEAL_HISTORY;
+	return margin < -(int)samples_of_ms(f, BACKWARDS_MS) ||
+	       margin + (int)n > (int)ring_size(f) - CONCEAL_HISTORY;
 }
 
 static void jumped(struct jitter_fixed *f, uint32_t timestamp, size_t n, bool marker, bool *anew)
@@ -224,7 +227,8 @@ static bool place(struct jitter_fixed *f, size_t n, uint32_t timestamp, bool mar
 	return anew;
 }
 
-static void fixed_put(struct jitter *j, const uint8_t *octets, size_t n, uint32_t timestamp, bool marker)
+static void fixed_put(struct jitter *j, const uint8_t *octets, size_t n, uint32_t timestamp,
+		      bool marker)
 {
 	struct jitter_fixed *f = fixed_of(j);
 	if (n == 0 || n > PACKET_MAX || !place(f, n, timestamp, marker))
@@ -291,7 +295,8 @@ static void fixed_fill(struct jitter *j, const uint8_t *octets, size_t n, uint32
 
 /* ---- Slips ---- */
 
-/* Shift at which the signal around `at` resembles itself most: mean magnitude difference over SLIP_MATCH samples. */
+/* Shift at which the signal around `at` resembles itself most: mean magnitude difference over
+ * SLIP_MATCH samples. */
 static unsigned best_shift(const struct jitter_fixed *f, uint32_t at, int direction)
 {
 	long best = LONG_MAX;
@@ -303,7 +308,8 @@ static unsigned best_shift(const struct jitter_fixed *f, uint32_t at, int direct
 		uint32_t there = direction > 0 ? at + s : at - s;
 		long sum = 0;
 		for (unsigned i = 0; i < SLIP_MATCH; i++)
-			sum += labs((long)here[i] - law_decode(f->cfg.codec, f->octets[(there + i) & f->mask]));
+			sum += labs((long)here[i] -
+				    law_decode(f->cfg.codec, f->octets[(there + i) & f->mask]));
 		if (sum < best) {
 			best = sum;
 			shift = s;
@@ -488,7 +494,9 @@ int jitter_fixed_create(struct jitter **out, const struct jitter_cfg *cfg)
 	f->jitter.ops = &fixed_ops;
 	f->cfg = *cfg;
 	/* Room for the band of margins, a packet, and what concealment and slips look back on. */
-	unsigned room = 3 * cfg->depth_samples + samples_of_ms(f, 100) + PACKET_MAX + CONCEAL_HISTORY, size = 1;
+	unsigned room = 3 * cfg->depth_samples + samples_of_ms(f, 100) + PACKET_MAX +
+			CONCEAL_HISTORY,
+		 size = 1;
 	while (size < room)
 		size *= 2;
 	f->mask = size - 1;

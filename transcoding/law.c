@@ -10,8 +10,8 @@
 #include <spandsp.h>
 #pragma GCC diagnostic pop
 
-/* Overload points (G.711 table 1: 4,096 of 13 bits; table 2: 8,159 of 14 bits) on our 16-bit scale, and the level of a
- * sine that reaches them. */
+/* Overload points (G.711 table 1: 4,096 of 13 bits; table 2: 8,159 of 14 bits) on our 16-bit scale,
+ * and the level of a sine that reaches them. */
 #define A_OVERLOAD 32768.0
 #define A_OVERLOAD_DBM0 3.14
 #define U_OVERLOAD 32636.0
@@ -19,9 +19,9 @@
 #define SILENT_DBM0 (-99.0)
 
 static struct law_tables {
-	int16_t linear[2][256];    /* index: 0 A-law, 1 µ-law */
+	int16_t linear[2][256]; /* index: 0 A-law, 1 µ-law */
 	float square[2][256];
-	uint8_t other[2][256];     /* A → µ, µ → A */
+	uint8_t other[2][256]; /* A → µ, µ → A */
 } tables;
 
 __attribute__((constructor)) static void fill_tables(void)
@@ -71,7 +71,8 @@ uint8_t law_u_to_a(uint8_t octet)
 	return tables.other[1][octet];
 }
 
-void law_convert(uint8_t *to, enum port_codec to_codec, const uint8_t *from, enum port_codec from_codec, size_t n)
+void law_convert(uint8_t *to, enum port_codec to_codec, const uint8_t *from,
+		 enum port_codec from_codec, size_t n)
 {
 	if (to_codec == from_codec) {
 		memmove(to, from, n);

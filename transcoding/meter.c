@@ -42,7 +42,8 @@ static double goertzel(const struct recording *r, size_t n, double hz)
 		s1 = s0;
 	}
 	double power = s1 * s1 + s2 * s2 - twice * s1 * s2;
-	/* A sine of amplitude a gives (a n / 4)² behind a Hann window; its mean square is a² / 2. */
+	/* A sine of amplitude a gives (a n / 4)² behind a Hann window; its mean square is a² / 2.
+	 */
 	return 8 * power / ((double)n * (double)n);
 }
 
@@ -66,7 +67,8 @@ static double peak_between(const struct recording *r, size_t n, double low, doub
 
 double recording_frequency(const struct recording *r)
 {
-	size_t n = r->n < FREQUENCY_SAMPLES ? r->n : FREQUENCY_SAMPLES, coarse_n = n < 800 ? n : 800;
+	size_t n = r->n < FREQUENCY_SAMPLES ? r->n : FREQUENCY_SAMPLES,
+	       coarse_n = n < 800 ? n : 800;
 	if (n < 16 || recording_dbm0(r) < -90)
 		return 0;
 	double best = 0, at = 0, bin = (double)r->rate_hz / (double)coarse_n;
@@ -82,7 +84,8 @@ double recording_frequency(const struct recording *r)
 	return peak_between(r, n, at - bin, at + bin);
 }
 
-/* A-law and µ-law quantize in steps of at most 1/16 of the value, and never finer than a step of the lowest segment. */
+/* A-law and µ-law quantize in steps of at most 1/16 of the value, and never finer than a step of
+ * the lowest segment. */
 static double step_at(double value)
 {
 	double step = fabs(value) / 16;
@@ -95,7 +98,8 @@ unsigned recording_clicks(const struct recording *r, double hz)
 	size_t apart = (size_t)r->rate_hz / 1000 * CLICK_APART_MS, last = 0;
 	unsigned clicks = 0;
 	for (size_t i = 2; i < r->n; i++) {
-		double a = law_decode(r->codec, r->octets[i - 2]), b = law_decode(r->codec, r->octets[i - 1]);
+		double a = law_decode(r->codec, r->octets[i - 2]),
+		       b = law_decode(r->codec, r->octets[i - 1]);
 		double c = law_decode(r->codec, r->octets[i]);
 		/* Each of the three is off by half a step at most. */
 		double allowed = 0.5 * (step_at(a) + fabs(twice) * step_at(b) + step_at(c)) + 16;

@@ -4,8 +4,9 @@
 
 /* Measuring G.711 audio: level in dBm0, frequency, one tone's share, and clicks.
  *
- * struct meter adds up a stream's level cheaply (a table look-up and an addition per octet) and may run on the tick. The
- * functions on a whole recording are for tests, the probe and diagnosis. Pure; any thread. */
+ * struct meter adds up a stream's level cheaply (a table look-up and an addition per octet) and may
+ * run on the tick. The functions on a whole recording are for tests, the probe and diagnosis. Pure;
+ * any thread. */
 
 #include "transcoding/port.h"
 
@@ -29,13 +30,15 @@ struct recording {
 };
 
 double recording_dbm0(const struct recording *r);
-/* Level of what is at this frequency (Goertzel with a Hann window; bandwidth about 2 × rate / n). -99: none. */
+/* Level of what is at this frequency (Goertzel with a Hann window; bandwidth about 2 × rate / n).
+ * -99: none. */
 double recording_tone_dbm0(const struct recording *r, double hz);
-/* Strongest frequency, to within a hundredth of rate / n for a clean tone; 0 when silent. Looks at no more than the first
- * 8,000 samples. */
+/* Strongest frequency, to within a hundredth of rate / n for a clean tone; 0 when silent. Looks at
+ * no more than the first 8,000 samples. */
 double recording_frequency(const struct recording *r);
-/* Places where a sine of this frequency breaks: a sample that its two predecessors don't predict, by more than
- * G.711's quantizing can explain. Places nearer than 5 ms to each other are one click. */
+/* Places where a sine of this frequency breaks: a sample that its two predecessors don't predict,
+ * by more than G.711's quantizing can explain. Places nearer than 5 ms to each other are one click.
+ */
 unsigned recording_clicks(const struct recording *r, double hz);
 /* Longest run of equal octets, in samples: a muted or stuck stretch. */
 size_t recording_longest_still(const struct recording *r);

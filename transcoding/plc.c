@@ -10,7 +10,8 @@
 #include <spandsp.h>
 #pragma GCC diagnostic pop
 
-static_assert(sizeof(plc_state_t) <= sizeof(((struct conceal *)0)->state), "room for spandsp's state");
+static_assert(sizeof(plc_state_t) <= sizeof(((struct conceal *)0)->state),
+	      "room for spandsp's state");
 static_assert(CONCEAL_HISTORY == PLC_HISTORY_LEN, "all that spandsp can use");
 
 static plc_state_t *plc_of(struct conceal *c)
@@ -27,12 +28,14 @@ void conceal_start(struct conceal *c, enum port_codec codec, const uint8_t *play
 	plc_init(plc_of(c));
 	for (size_t i = 0; i < n; i++)
 		linear[CONCEAL_HISTORY - n + i] = law_decode(codec, played[i]);
-	/* Always its whole history at once: a part of it would make spandsp copy overlapping memory. */
+	/* Always its whole history at once: a part of it would make spandsp copy overlapping
+	 * memory. */
 	plc_rx(plc_of(c), linear, CONCEAL_HISTORY);
 }
 
-/* The next sample of the made-up speech; silence once it has faded. spandsp joins its first cycle to the history within
- * its first call, which must therefore be longer than the join: samples are made ahead. */
+/* The next sample of the made-up speech; silence once it has faded. spandsp joins its first cycle
+ * to the history within its first call, which must therefore be longer than the join: samples are
+ * made ahead. */
 static int next_sample(struct conceal *c)
 {
 	if (c->missing >= CONCEAL_MAX_SAMPLES)

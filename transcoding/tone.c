@@ -7,10 +7,22 @@
 #include <math.h>
 #include <string.h>
 
-#define EUROPE { { 425, 0 }, { -10, 0 }, 0 }
-#define EUROPE_MS(ms) { { 425, 0 }, { -10, 0 }, ms }
-#define PAUSE_MS(ms) { { 0, 0 }, { 0, 0 }, ms }
-#define SIT_MS(hz, ms) { { hz, 0 }, { -10, 0 }, ms }
+#define EUROPE                                                                                     \
+	{                                                                                          \
+		{ 425, 0 }, { -10, 0 }, 0                                                          \
+	}
+#define EUROPE_MS(ms)                                                                              \
+	{                                                                                          \
+		{ 425, 0 }, { -10, 0 }, ms                                                         \
+	}
+#define PAUSE_MS(ms)                                                                               \
+	{                                                                                          \
+		{ 0, 0 }, { 0, 0 }, ms                                                             \
+	}
+#define SIT_MS(hz, ms)                                                                             \
+	{                                                                                          \
+		{ hz, 0 }, { -10, 0 }, ms                                                          \
+	}
 
 const struct tone_spec tone_dial = { "dial", { EUROPE }, false };
 const struct tone_spec tone_ringback = { "ringback", { EUROPE_MS(1000), PAUSE_MS(4000) }, true };
@@ -34,7 +46,8 @@ struct tone_spec tone_sine(double hz, double dbm0)
 bool tone_dtmf(struct tone_spec *out, unsigned event, double level_dbm0, unsigned ms)
 {
 	static const double low[4] = { 697, 770, 852, 941 }, high[4] = { 1209, 1336, 1477, 1633 };
-	static const uint8_t keys[16] = { /* row × 4 + column of the keypad, Q.23 figure 1 */
+	static const uint8_t keys[16] = {
+		/* row × 4 + column of the keypad, Q.23 figure 1 */
 		13, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 14, 3, 7, 11, 15,
 	};
 	if (event > 15)
@@ -81,7 +94,8 @@ static void next_segment(struct tone *t)
 		start_segment(t);
 }
 
-/* A phasor turned by a constant angle. Rounding changes its length by some 1e-16 a step: in a year of 8 kHz not by 0.001 dB. */
+/* A phasor turned by a constant angle. Rounding changes its length by some 1e-16 a step: in a year
+ * of 8 kHz not by 0.001 dB. */
 static double step(struct tone *t)
 {
 	double sum = 0;
@@ -100,7 +114,9 @@ static void write_samples(struct tone *t, uint8_t *octets, size_t samples)
 	for (size_t i = 0; i < samples; i++) {
 		int value = t->ended ? 0 : (int)lrint(step(t));
 		if (codec == PORT_L16) {
-			int16_t sample = (int16_t)(value > 32767 ? 32767 : value < -32768 ? -32768 : value);
+			int16_t sample = (int16_t)(value > 32767    ? 32767
+						   : value < -32768 ? -32768
+								    : value);
 			memcpy(octets + 2 * i, &sample, 2);
 		} else {
 			octets[i] = law_encode(codec, value);

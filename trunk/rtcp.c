@@ -93,7 +93,8 @@ static struct rtcp_block read_block(struct wire *w)
 	return b;
 }
 
-static void read_report(struct wire *w, uint8_t type, unsigned count, uint32_t our_ssrc, struct rtcp_message *m)
+static void read_report(struct wire *w, uint8_t type, unsigned count, uint32_t our_ssrc,
+			struct rtcp_message *m)
 {
 	m->ssrc = wire_u32(w);
 	if (type == RTCP_SR) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The endpoint's life: made and told what to do on the signalling thread, living on a worker. What the worker must do is
- * posted in order; what it answers is "owed" until the ring to the signalling thread has taken it. */
+/* The endpoint's life: made and told what to do on the signalling thread, living on a worker. What
+ * the worker must do is posted in order; what it answers is "owed" until the ring to the signalling
+ * thread has taken it. */
 #include "base/mem.h"
 #include "transcoding/law.h"
 #include "trunk/rtp_private.h"
@@ -16,7 +17,10 @@
 #define OWED_AGAIN_US 1000
 #define EVENT_MS_MAX 8000 /* fits the 16 bits of RFC 4733's duration */
 
-#define COUNTER(field, group, help) { #field, group, help, offsetof(struct rtp_counters, field) }
+#define COUNTER(field, group, help)                                                                \
+	{                                                                                          \
+#field, group, help, offsetof(struct rtp_counters, field)                          \
+	}
 const struct counter_info rtp_counter_info[] = {
 	COUNTER(rx_packets, COUNTER_NORMAL, "RTP packets received and believed"),
 	COUNTER(rx_octets, COUNTER_NORMAL, "octets of their payload"),
@@ -32,8 +36,10 @@ const struct counter_info rtp_counter_info[] = {
 	COUNTER(rx_duplicate, COUNTER_UNDESIRABLE, "packets that came twice"),
 	COUNTER(rx_foreign, COUNTER_UNDESIRABLE, "packets from an address or source not agreed on"),
 	COUNTER(concealed_samples, COUNTER_UNDESIRABLE, "samples made up for missing ones"),
-	COUNTER(slips_repeat, COUNTER_UNDESIRABLE, "stretches repeated: the sender is slower than the line"),
-	COUNTER(slips_drop, COUNTER_UNDESIRABLE, "stretches dropped: the sender is faster than the line"),
+	COUNTER(slips_repeat, COUNTER_UNDESIRABLE,
+		"stretches repeated: the sender is slower than the line"),
+	COUNTER(slips_drop, COUNTER_UNDESIRABLE,
+		"stretches dropped: the sender is faster than the line"),
 	COUNTER(rx_malformed, COUNTER_ERROR, "packets that are no RTP"),
 	COUNTER(rx_unknown_pt, COUNTER_ERROR, "packets of a payload type not agreed on"),
 	COUNTER(rx_bad_rtcp, COUNTER_ERROR, "RTCP packets that are none"),
@@ -67,7 +73,9 @@ static size_t endpoint_pull(struct port *port, uint8_t *octets, size_t n)
 	return 0;
 }
 
-static const struct port_ops endpoint_ops = { .name = "rtp", .push = endpoint_push, .pull = endpoint_pull };
+static const struct port_ops endpoint_ops = { .name = "rtp",
+					      .push = endpoint_push,
+					      .pull = endpoint_pull };
 
 struct port *rtp_port(struct rtp_endpoint *rtp)
 {
@@ -90,8 +98,13 @@ static void free_endpoint(struct rtp_endpoint *rtp)
 
 static void random_beginnings(struct rtp_endpoint *rtp)
 {
-	struct { uint64_t random; uint32_t ssrc, timestamp; uint16_t sequence; } r = { 0 };
-	/* Never short for so few octets once the kernel is up; RFC 3550 5.1 wants them unpredictable. */
+	struct {
+		uint64_t random;
+		uint32_t ssrc, timestamp;
+		uint16_t sequence;
+	} r = { 0 };
+	/* Never short for so few octets once the kernel is up; RFC 3550 5.1 wants them
+	 * unpredictable. */
 	while (getrandom(&r, sizeof(r), 0) != sizeof(r))
 		;
 	rtp->random = r.random | 1;
@@ -149,7 +162,8 @@ int rtp_create(struct rtp_endpoint **out, struct rtp_ports *ports, const struct 
 		goto fail;
 	rtp->local = cfg->address;
 	netaddr_set_port(&rtp->local, rtp->port_number);
-	rtp_seqlock_write(&rtp->quality_lock, rtp->quality_words, &rtp->quality, sizeof(rtp->quality));
+	rtp_seqlock_write(&rtp->quality_lock, rtp->quality_words, &rtp->quality,
+			  sizeof(rtp->quality));
 	*out = rtp;
 	return 0;
 fail:
@@ -195,7 +209,10 @@ static void home_closed(void *object, void *arg)
 
 static void home_detached(void *object, void *arg);
 
-static const struct { unsigned bit; worker_fn fn; } answers[] = {
+static const struct {
+	unsigned bit;
+	worker_fn fn;
+} answers[] = {
 	{ RTP_OWED_STARTED, home_started },
 	{ RTP_OWED_LEFT, home_left },
 	{ RTP_OWED_DETACHED, home_detached },
@@ -213,7 +230,8 @@ static void pay_owed(struct loop_timer *timer, void *arg)
 		if (!(rtp->owed & bit))
 			continue;
 		rtp->owed &= ~bit;
-		/* Once these are raised the endpoint is the signalling thread's: nothing may be touched after. */
+		/* Once these are raised the endpoint is the signalling thread's: nothing may be
+		 * touched after. */
 		bool last = bit == RTP_OWED_DETACHED || bit == RTP_OWED_CLOSED;
 		if (worker_raise(worker, answers[i].fn, rtp, NULL)) {
 			if (last)
@@ -244,9 +262,12 @@ static void worker_attach(void *object, void *arg)
 	clock = loop_clock(rtp->loop);
 	if (!rtp->wall_base_us)
 		rtp->wall_base_us = clock_wall_us(clock) - (int64_t)clock_now_us(clock);
-	/* Fails only for want of kernel memory; the endpoint is then deaf, which its counters show. */
-	if (loop_watch_add(rtp->loop, &rtp->rtp_watch, rtp->rtp_fd, EPOLLIN, rtp_rx_ready, rtp) < 0 ||
-	    loop_watch_add(rtp->loop, &rtp->rtcp_watch, rtp->rtcp_fd, EPOLLIN, rtp_report_rtcp_ready, rtp) < 0)
+	/* Fails only for want of kernel memory; the endpoint is then deaf, which its counters show.
+	 */
+	if (loop_watch_add(rtp->loop, &rtp->rtp_watch, rtp->rtp_fd, EPOLLIN, rtp_rx_ready, rtp) <
+		    0 ||
+	    loop_watch_add(rtp->loop, &rtp->rtcp_watch, rtp->rtcp_fd, EPOLLIN,
+			   rtp_report_rtcp_ready, rtp) < 0)
 		counter_inc(&rtp->counters.tx_errors);
 	rtp_report_start(rtp);
 	rtp_report_publish(rtp);
@@ -342,8 +363,9 @@ static void apply_remote(struct rtp_endpoint *rtp, const struct rtp_media *old)
 {
 	const struct rtp_media *m = &rtp->media;
 	bool both = netaddr_is_set(&old->remote) && netaddr_is_set(&m->remote);
-	bool same = rtp->configured && (both ? netaddr_equal(&old->remote, &m->remote) :
-					       netaddr_is_set(&old->remote) == netaddr_is_set(&m->remote));
+	bool same = rtp->configured &&
+		    (both ? netaddr_equal(&old->remote, &m->remote)
+			  : netaddr_is_set(&old->remote) == netaddr_is_set(&m->remote));
 	if (same && rtp->locked && m->latching && old->latching)
 		return;
 	if (!same)
@@ -365,7 +387,8 @@ static void worker_configure(void *object, void *arg)
 	apply_remote(rtp, &old);
 	rtp->configured = true;
 	if (old.codec != rtp->media.codec) {
-		law_convert(rtp->tx.pending, rtp->media.codec, rtp->tx.pending, old.codec, rtp->tx.used);
+		law_convert(rtp->tx.pending, rtp->media.codec, rtp->tx.pending, old.codec,
+			    rtp->tx.used);
 		meter_init(&rtp->meter_rx, rtp->media.codec);
 		meter_init(&rtp->meter_tx, rtp->media.codec);
 	}

@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Telephone-events, RFC 4733.
  *
- * Received, for a side that knows no events: the digit's tone is written over the audio of its time, as far as the
- * packets tell its duration. Every packet carries the whole event so far, so a lost one costs nothing, and repeated ones
- * add nothing: an event is known by its timestamp.
- * Sent: one packet each ptime with growing duration, the last one three times (2.5.1.4). Worker thread. */
+ * Received, for a side that knows no events: the digit's tone is written over the audio of its
+ * time, as far as the packets tell its duration. Every packet carries the whole event so far, so a
+ * lost one costs nothing, and repeated ones add nothing: an event is known by its timestamp. Sent:
+ * one packet each ptime with growing duration, the last one three times (2.5.1.4). Worker thread.
+ */
 #include "transcoding/law.h"
 #include "trunk/rtp_private.h"
 
 #include <string.h>
 
 #define DTMF_EVENTS 16
-/* Q.24: a digit must last 40 ms to be heard; the first packet is worth this much, so that the second may be lost. */
+/* Q.24: a digit must last 40 ms to be heard; the first packet is worth this much, so that the
+ * second may be lost. */
 #define TONE_MIN_MS 50
 /* Most that one packet may add: bounds the work of a tick. */
 #define TONE_STEP_MAX_MS 400
-#define LEVEL_MAX_DBM0 6   /* "volume" is a level with its sign dropped: louder than -6 dBm0 overloads */
+#define LEVEL_MAX_DBM0                                                                             \
+	6 /* "volume" is a level with its sign dropped: louder than -6 dBm0 overloads */
 #define LEVEL_MIN_DBM0 30
-#define SEND_VOLUME 10     /* -10 dBm0 */
+#define SEND_VOLUME 10 /* -10 dBm0 */
 #define END_PACKETS 3
-#define QUIET_MS 60        /* what follows a tone is silence, not its concealment */
-#define PAUSE_MS 50        /* between two digits that we send */
+#define QUIET_MS 60 /* what follows a tone is silence, not its concealment */
+#define PAUSE_MS 50 /* between two digits that we send */
 
 /* ---- Received ---- */
 
@@ -55,8 +58,8 @@ static void quiet_after(struct rtp_endpoint *rtp)
 	jitter_fill(rtp->jitter, octets, sizeof(octets), rtp->event_rx.start + rtp->event_rx.made);
 }
 
-/* The tone begins where the event says, or now when that has passed already (its first packets were lost), or when its
- * timestamp has nothing to do with the audio's. */
+/* The tone begins where the event says, or now when that has passed already (its first packets were
+ * lost), or when its timestamp has nothing to do with the audio's. */
 static uint32_t tone_start(const struct rtp_endpoint *rtp, uint32_t timestamp)
 {
 	uint32_t position;
@@ -87,15 +90,18 @@ static void begin_event(struct rtp_endpoint *rtp, const struct rtp_event *event,
 	tone_init(&e->tone, &spec, &rtp->port.format);
 }
 
-/* RFC 4733 2.5.1.3: an event too long for the duration field goes on in another segment, which begins where the last ended. */
-static bool is_next_segment(const struct rtp_event_rx *e, const struct rtp_event *event, const struct rtp_packet *p)
+/* RFC 4733 2.5.1.3: an event too long for the duration field goes on in another segment, which
+ * begins where the last ended. */
+static bool is_next_segment(const struct rtp_event_rx *e, const struct rtp_event *event,
+			    const struct rtp_packet *p)
 {
 	return e->active && !e->ended && !p->marker && e->event == event->event &&
 	       p->timestamp == e->timestamp + e->duration;
 }
 
 /* Which event does this packet tell of? False: of one that has passed. */
-static bool find_event(struct rtp_endpoint *rtp, const struct rtp_event *event, const struct rtp_packet *p)
+static bool find_event(struct rtp_endpoint *rtp, const struct rtp_event *event,
+		       const struct rtp_packet *p)
 {
 	struct rtp_event_rx *e = &rtp->event_rx;
 	if (e->active && p->timestamp == e->timestamp)
@@ -151,7 +157,8 @@ size_t rtp_event_covers(const struct rtp_endpoint *rtp, uint32_t timestamp, size
 	const struct rtp_event_rx *e = &rtp->event_rx;
 	if (!e->active || !e->rendered)
 		return 0;
-	int32_t begun = (int32_t)(timestamp - e->start), left = (int32_t)(e->start + e->made - timestamp);
+	int32_t begun = (int32_t)(timestamp - e->start),
+		left = (int32_t)(e->start + e->made - timestamp);
 	if (begun < -(int32_t)n || left <= 0)
 		return 0;
 	return (size_t)left < n ? (size_t)left : n;

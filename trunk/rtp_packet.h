@@ -2,8 +2,8 @@
 #ifndef TRUNK_RTP_PACKET_H
 #define TRUNK_RTP_PACKET_H
 
-/* One RTP packet (RFC 3550 5.1) and one telephone-event (RFC 4733 2.3) as values: read with bounds, written into a
- * buffer. Pure; any thread. */
+/* One RTP packet (RFC 3550 5.1) and one telephone-event (RFC 4733 2.3) as values: read with bounds,
+ * written into a buffer. Pure; any thread. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,8 +24,8 @@ struct rtp_packet {
 	size_t length;
 };
 
-/* 0; -EBADMSG: not RTP version 2, or header, CSRC list, extension or padding run past the end. CSRCs and the extension
- * are skipped. */
+/* 0; -EBADMSG: not RTP version 2, or header, CSRC list, extension or padding run past the end.
+ * CSRCs and the extension are skipped. */
 int rtp_packet_parse(struct rtp_packet *p, const uint8_t *octets, size_t n);
 /* Writes header and payload. Returns the length, or -EMSGSIZE. */
 int rtp_packet_build(const struct rtp_packet *p, uint8_t *octets, size_t room);
@@ -33,11 +33,12 @@ int rtp_packet_build(const struct rtp_packet *p, uint8_t *octets, size_t room);
 struct rtp_event {
 	uint8_t event;
 	bool end;
-	uint8_t volume;     /* dBm0 with its sign dropped, 0…63 */
-	uint16_t duration;  /* timestamp units */
+	uint8_t volume;    /* dBm0 with its sign dropped, 0…63 */
+	uint16_t duration; /* timestamp units */
 };
 
-/* 0 or -EBADMSG. Of several events in one payload (RFC 4733 2.5.1.3, not for DTMF) the first is read. */
+/* 0 or -EBADMSG. Of several events in one payload (RFC 4733 2.5.1.3, not for DTMF) the first is
+ * read. */
 int rtp_event_parse(struct rtp_event *e, const uint8_t *octets, size_t n);
 void rtp_event_build(const struct rtp_event *e, uint8_t octets[RTP_EVENT_LENGTH]);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The pool of port pairs: taken in turn, so that a port just given back rests before it is used again and late packets of
- * an ended call meet nobody. */
+/* The pool of port pairs: taken in turn, so that a port just given back rests before it is used
+ * again and late packets of an ended call meet nobody. */
 #include "base/mem.h"
 #include "trunk/rtp_private.h"
 
@@ -49,7 +49,8 @@ unsigned rtp_ports_total(const struct rtp_ports *ports)
 	return ports->total;
 }
 
-/* DSCP is the upper six bits of IPv4's TOS and of IPv6's traffic class (RFC 2474 3). A refusal is no reason not to talk. */
+/* DSCP is the upper six bits of IPv4's TOS and of IPv6's traffic class (RFC 2474 3). A refusal is
+ * no reason not to talk. */
 static void set_dscp(int fd, int family, uint8_t dscp)
 {
 	int octet = dscp << 2;
@@ -94,7 +95,8 @@ static int open_pair(const struct netaddr *address, uint16_t port, uint8_t dscp,
 	return 0;
 }
 
-int rtp_ports_open(struct rtp_ports *p, const struct netaddr *address, uint8_t dscp, int fds[2], uint16_t *port)
+int rtp_ports_open(struct rtp_ports *p, const struct netaddr *address, uint8_t dscp, int fds[2],
+		   uint16_t *port)
 {
 	for (unsigned tries = 0; tries < p->total; tries++) {
 		unsigned i = p->next;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* RTCP (RFC 3550 6) and the reading of quality. Reports go out in every direction of media, on hold too: a peer that
- * watches us by them must not think us gone. Worker thread. */
+/* RTCP (RFC 3550 6) and the reading of quality. Reports go out in every direction of media, on hold
+ * too: a peer that watches us by them must not think us gone. Worker thread. */
 #include "trunk/rtp_private.h"
 
 #include <string.h>
@@ -25,7 +25,8 @@ double rtp_random(struct rtp_endpoint *rtp)
 	return (double)(x >> 11) / (double)(1ULL << 53);
 }
 
-/* Wall time that doesn't step: what the wall showed when we began, and the monotonic clock since. */
+/* Wall time that doesn't step: what the wall showed when we began, and the monotonic clock since.
+ */
 static uint64_t ntp_now(const struct rtp_endpoint *rtp)
 {
 	return rtcp_ntp(rtp->wall_base_us + (int64_t)clock_now_us(loop_clock(rtp->loop)));
@@ -82,9 +83,11 @@ static void send_report(struct rtp_endpoint *rtp, bool bye)
 	m.bye = bye;
 	int n = rtcp_build(&m, octets, sizeof(octets));
 	size_t length = n < 0 ? 0 : (size_t)n;
-	if (n < 0 || (rtp->crypto && rtp->crypto->ops->protect(rtp->crypto, true, octets, &length, sizeof(octets)) < 0) ||
-	    sendto(rtp->rtcp_fd, octets, length, MSG_DONTWAIT | MSG_NOSIGNAL, &rtp->remote_rtcp.u.sa,
-		   netaddr_len(&rtp->remote_rtcp)) < 0) {
+	if (n < 0 ||
+	    (rtp->crypto &&
+	     rtp->crypto->ops->protect(rtp->crypto, true, octets, &length, sizeof(octets)) < 0) ||
+	    sendto(rtp->rtcp_fd, octets, length, MSG_DONTWAIT | MSG_NOSIGNAL,
+		   &rtp->remote_rtcp.u.sa, netaddr_len(&rtp->remote_rtcp)) < 0) {
 		counter_inc(&rtp->counters.tx_errors);
 		return;
 	}
@@ -113,7 +116,8 @@ static void arm_report(struct rtp_endpoint *rtp)
 		.we_sent = is_sender(rtp),
 		.initial = rtp->rtcp_initial,
 	};
-	loop_timer_start(rtp->loop, &rtp->rtcp_timer, rtcp_interval_us(&pace, rtp_random(rtp)), report_due, rtp);
+	loop_timer_start(rtp->loop, &rtp->rtcp_timer, rtcp_interval_us(&pace, rtp_random(rtp)),
+			 report_due, rtp);
 }
 
 static void report_due(struct loop_timer *timer, void *arg)
@@ -127,7 +131,8 @@ static void report_due(struct loop_timer *timer, void *arg)
 
 /* ---- Receiving ---- */
 
-/* RFC 3550 6.4.1: now - LSR - DLSR. A clock that differs or a nonsense report must not make a negative time. */
+/* RFC 3550 6.4.1: now - LSR - DLSR. A clock that differs or a nonsense report must not make a
+ * negative time. */
 static void take_round_trip(struct rtp_endpoint *rtp, const struct rtcp_block *b)
 {
 	uint32_t now = rtcp_ntp_middle(ntp_now(rtp));
@@ -138,10 +143,12 @@ static void take_round_trip(struct rtp_endpoint *rtp, const struct rtcp_block *b
 
 static bool rtcp_welcome(const struct rtp_endpoint *rtp, const struct netaddr *from)
 {
-	return rtp->configured && (netaddr_same_host(from, &rtp->remote) || netaddr_same_host(from, &rtp->remote_rtcp));
+	return rtp->configured && (netaddr_same_host(from, &rtp->remote) ||
+				   netaddr_same_host(from, &rtp->remote_rtcp));
 }
 
-void rtp_report_receive(struct rtp_endpoint *rtp, uint8_t *octets, size_t n, const struct netaddr *from)
+void rtp_report_receive(struct rtp_endpoint *rtp, uint8_t *octets, size_t n,
+			const struct netaddr *from)
 {
 	struct rtcp_message m;
 	if (!rtcp_welcome(rtp, from)) {
@@ -176,7 +183,8 @@ void rtp_report_rtcp_ready(struct loop_watch *watch, uint32_t events, void *arg)
 	(void)events;
 	for (unsigned i = 0; i < RTCP_BATCH; i++) {
 		socklen_t length = sizeof(from);
-		ssize_t n = recvfrom(watch->fd, octets, sizeof(octets), MSG_DONTWAIT, &from.u.sa, &length);
+		ssize_t n = recvfrom(watch->fd, octets, sizeof(octets), MSG_DONTWAIT, &from.u.sa,
+				     &length);
 		if (n < 0)
 			return;
 		rtp_report_receive(rtp, octets, (size_t)n, &from);
@@ -189,7 +197,8 @@ void rtp_report_publish(struct rtp_endpoint *rtp)
 {
 	rtp->quality.jitter_ms = rtp->rx.jitter * 1000.0 / RTP_RATE_HZ;
 	rtp->quality.remote = rtp->remote;
-	rtp_seqlock_write(&rtp->quality_lock, rtp->quality_words, &rtp->quality, sizeof(rtp->quality));
+	rtp_seqlock_write(&rtp->quality_lock, rtp->quality_words, &rtp->quality,
+			  sizeof(rtp->quality));
 }
 
 static void second_passed(struct loop_timer *timer, void *arg)

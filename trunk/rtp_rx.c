@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Receiving: from the socket through the checks to the jitter buffer or the relay. Worker thread. */
+/* Receiving: from the socket through the checks to the jitter buffer or the relay. Worker thread.
+ */
 #include "transcoding/law.h"
 #include "trunk/rtp_private.h"
 
@@ -9,7 +10,8 @@
 #include <sys/socket.h>
 
 #define BATCH 16
-#define BATCHES_PER_TURN 4 /* a flood must not keep the worker from its lines: the rest comes next turn */
+#define BATCHES_PER_TURN                                                                           \
+	4 /* a flood must not keep the worker from its lines: the rest comes next turn */
 
 /* One set of buffers per worker thread; what it holds lives no longer than a batch. */
 struct batch {
@@ -44,7 +46,8 @@ void rtp_rx_ready(struct loop_watch *watch, uint32_t events, void *arg)
 			if (batch.headers[i].msg_hdr.msg_flags & MSG_TRUNC)
 				counter_inc(&rtp->counters.rx_malformed);
 			else
-				rtp_rx_packet(rtp, batch.octets[i], batch.headers[i].msg_len, &batch.from[i]);
+				rtp_rx_packet(rtp, batch.octets[i], batch.headers[i].msg_len,
+					      &batch.from[i]);
 		}
 		if (n < BATCH)
 			break;
@@ -60,7 +63,8 @@ static void lock_to(struct rtp_endpoint *rtp, const struct netaddr *from)
 	rtp->source = *from;
 	if (rtp->media.latching && !netaddr_equal(&rtp->remote, from)) {
 		rtp->remote = *from;
-		/* Behind an address translator the RTCP port is a guess, corrected when RTCP comes from there. */
+		/* Behind an address translator the RTCP port is a guess, corrected when RTCP comes
+		 * from there. */
 		rtp->remote_rtcp = *from;
 		netaddr_set_port(&rtp->remote_rtcp, (uint16_t)(netaddr_port(from) + 1));
 		rtp_report_publish(rtp);
@@ -68,7 +72,8 @@ static void lock_to(struct rtp_endpoint *rtp, const struct netaddr *from)
 	rtp_owe(rtp, RTP_OWED_STARTED);
 }
 
-/* RFC 3550 demands no symmetric ports: without latching, any port of the host that signalling named may send. */
+/* RFC 3550 demands no symmetric ports: without latching, any port of the host that signalling named
+ * may send. */
 static bool may_lock(const struct rtp_endpoint *rtp, const struct netaddr *from)
 {
 	return rtp->media.latching || netaddr_same_host(from, &rtp->media.remote);
@@ -137,7 +142,8 @@ static void deliver(struct rtp_endpoint *rtp, const struct rtp_packet *p, enum f
 		rtp_event_receive(rtp, p);
 }
 
-static void account(struct rtp_endpoint *rtp, const struct rtp_packet *p, enum frame_kind kind, uint64_t now_us)
+static void account(struct rtp_endpoint *rtp, const struct rtp_packet *p, enum frame_kind kind,
+		    uint64_t now_us)
 {
 	counter_inc(&rtp->counters.rx_packets);
 	counter_add(&rtp->counters.rx_octets, p->length);
@@ -149,7 +155,8 @@ static void account(struct rtp_endpoint *rtp, const struct rtp_packet *p, enum f
 }
 
 /* Returns false when the packet goes no further. */
-static bool believe(struct rtp_endpoint *rtp, const struct rtp_packet *p, const struct netaddr *from, uint64_t now_us)
+static bool believe(struct rtp_endpoint *rtp, const struct rtp_packet *p,
+		    const struct netaddr *from, uint64_t now_us)
 {
 	unsigned lost;
 	enum rtp_arrival arrival =

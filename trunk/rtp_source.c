@@ -7,7 +7,8 @@
 #define MAX_DROPOUT 3000
 #define MAX_MISORDER 100
 #define SEQ_MOD (1U << 16)
-/* A source that was silent so long is believed to have ended: another SSRC takes over with its first packet. */
+/* A source that was silent so long is believed to have ended: another SSRC takes over with its
+ * first packet. */
 #define SILENT_US 100000
 
 static void begin(struct rtp_source *s, uint32_t ssrc, uint16_t sequence)
@@ -21,10 +22,13 @@ static void begin(struct rtp_source *s, uint32_t ssrc, uint16_t sequence)
 	s->received = 1;
 }
 
-/* Two packets in sequence, a marker, or the silence of the present one: else it is a stray (RFC 3550 8.2). */
-static bool takes_over(struct rtp_source *s, uint32_t ssrc, uint16_t sequence, bool marker, uint64_t now_us)
+/* Two packets in sequence, a marker, or the silence of the present one: else it is a stray (RFC
+ * 3550 8.2). */
+static bool takes_over(struct rtp_source *s, uint32_t ssrc, uint16_t sequence, bool marker,
+		       uint64_t now_us)
 {
-	bool in_sequence = s->candidate_seen && s->candidate_ssrc == ssrc && s->candidate_seq == sequence;
+	bool in_sequence =
+		s->candidate_seen && s->candidate_ssrc == ssrc && s->candidate_seq == sequence;
 	if (marker || in_sequence || now_us - s->last_us >= SILENT_US)
 		return true;
 	s->candidate_seen = true;
@@ -81,8 +85,8 @@ static enum rtp_arrival same_source(struct rtp_source *s, uint16_t sequence, uns
 	return arrival;
 }
 
-enum rtp_arrival rtp_source_packet(struct rtp_source *s, uint32_t ssrc, uint16_t sequence, bool marker,
-				   uint64_t now_us, unsigned *lost)
+enum rtp_arrival rtp_source_packet(struct rtp_source *s, uint32_t ssrc, uint16_t sequence,
+				   bool marker, uint64_t now_us, unsigned *lost)
 {
 	enum rtp_arrival arrival = RTP_ARRIVED_NEW;
 	*lost = 0;

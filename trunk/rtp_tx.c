@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Sending: audio of the line's clock is cut into packets of ptime; packets of a relay go on with our numbers, cut anew where
- * the two sides' ptime differ. The RTP timestamp is the line's clock (or the other side's), whether we may send or not, so
- * that after a hold the listener finds the stream where time has brought it. Worker thread. */
+/* Sending: audio of the line's clock is cut into packets of ptime; packets of a relay go on with
+ * our numbers, cut anew where the two sides' ptime differ. The RTP timestamp is the line's clock
+ * (or the other side's), whether we may send or not, so that after a hold the listener finds the
+ * stream where time has brought it. Worker thread. */
 #include "transcoding/law.h"
 #include "trunk/rtp_private.h"
 
@@ -27,7 +28,8 @@ bool rtp_tx_sendable(const struct netaddr *a)
 
 bool rtp_tx_allowed(const struct rtp_endpoint *rtp)
 {
-	return rtp->configured && (rtp->media.direction & RTP_SENDONLY) && rtp_tx_sendable(&rtp->remote);
+	return rtp->configured && (rtp->media.direction & RTP_SENDONLY) &&
+	       rtp_tx_sendable(&rtp->remote);
 }
 
 unsigned rtp_tx_frame_samples(const struct rtp_endpoint *rtp)
@@ -65,7 +67,8 @@ void rtp_tx_send(struct rtp_endpoint *rtp, const struct rtp_packet *packet)
 	counter_add(&rtp->counters.tx_octets, packet->length);
 }
 
-static void send_audio(struct rtp_endpoint *rtp, const uint8_t *octets, size_t n, uint32_t timestamp, uint16_t sequence)
+static void send_audio(struct rtp_endpoint *rtp, const uint8_t *octets, size_t n,
+		       uint32_t timestamp, uint16_t sequence)
 {
 	struct rtp_tx *tx = &rtp->tx;
 	struct rtp_packet packet = {
@@ -86,7 +89,8 @@ static void send_audio(struct rtp_endpoint *rtp, const uint8_t *octets, size_t n
 	tx->marker = false;
 }
 
-/* The first n pending octets. A packet that may not be sent takes no sequence number: it isn't lost. */
+/* The first n pending octets. A packet that may not be sent takes no sequence number: it isn't
+ * lost. */
 static void send_pending(struct rtp_endpoint *rtp, size_t n)
 {
 	struct rtp_tx *tx = &rtp->tx;
@@ -129,7 +133,8 @@ static void catch_up(struct rtp_endpoint *rtp, uint64_t now_us)
 	tx->marker = true;
 }
 
-void rtp_tx_clocked(struct rtp_endpoint *rtp, const uint8_t *octets, size_t n, enum port_codec codec)
+void rtp_tx_clocked(struct rtp_endpoint *rtp, const uint8_t *octets, size_t n,
+		    enum port_codec codec)
 {
 	struct rtp_tx *tx = &rtp->tx;
 	uint64_t now_us = loop_now_us(rtp->loop);
@@ -146,7 +151,8 @@ uint32_t rtp_tx_flush(struct rtp_endpoint *rtp)
 	uint64_t now_us = loop_now_us(rtp->loop);
 	if (tx->used)
 		send_pending(rtp, tx->used);
-	/* A clocked peer has brought the timestamp here within its block; only real idleness is made up for. */
+	/* A clocked peer has brought the timestamp here within its block; only real idleness is
+	 * made up for. */
 	if (now_us - tx->moved_us > RTP_PTIME_MAX_MS * 1000)
 		catch_up(rtp, now_us);
 	return tx->timestamp;
@@ -169,8 +175,8 @@ static void begin_relay(struct rtp_endpoint *rtp, uint32_t timestamp)
 	tx->relaying = true;
 }
 
-/* Our number for the other side's packet: gaps and disorder of his go on, so that the far end knows of the loss. A late
- * packet takes its own place and doesn't move ours. */
+/* Our number for the other side's packet: gaps and disorder of his go on, so that the far end knows
+ * of the loss. A late packet takes its own place and doesn't move ours. */
 static uint16_t relay_sequence(struct rtp_endpoint *rtp, const uint16_t *theirs)
 {
 	struct rtp_tx *tx = &rtp->tx;
@@ -196,8 +202,8 @@ static void moved_to(struct rtp_endpoint *rtp, uint32_t timestamp)
 	rtp->tx.moved_us = loop_now_us(rtp->loop);
 }
 
-static void relay_as_is(struct rtp_endpoint *rtp, const struct frame *frame, enum port_codec codec, uint32_t timestamp,
-			const uint16_t *sequence)
+static void relay_as_is(struct rtp_endpoint *rtp, const struct frame *frame, enum port_codec codec,
+			uint32_t timestamp, const uint16_t *sequence)
 {
 	uint8_t octets[RTP_AUDIO_MAX];
 	law_convert(octets, rtp->media.codec, frame->octets, codec, frame->length);
@@ -208,9 +214,10 @@ static void relay_as_is(struct rtp_endpoint *rtp, const struct frame *frame, enu
 	moved_to(rtp, timestamp + (uint32_t)frame->length);
 }
 
-/* Packets of another length than ours are gathered; what comes out of order then has no place any more. */
-static void relay_cut_anew(struct rtp_endpoint *rtp, const struct frame *frame, enum port_codec codec, uint32_t timestamp,
-			   const uint16_t *sequence)
+/* Packets of another length than ours are gathered; what comes out of order then has no place any
+ * more. */
+static void relay_cut_anew(struct rtp_endpoint *rtp, const struct frame *frame,
+			   enum port_codec codec, uint32_t timestamp, const uint16_t *sequence)
 {
 	struct rtp_tx *tx = &rtp->tx;
 	int32_t ahead = (int32_t)(timestamp - (tx->timestamp + (uint32_t)tx->used));
@@ -231,7 +238,8 @@ static void relay_cut_anew(struct rtp_endpoint *rtp, const struct frame *frame, 
 }
 
 /* Telephone-events (RFC 4733) and comfort noise (RFC 3389) keep their payload. */
-static void relay_other(struct rtp_endpoint *rtp, const struct frame *frame, uint32_t timestamp, const uint16_t *sequence)
+static void relay_other(struct rtp_endpoint *rtp, const struct frame *frame, uint32_t timestamp,
+			const uint16_t *sequence)
 {
 	struct rtp_tx *tx = &rtp->tx;
 	bool event = frame->kind == FRAME_EVENT;
@@ -257,7 +265,8 @@ static void relay_other(struct rtp_endpoint *rtp, const struct frame *frame, uin
 	moved_to(rtp, timestamp);
 }
 
-void rtp_tx_relay(struct rtp_endpoint *rtp, const struct frame *frame, enum port_codec codec, const uint16_t *sequence)
+void rtp_tx_relay(struct rtp_endpoint *rtp, const struct frame *frame, enum port_codec codec,
+		  const uint16_t *sequence)
 {
 	struct rtp_tx *tx = &rtp->tx;
 	if (!tx->relaying)

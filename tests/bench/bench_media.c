@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What the media path costs, and what delay it adds.
  *
- *   packets   one endpoint sends 20 ms to another on one thread, against the bare system calls for the same packet
- *             (epoll_wait, sendto, recvfrom, memcpy)
- *   channels  30 and 120 timeslots of E1 lines joined to as many RTP endpoints on one worker, each with a far end that
- *             reflects its packets; against a thread that moves the same packets with bare system calls
+ *   packets   one endpoint sends 20 ms to another on one thread, against the bare system calls for
+ * the same packet (epoll_wait, sendto, recvfrom, memcpy) channels  30 and 120 timeslots of E1 lines
+ * joined to as many RTP endpoints on one worker, each with a far end that reflects its packets;
+ * against a thread that moves the same packets with bare system calls
  *
- * All figures are processor time of the thread that does the work, and its ratio to the reference of the same run: absolute
- * values are this machine's. Delay: from an octet that enters the line until it leaves it again. */
+ * All figures are processor time of the thread that does the work, and its ratio to the reference
+ * of the same run: absolute values are this machine's. Delay: from an octet that enters the line
+ * until it leaves it again. */
 #include "base/loop.h"
 #include "base/mem.h"
 #include "hw/e1.h"
@@ -59,7 +60,8 @@ static int bound_socket(struct netaddr *address)
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	socklen_t n = sizeof(*address);
 	netaddr_set(address, "127.0.0.1", 0);
-	if (fd < 0 || bind(fd, &address->u.sa, netaddr_len(address)) < 0 || getsockname(fd, &address->u.sa, &n) < 0)
+	if (fd < 0 || bind(fd, &address->u.sa, netaddr_len(address)) < 0 ||
+	    getsockname(fd, &address->u.sa, &n) < 0)
 		check(-errno, "socket");
 	return fd;
 }
@@ -71,7 +73,8 @@ static double bare_packets(void)
 	uint8_t out[WIRE] = { 0x80 }, in[2048], kept[PACKET];
 	struct netaddr a, b, from;
 	struct epoll_event event = { .events = EPOLLIN };
-	int from_fd = bound_socket(&a), to_fd = bound_socket(&b), epoll = epoll_create1(EPOLL_CLOEXEC);
+	int from_fd = bound_socket(&a), to_fd = bound_socket(&b),
+	    epoll = epoll_create1(EPOLL_CLOEXEC);
 	epoll_ctl(epoll, EPOLL_CTL_ADD, to_fd, &event);
 	double begun = thread_cpu();
 	for (unsigned i = 0; i < PACKETS; i++) {
@@ -98,11 +101,17 @@ struct two {
 	struct rtp_endpoint *end[2];
 };
 
-static struct rtp_endpoint *make_endpoint(struct rtp_ports *ports, struct worker *worker, const struct netaddr *remote)
+static struct rtp_endpoint *make_endpoint(struct rtp_ports *ports, struct worker *worker,
+					  const struct netaddr *remote)
 {
 	struct rtp_cfg cfg = { .jitter_ms = JITTER_MS, .line_codec = PORT_PCMA, .cname = "bench" };
-	struct rtp_media media = { .codec = PORT_PCMA, .payload_type = 8, .payload_type_rx = 8, .event_pt = RTP_NO_PT,
-				   .event_pt_rx = RTP_NO_PT, .ptime_ms = 20, .direction = RTP_SENDRECV };
+	struct rtp_media media = { .codec = PORT_PCMA,
+				   .payload_type = 8,
+				   .payload_type_rx = 8,
+				   .event_pt = RTP_NO_PT,
+				   .event_pt_rx = RTP_NO_PT,
+				   .ptime_ms = 20,
+				   .direction = RTP_SENDRECV };
 	struct rtp_endpoint *rtp = NULL;
 	netaddr_set(&cfg.address, "127.0.0.1", 0);
 	check(rtp_create(&rtp, ports, &cfg, NULL, NULL), "endpoint");
@@ -114,7 +123,9 @@ static struct rtp_endpoint *make_endpoint(struct rtp_ports *ports, struct worker
 
 static void open_two(struct two *t)
 {
-	struct worker_cfg cfg = { .name = "bench", .cpu = -1, .clock = &t->clock.clock, .inline_thread = true };
+	struct worker_cfg cfg = {
+		.name = "bench", .cpu = -1, .clock = &t->clock.clock, .inline_thread = true
+	};
 	clock_virtual_init(&t->clock);
 	check(loop_create(&t->loop, &t->clock.clock), "loop");
 	check(worker_create(&t->worker, &cfg, t->loop), "worker");
@@ -188,9 +199,11 @@ static double endpoint_packets_without_sockets(void)
 
 static void bench_packets(void)
 {
-	double bare = bare_packets(), ours = endpoint_packets(), inner = endpoint_packets_without_sockets();
+	double bare = bare_packets(), ours = endpoint_packets(),
+	       inner = endpoint_packets_without_sockets();
 	printf("packets   bare system calls %.0f ns, endpoint to endpoint %.0f ns, ratio %.2f; "
-	       "receive and play without sockets %.0f ns\n", bare, ours, ours / bare, inner);
+	       "receive and play without sockets %.0f ns\n",
+	       bare, ours, ours / bare, inner);
 }
 
 /* ---- Far ends that reflect ---- */
@@ -213,9 +226,11 @@ static void *reflect(void *arg)
 		for (int i = 0; i < n; i++) {
 			struct netaddr from;
 			socklen_t length = sizeof(from);
-			ssize_t got = recvfrom(events[i].data.fd, octets, sizeof(octets), 0, &from.u.sa, &length);
+			ssize_t got = recvfrom(events[i].data.fd, octets, sizeof(octets), 0,
+					       &from.u.sa, &length);
 			if (got > 0)
-				sendto(events[i].data.fd, octets, (size_t)got, 0, &from.u.sa, length);
+				sendto(events[i].data.fd, octets, (size_t)got, 0, &from.u.sa,
+				       length);
 		}
 	}
 	return NULL;
@@ -261,7 +276,8 @@ static double bare_channels(unsigned count)
 			if (recvfrom(fds[i], octets, sizeof(octets), 0, &from.u.sa, &n) > 0)
 				memcpy(kept, octets + RTP_HEADER, PACKET);
 			memcpy(octets + RTP_HEADER, kept, PACKET);
-			sendto(fds[i], octets, WIRE, 0, &far.address[i].u.sa, netaddr_len(&far.address[i]));
+			sendto(fds[i], octets, WIRE, 0, &far.address[i].u.sa,
+			       netaddr_len(&far.address[i]));
 		}
 		due.tv_nsec += 20000000;
 		due.tv_sec += due.tv_nsec / 1000000000;
@@ -364,8 +380,11 @@ static void open_lines(struct system *s)
 	for (unsigned l = 0; l < s->lines; l++) {
 		check(e1_pair_create(&s->pair[l], s->worker), "pair");
 		for (int end = 0; end < 2; end++) {
-			s->conf[l][end] = (struct conf_line){ .name = name, .timeslots = 0xfffffffeU };
-			check(e1_pair_open(s->pair[l], end, &s->line[l][end], &s->conf[l][end], NULL, NULL), "line");
+			s->conf[l][end] =
+				(struct conf_line){ .name = name, .timeslots = 0xfffffffeU };
+			check(e1_pair_open(s->pair[l], end, &s->line[l][end], &s->conf[l][end],
+					   NULL, NULL),
+			      "line");
 		}
 	}
 }
@@ -383,7 +402,9 @@ static void open_system(struct system *s, unsigned count, bool with_rtp)
 	open_lines(s);
 	for (unsigned i = 0; with_rtp && i < count; i++) {
 		s->rtp[i] = make_endpoint(s->ports, s->worker, &s->far.address[i]);
-		check(e1_slot_join(s->line[i / PER_LINE][0], 1 + i % PER_LINE, &channel_ops, rtp_port(s->rtp[i])), "slot");
+		check(e1_slot_join(s->line[i / PER_LINE][0], 1 + i % PER_LINE, &channel_ops,
+				   rtp_port(s->rtp[i])),
+		      "slot");
 	}
 	check(e1_slot_join(s->line[0][1], 1, &tape_ops, &s->tape), "tape");
 }
@@ -414,7 +435,8 @@ static void close_system(struct system *s)
 	loop_destroy(&s->home);
 }
 
-/* Where what was heard stands in what was sent, in samples; -1: nowhere. Judged near the tape's end. */
+/* Where what was heard stands in what was sent, in samples; -1: nowhere. Judged near the tape's
+ * end. */
 static long delay_samples(const struct tape *t)
 {
 	uint32_t at = t->heard - 400;
@@ -440,8 +462,8 @@ static double run_channels(unsigned count, bool with_rtp, long *delay, uint64_t 
 	double spent = worker_cpu(s) - begun;
 	for (unsigned i = 0; with_rtp && i < count; i++) {
 		const struct rtp_counters *c = rtp_counters(s->rtp[i]);
-		*bad += counter_get(&c->rx_lost) + counter_get(&c->rx_late) + counter_get(&c->slips_drop) +
-			counter_get(&c->slips_repeat);
+		*bad += counter_get(&c->rx_lost) + counter_get(&c->rx_late) +
+			counter_get(&c->slips_drop) + counter_get(&c->slips_repeat);
 	}
 	close_system(s);
 	*delay = delay_samples(&s->tape);
@@ -456,10 +478,14 @@ static void bench_channels(unsigned count)
 	double bare = bare_channels(count);
 	double lines = run_channels(count, false, &nothing, &none);
 	double all = run_channels(count, true, &delay, &bad);
-	printf("channels  %3u TDM-RTP: %.0f µs of processor per channel and second (%.3f %% of a core each), of which lines "
-	       "%.0f µs; bare system calls %.0f µs, ratio %.2f\n", count, all, all / 1e4, lines, bare, all / bare);
-	printf("          line to line through RTP and back: %.1f ms, of which packet 20 ms and jitter buffer %d ms; "
-	       "lost, late or slipped: %llu\n", (double)delay / 8, JITTER_MS, (unsigned long long)bad);
+	printf("channels  %3u TDM-RTP: %.0f µs of processor per channel and second (%.3f %% of a "
+	       "core each), of which lines "
+	       "%.0f µs; bare system calls %.0f µs, ratio %.2f\n",
+	       count, all, all / 1e4, lines, bare, all / bare);
+	printf("          line to line through RTP and back: %.1f ms, of which packet 20 ms and "
+	       "jitter buffer %d ms; "
+	       "lost, late or slipped: %llu\n",
+	       (double)delay / 8, JITTER_MS, (unsigned long long)bad);
 }
 
 int main(void)

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* rtp_probe: is the audio that comes back the audio that was sent?
  *
- * A stand-alone RTP end for tests and the demo. It shares no RTP code with the gateway: what both get wrong in the same
- * way would not show. It binds the address that some SDP names, learns the far end from the first packet (or is told it),
- * sends on an absolute timer of CLOCK_MONOTONIC, records everything that comes, and judges at the end.
+ * A stand-alone RTP end for tests and the demo. It shares no RTP code with the gateway: what both
+ * get wrong in the same way would not show. It binds the address that some SDP names, learns the
+ * far end from the first packet (or is told it), sends on an absolute timer of CLOCK_MONOTONIC,
+ * records everything that comes, and judges at the end.
  *
- * Echo: it sends octets that never repeat (a hash of their index), looks for the one delay at which the recording is what
- * was sent, and counts every octet that differs and every change of the delay (a slip). Lines made of timers count the same
- * clock on one machine, so the two run at one rate and no slip is excused by drift; over real lines the drift between this
- * machine and the line's clock makes slips, and they are true ones. */
+ * Echo: it sends octets that never repeat (a hash of their index), looks for the one delay at which
+ * the recording is what was sent, and counts every octet that differs and every change of the delay
+ * (a slip). Lines made of timers count the same clock on one machine, so the two run at one rate
+ * and no slip is excused by drift; over real lines the drift between this machine and the line's
+ * clock makes slips, and they are true ones. */
+#include "tests/e2e/rtp_probe.h"
+
 #include "base/mem.h"
-#include "base/netaddr.h"
 #include "transcoding/law.h"
-#include "transcoding/meter.h"
-#include "transcoding/tone.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,74 +27,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RATE 8000
 #define HEADER 12
-#define WINDOW 8            /* octets that identify a place in what was sent */
-#define LOST_AFTER 24       /* of the last 32 octets that differ: the alignment is lost */
-#define BLOCK 800           /* 100 ms, the grain of level judgements */
 #define DIGIT_MS 100
 #define DIGIT_PERIOD_MS 250
-
-enum send_kind { SEND_NOISE, SEND_COUNTER, SEND_TONE, SEND_SILENCE };
-enum expectation { EXPECT_NOTHING, EXPECT_ECHO, EXPECT_TONE, EXPECT_AUDIO };
-
-struct options {
-	struct netaddr local, remote;
-	unsigned duration_ms, wait_ms, idle_ms, ptime_ms;
-	enum port_codec codec, via;
-	enum send_kind send;
-	double send_hz, send_dbm0;
-	enum expectation expect;
-	double expect_hz, expect_dbm0;
-	unsigned payload_type, event_type;
-	uint32_t seed;
-	const char *digits;
-	bool json;
-};
-
-/* One packet that came. */
-struct arrival {
-	uint32_t at;         /* index of its first sample in the recording */
-	uint32_t n;
-	uint64_t us;
-};
-
-struct probe {
-	struct options o;
-	int fd;
-	struct netaddr remote;
-	/* sent */
-	uint64_t send_start_us;
-	uint32_t sent_samples, packets_sent, ssrc, timestamp;
-	uint16_t sequence;
-	struct tone tone;
-	uint32_t digit_timestamp;
-	/* received */
-	uint8_t *heard, *present;
-	uint32_t room, end;  /* end: samples up to the newest */
-	struct arrival *arrivals;
-	unsigned arrival_count, arrival_room;
-	bool started;
-	uint32_t first_timestamp, peer_ssrc;
-	uint16_t max_sequence;
-	uint64_t first_us, last_us, expected, received;
-	uint8_t *seen;       /* per sequence number, of this recording */
-	unsigned duplicate, reordered, foreign, source_changes, gaps, malformed;
-	uint64_t longest_gap_us;
-	char digits[64];
-	uint32_t last_event_timestamp;
-	bool event_seen;
-};
-
-struct verdict {
-	bool pass;
-	char reason[160];
-	uint64_t compared, mismatches, missing, before;
-	unsigned slips, clicks;
-	int64_t alignment;
-	double delay_ms, level_dbm0, frequency_hz;
-	bool aligned;
-};
 
 static volatile sig_atomic_t stopped;
 
@@ -125,23 +60,15 @@ static uint8_t noise_at(uint32_t seed, uint32_t index)
 	return (uint8_t)x;
 }
 
-static uint8_t sent_at(const struct options *o, uint32_t index)
+uint8_t probe_sent_at(const struct options *o, uint32_t index)
 {
 	if (o->send == SEND_COUNTER)
 		return (uint8_t)(index & 1 ? index >> 1 : index >> 9);
 	return noise_at(o->seed, index);
 }
 
-/* What comes back of it when a line of another law is in between. */
-static uint8_t expected_at(const struct options *o, uint32_t index)
-{
-	uint8_t octet = sent_at(o, index);
-	law_convert(&octet, o->via, &octet, o->codec, 1);
-	law_convert(&octet, o->codec, &octet, o->via, 1);
-	return octet;
-}
-
-static void put_header(struct probe *p, uint8_t *octets, unsigned type, bool marker, uint32_t timestamp)
+static void put_header(struct probe *p, uint8_t *octets, unsigned type, bool marker,
+		       uint32_t timestamp)
 {
 	octets[0] = 0x80;
 	octets[1] = (uint8_t)((marker ? 0x80 : 0) | type);
@@ -167,10 +94,12 @@ static bool send_digit(struct probe *p)
 	size_t index = ms / DIGIT_PERIOD_MS;
 	unsigned into = ms % DIGIT_PERIOD_MS;
 	static const char keys[] = "0123456789*#ABCD";
-	if (!p->o.digits || index == 0 || index > strlen(p->o.digits) || into >= DIGIT_MS + 3 * ptime)
+	if (!p->o.digits || index == 0 || index > strlen(p->o.digits) ||
+	    into >= DIGIT_MS + 3 * ptime)
 		return false;
 	const char *key = strchr(keys, p->o.digits[index - 1]);
-	unsigned duration = (into / ptime + 1) * ptime, total = (DIGIT_MS + ptime - 1) / ptime * ptime;
+	unsigned duration = (into / ptime + 1) * ptime,
+		 total = (DIGIT_MS + ptime - 1) / ptime * ptime;
 	uint8_t packet[HEADER + 4];
 	if (!key)
 		return false;
@@ -195,8 +124,9 @@ static void send_packet(struct probe *p)
 	if (!send_digit(p)) {
 		put_header(p, packet, p->o.payload_type, p->sent_samples == 0, p->timestamp);
 		for (uint32_t i = 0; i < n; i++)
-			packet[HEADER + i] = p->o.send == SEND_SILENCE ? law_silence(p->o.codec) :
-								       sent_at(&p->o, p->sent_samples + i);
+			packet[HEADER + i] = p->o.send == SEND_SILENCE
+						     ? law_silence(p->o.codec)
+						     : probe_sent_at(&p->o, p->sent_samples + i);
 		if (p->o.send == SEND_TONE)
 			tone_read(&p->tone, packet + HEADER, n);
 		transmit(p, packet, HEADER + n);
@@ -209,7 +139,8 @@ static void send_packet(struct probe *p)
 
 static uint32_t word(const uint8_t *octets)
 {
-	return (uint32_t)octets[0] << 24 | (uint32_t)octets[1] << 16 | (uint32_t)octets[2] << 8 | octets[3];
+	return (uint32_t)octets[0] << 24 | (uint32_t)octets[1] << 16 | (uint32_t)octets[2] << 8 |
+	       octets[3];
 }
 
 static void take_event(struct probe *p, const uint8_t *payload, size_t n, uint32_t timestamp)
@@ -223,8 +154,10 @@ static void take_event(struct probe *p, const uint8_t *payload, size_t n, uint32
 		p->digits[length] = "0123456789*#ABCD"[payload[0]];
 }
 
-/* Another source (the gateway went from a tone to the call, say): its samples follow where its packets came in time. */
-static void new_source(struct probe *p, uint32_t ssrc, uint16_t sequence, uint32_t timestamp, uint64_t us)
+/* Another source (the gateway went from a tone to the call, say): its samples follow where its
+ * packets came in time. */
+static void new_source(struct probe *p, uint32_t ssrc, uint16_t sequence, uint32_t timestamp,
+		       uint64_t us)
 {
 	uint32_t at = p->started ? (uint32_t)((us - p->first_us) * RATE / 1000000) : 0;
 	if (at < p->end)
@@ -258,7 +191,8 @@ static void take_sequence(struct probe *p, uint16_t sequence)
 	}
 }
 
-static void take_audio(struct probe *p, const uint8_t *payload, size_t n, uint32_t timestamp, uint64_t us)
+static void take_audio(struct probe *p, const uint8_t *payload, size_t n, uint32_t timestamp,
+		       uint64_t us)
 {
 	uint32_t at = timestamp - p->first_timestamp;
 	if (at > p->room || n > p->room - at || p->arrival_count == p->arrival_room)
@@ -270,11 +204,13 @@ static void take_audio(struct probe *p, const uint8_t *payload, size_t n, uint32
 	p->arrivals[p->arrival_count++] = (struct arrival){ at, (uint32_t)n, us };
 }
 
-static void take_packet(struct probe *p, const uint8_t *octets, size_t n, const struct netaddr *from)
+static void take_packet(struct probe *p, const uint8_t *octets, size_t n,
+			const struct netaddr *from)
 {
 	uint64_t us = now_us();
 	unsigned type = n >= HEADER ? octets[1] & 0x7f : 0;
-	if (n < HEADER || octets[0] != 0x80) { /* the gateway sends neither CSRC, extension nor padding */
+	if (n < HEADER ||
+	    octets[0] != 0x80) { /* the gateway sends neither CSRC, extension nor padding */
 		p->malformed++;
 		return;
 	}
@@ -308,7 +244,8 @@ static void receive(struct probe *p)
 	struct netaddr from;
 	for (;;) {
 		socklen_t length = sizeof(from);
-		ssize_t n = recvfrom(p->fd, octets, sizeof(octets), MSG_DONTWAIT, &from.u.sa, &length);
+		ssize_t n =
+			recvfrom(p->fd, octets, sizeof(octets), MSG_DONTWAIT, &from.u.sa, &length);
 		if (n < 0)
 			return;
 		take_packet(p, octets, (size_t)n, &from);
@@ -353,256 +290,41 @@ static void run(struct probe *p)
 	}
 }
 
-/* ---- Judging: echo ---- */
-
-struct place {
-	uint64_t key;
-	uint32_t index;
-};
-
-static int by_key(const void *a, const void *b)
-{
-	const struct place *x = a, *y = b;
-	if (x->key != y->key)
-		return x->key < y->key ? -1 : 1;
-	return x->index < y->index ? -1 : x->index > y->index;
-}
-
-/* Where in what was sent does this window stand? Of several places the latest that isn't in the future. */
-static bool find(const struct place *places, uint32_t count, uint64_t key, uint32_t *index)
-{
-	uint32_t low = 0, high = count;
-	while (low < high) {
-		uint32_t middle = (low + high) / 2;
-		if (places[middle].key < key)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == count || places[low].key != key)
-		return false;
-	*index = places[low].index;
-	return true;
-}
-
-static bool window_at(const struct probe *p, uint32_t at, uint64_t *key)
-{
-	*key = 0;
-	for (unsigned i = 0; i < WINDOW; i++) {
-		if (at + i >= p->end || !p->present[at + i])
-			return false;
-		*key = *key << 8 | p->heard[at + i];
-	}
-	return true;
-}
-
-static struct place *index_sent(const struct probe *p)
-{
-	struct place *places = mem_calloc(p->sent_samples + 1, sizeof(*places));
-	uint64_t key = 0;
-	if (!places)
-		return NULL;
-	for (uint32_t i = 0; i < p->sent_samples; i++) {
-		key = key << 8 | expected_at(&p->o, i);
-		places[i] = (struct place){ i + 1 < WINDOW ? 0 : key, i + 1 - WINDOW };
-	}
-	qsort(places, p->sent_samples, sizeof(*places), by_key);
-	return places;
-}
-
-/* Walks through the recording. Unaligned: look each window up. Aligned: compare octet by octet until most of 32 differ. */
-static void judge_alignment(const struct probe *p, const struct place *places, struct verdict *v)
-{
-	uint32_t history = 0, index = 0;
-	uint64_t key;
-	bool aligned = false;
-	int64_t lag = 0;
-	for (uint32_t at = 0; at < p->end; at++) {
-		if (!aligned) {
-			if (!window_at(p, at, &key) || !find(places, p->sent_samples, key, &index)) {
-				if (!v->aligned)
-					v->before++;
-				else if (p->present[at])
-					v->mismatches++;
-				else
-					v->missing++;
-				continue;
-			}
-			int64_t found = (int64_t)at - index;
-			v->slips += v->aligned && found != lag;
-			lag = found;
-			if (!v->aligned)
-				v->alignment = lag;
-			aligned = v->aligned = true;
-			history = 0;
-		}
-		if (at - lag >= p->sent_samples)
-			break;
-		bool here = p->present[at];
-		bool same = here && p->heard[at] == expected_at(&p->o, (uint32_t)(at - lag));
-		v->compared += here;
-		v->missing += !here;
-		v->mismatches += here && !same;
-		history = history << 1 | !same;
-		if (__builtin_popcount(history) >= LOST_AFTER)
-			aligned = false;
-	}
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return x < y ? -1 : x > y;
-}
-
-/* Median over the packets: from when a sample's packet left until the packet that brought it back came, halved. */
-static double judge_delay(const struct probe *p, int64_t lag)
-{
-	double *trips = mem_calloc(p->arrival_count + 1, sizeof(*trips)), median = 0;
-	uint32_t n = 0, step = p->o.ptime_ms * RATE / 1000;
-	for (unsigned i = 0; trips && i < p->arrival_count; i++) {
-		int64_t index = (int64_t)p->arrivals[i].at - lag;
-		if (index < 0 || index >= p->sent_samples)
-			continue;
-		double sent = (double)p->send_start_us + (double)(index / step * step) * 1e6 / RATE;
-		trips[n++] = ((double)p->arrivals[i].us - sent) / 1000;
-	}
-	if (n) {
-		qsort(trips, n, sizeof(*trips), by_value);
-		median = trips[n / 2] / 2;
-	}
-	mem_free(trips);
-	return median;
-}
-
-static void fail_with(struct verdict *v, const char *reason)
-{
-	if (v->pass)
-		snprintf(v->reason, sizeof(v->reason), "%s", reason);
-	v->pass = false;
-}
-
-static void judge_echo(const struct probe *p, struct verdict *v)
-{
-	struct place *places = index_sent(p);
-	if (!places) {
-		fail_with(v, "no memory");
-		return;
-	}
-	judge_alignment(p, places, v);
-	mem_free(places);
-	if (!v->aligned) {
-		fail_with(v, "nothing of what was sent came back");
-		return;
-	}
-	v->delay_ms = judge_delay(p, v->alignment);
-	if (v->compared < (uint64_t)p->o.duration_ms * RATE / 1000 / 2)
-		fail_with(v, "less than half of the time came back");
-	if (v->slips)
-		fail_with(v, "the alignment changed");
-	if (v->mismatches)
-		fail_with(v, "octets differ");
-	if (v->missing)
-		fail_with(v, "octets are missing");
-}
-
-/* ---- Judging: tones and audio ---- */
-
-static struct recording part_of(const struct probe *p, uint32_t from, uint32_t n)
-{
-	return (struct recording){ p->o.codec, RATE, p->heard + from, n };
-}
-
-/* The longest stretch of blocks in which the tone stands at about its level. */
-static struct recording tone_stretch(const struct probe *p)
-{
-	uint32_t best = 0, best_from = 0, run = 0;
-	for (uint32_t at = 0; at + BLOCK <= p->end; at += BLOCK) {
-		struct recording block = part_of(p, at, BLOCK);
-		double off = recording_tone_dbm0(&block, p->o.expect_hz) - p->o.expect_dbm0;
-		run = fabs(off) < 3 ? run + 1 : 0;
-		if (run > best) {
-			best = run;
-			best_from = at + BLOCK - run * BLOCK;
-		}
-	}
-	/* Its first and last block may hold an edge. */
-	return best > 2 ? part_of(p, best_from + BLOCK, (best - 2) * BLOCK) : part_of(p, 0, 0);
-}
-
-static void judge_tone(const struct probe *p, struct verdict *v)
-{
-	struct recording r = tone_stretch(p);
-	v->compared = r.n;
-	/* A second of it tells level and frequency well enough; in a run shorter than two, half of the run must do. */
-	uint32_t least = p->o.duration_ms < 2000 ? p->o.duration_ms * RATE / 2000 : RATE;
-	if (r.n < least) {
-		fail_with(v, "too little of the tone was heard");
-		return;
-	}
-	v->level_dbm0 = recording_dbm0(&r);
-	v->frequency_hz = recording_frequency(&r);
-	v->clicks = recording_clicks(&r, p->o.expect_hz);
-	if (fabs(v->level_dbm0 - p->o.expect_dbm0) > 0.5)
-		fail_with(v, "the level is off by more than 0.5 dB");
-	if (fabs(v->frequency_hz - p->o.expect_hz) > 1)
-		fail_with(v, "the frequency is off by more than 1 Hz");
-	if (v->clicks)
-		fail_with(v, "the tone breaks");
-}
-
-static void judge_audio(const struct probe *p, struct verdict *v)
-{
-	uint32_t loud = 0;
-	for (uint32_t at = 0; at + BLOCK <= p->end; at += BLOCK) {
-		struct recording block = part_of(p, at, BLOCK);
-		loud += recording_dbm0(&block) > -50;
-	}
-	v->compared = p->end;
-	if (loud < 5)
-		fail_with(v, "less than half a second of audio was heard");
-}
-
-static struct verdict judge(const struct probe *p)
-{
-	struct verdict v = { .pass = true, .reason = "as expected" };
-	struct recording all = part_of(p, 0, p->end);
-	v.level_dbm0 = recording_dbm0(&all);
-	if (!p->started && p->o.expect != EXPECT_NOTHING)
-		fail_with(&v, "no packet came");
-	else if (p->o.expect == EXPECT_ECHO)
-		judge_echo(p, &v);
-	else if (p->o.expect == EXPECT_TONE)
-		judge_tone(p, &v);
-	else if (p->o.expect == EXPECT_AUDIO)
-		judge_audio(p, &v);
-	return v;
-}
-
 static void report(const struct probe *p, const struct verdict *v)
 {
 	char remote[NETADDR_TEXT] = "";
 	uint64_t lost = p->expected > p->received ? p->expected - p->received : 0;
-	const char *format = p->o.json ?
-		"{\"verdict\": \"%s\", \"reason\": \"%s\", \"octets_compared\": %" PRIu64 ", \"mismatches\": %" PRIu64
-		", \"slips\": %u, \"missing\": %" PRIu64 ", \"alignment_samples\": %" PRId64
-		", \"one_way_delay_ms\": %.2f, \"level_dbm0\": %.2f, \"frequency_hz\": %.2f, \"clicks\": %u, "
-		"\"packets_sent\": %u, \"packets_received\": %" PRIu64 ", \"lost\": %" PRIu64
-		", \"duplicate\": %u, \"reordered\": %u, \"foreign\": %u, \"malformed\": %u, \"source_changes\": %u, "
-		"\"gaps_over_60ms\": %u, \"longest_gap_ms\": %.1f, \"digits\": \"%s\", \"remote\": \"%s\"}\n" :
-		"%s: %s\n  octets compared %" PRIu64 ", mismatches %" PRIu64 ", slips %u, missing %" PRIu64
-		"\n  alignment %" PRId64 " samples, one-way delay %.2f ms\n  level %.2f dBm0, frequency %.2f Hz, clicks %u"
-		"\n  packets sent %u, received %" PRIu64 ", lost %" PRIu64 ", duplicate %u, reordered %u, foreign %u, malformed %u"
-		", source changes %u\n  gaps over 60 ms %u, longest %.1f ms\n  digits \"%s\", remote %s\n";
+	const char *format =
+		p->o.json
+			? "{\"verdict\": \"%s\", \"reason\": \"%s\", \"octets_compared\": %" PRIu64
+			  ", \"mismatches\": %" PRIu64 ", \"slips\": %u, \"missing\": %" PRIu64
+			  ", \"alignment_samples\": %" PRId64
+			  ", \"one_way_delay_ms\": %.2f, \"level_dbm0\": %.2f, \"frequency_hz\": "
+			  "%.2f, \"clicks\": %u, "
+			  "\"packets_sent\": %u, \"packets_received\": %" PRIu64
+			  ", \"lost\": %" PRIu64
+			  ", \"duplicate\": %u, \"reordered\": %u, \"foreign\": %u, \"malformed\": "
+			  "%u, \"source_changes\": %u, "
+			  "\"gaps_over_60ms\": %u, \"longest_gap_ms\": %.1f, \"digits\": \"%s\", "
+			  "\"remote\": \"%s\"}\n"
+			: "%s: %s\n  octets compared %" PRIu64 ", mismatches %" PRIu64
+			  ", slips %u, missing %" PRIu64 "\n  alignment %" PRId64
+			  " samples, one-way delay %.2f ms\n  level %.2f dBm0, frequency %.2f Hz, "
+			  "clicks %u"
+			  "\n  packets sent %u, received %" PRIu64 ", lost %" PRIu64
+			  ", duplicate %u, reordered %u, foreign %u, malformed %u"
+			  ", source changes %u\n  gaps over 60 ms %u, longest %.1f ms\n  digits "
+			  "\"%s\", remote %s\n";
 	if (netaddr_is_set(&p->remote))
 		netaddr_text(&p->remote, remote);
 /* Both formats are literals above and take the same arguments. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	printf(format, v->pass ? "pass" : "fail", v->reason, v->compared, v->mismatches, v->slips, v->missing,
-	       v->alignment, v->delay_ms, v->level_dbm0, v->frequency_hz, v->clicks, p->packets_sent, p->received,
-	       lost, p->duplicate, p->reordered, p->foreign, p->malformed, p->source_changes, p->gaps,
-	       (double)p->longest_gap_us / 1000, p->digits, remote);
+	printf(format, v->pass ? "pass" : "fail", v->reason, v->compared, v->mismatches, v->slips,
+	       v->missing, v->alignment, v->delay_ms, v->level_dbm0, v->frequency_hz, v->clicks,
+	       p->packets_sent, p->received, lost, p->duplicate, p->reordered, p->foreign,
+	       p->malformed, p->source_changes, p->gaps, (double)p->longest_gap_us / 1000,
+	       p->digits, remote);
 #pragma GCC diagnostic pop
 }
 
@@ -621,7 +343,8 @@ static const char usage[] =
 	"  --expect echo|tone:HZ@DBM0|audio|nothing\n"
 	"  --event-pt 101  --dtmf DIGITS   digits to send as telephone-events, from 250 ms on\n"
 	"  --seed N  --json\n"
-	"exit: 0 as expected, 1 not, 2 usage or system error; SIGTERM and SIGINT end the run early and judge\n";
+	"exit: 0 as expected, 1 not, 2 usage or system error; SIGTERM and SIGINT end the run early "
+	"and judge\n";
 
 static void die(const char *what, const char *detail)
 {
@@ -693,12 +416,13 @@ static const struct option long_options[] = {
 	{ "send", required_argument, NULL, 's' },     { "expect", required_argument, NULL, 'e' },
 	{ "pt", required_argument, NULL, 't' },       { "event-pt", required_argument, NULL, 'E' },
 	{ "seed", required_argument, NULL, 'S' },     { "dtmf", required_argument, NULL, 'D' },
-	{ "json", no_argument, NULL, 'j' },	      { NULL, 0, NULL, 0 },
+	{ "json", no_argument, NULL, 'j' },           { NULL, 0, NULL, 0 },
 };
 
 static void parse_option(struct options *o, int c, const char *text, bool *via)
 {
-	if ((c == 'l' && netaddr_parse(&o->local, text, 0) < 0) || (c == 'r' && netaddr_parse(&o->remote, text, 0) < 0))
+	if ((c == 'l' && netaddr_parse(&o->local, text, 0) < 0) ||
+	    (c == 'r' && netaddr_parse(&o->remote, text, 0) < 0))
 		die("not an address", text);
 	if (c == 'd')
 		o->duration_ms = parse_ms(text);
@@ -734,9 +458,16 @@ static void parse_option(struct options *o, int c, const char *text, bool *via)
 
 static struct options parse_options(int argc, char **argv)
 {
-	struct options o = { .duration_ms = 10000, .wait_ms = 30000, .ptime_ms = 20, .payload_type = 8,
-			     .event_type = 101, .seed = 0x51ed270b, .send_hz = 1004, .send_dbm0 = -16,
-			     .expect_hz = 1004, .expect_dbm0 = -16 };
+	struct options o = { .duration_ms = 10000,
+			     .wait_ms = 30000,
+			     .ptime_ms = 20,
+			     .payload_type = 8,
+			     .event_type = 101,
+			     .seed = 0x51ed270b,
+			     .send_hz = 1004,
+			     .send_dbm0 = -16,
+			     .expect_hz = 1004,
+			     .expect_dbm0 = -16 };
 	bool via = false;
 	int c;
 	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
@@ -796,7 +527,7 @@ int main(int argc, char **argv)
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	run(&p);
-	struct verdict v = judge(&p);
+	struct verdict v = probe_judge(&p);
 	report(&p, &v);
 	close(p.fd);
 	mem_free(p.heard);

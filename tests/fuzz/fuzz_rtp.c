@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What strangers and broken peers may send to an RTP endpoint: RTP, telephone-events, RTCP, in any order, into an endpoint
- * that a line pulls from and into one that relays.
+/* What strangers and broken peers may send to an RTP endpoint: RTP, telephone-events, RTCP, in any
+ * order, into an endpoint that a line pulls from and into one that relays.
  *
  * The input is a list of records: one octet what, one octet length, so many octets of packet. */
 #include "base/loop.h"
@@ -20,8 +20,14 @@ struct bench {
 static struct rtp_endpoint *make(struct bench *w)
 {
 	struct rtp_cfg cfg = { .jitter_ms = 20, .line_codec = PORT_PCMA, .cname = "fuzz" };
-	struct rtp_media media = { .codec = PORT_PCMU, .payload_type = 0, .payload_type_rx = 0, .event_pt = RTP_NO_PT,
-				   .event_pt_rx = 101, .ptime_ms = 20, .direction = RTP_RECVONLY, .latching = true };
+	struct rtp_media media = { .codec = PORT_PCMU,
+				   .payload_type = 0,
+				   .payload_type_rx = 0,
+				   .event_pt = RTP_NO_PT,
+				   .event_pt_rx = 101,
+				   .ptime_ms = 20,
+				   .direction = RTP_RECVONLY,
+				   .latching = true };
 	struct rtp_endpoint *rtp = NULL;
 	netaddr_set(&cfg.address, "127.0.0.1", 0);
 	if (rtp_create(&rtp, w->ports, &cfg, NULL, NULL) < 0)
@@ -33,9 +39,12 @@ static struct rtp_endpoint *make(struct bench *w)
 
 static void open_bench(struct bench *w)
 {
-	struct worker_cfg cfg = { .name = "fuzz", .cpu = -1, .clock = &w->clock.clock, .inline_thread = true };
+	struct worker_cfg cfg = {
+		.name = "fuzz", .cpu = -1, .clock = &w->clock.clock, .inline_thread = true
+	};
 	clock_virtual_init(&w->clock);
-	if (loop_create(&w->loop, &w->clock.clock) < 0 || worker_create(&w->worker, &cfg, w->loop) < 0 ||
+	if (loop_create(&w->loop, &w->clock.clock) < 0 ||
+	    worker_create(&w->worker, &cfg, w->loop) < 0 ||
 	    rtp_ports_create(&w->ports, 33000, 38999) < 0)
 		__builtin_trap();
 	netaddr_set(&w->far, "127.0.0.1", 9);
@@ -61,7 +70,8 @@ static void close_endpoints(struct bench *w)
 		__builtin_trap();
 }
 
-/* Random headers seldom meet version, type and source together: half of the packets get sound ones. */
+/* Random headers seldom meet version, type and source together: half of the packets get sound ones.
+ */
 static void mend(uint8_t *octets, size_t n, unsigned what, uint32_t ssrc)
 {
 	if (n < 12 || !(what & 0x80))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The jitter buffer in virtual time: a sender with a clock, a network with delays, a line that pulls. */
+/* The jitter buffer in virtual time: a sender with a clock, a network with delays, a line that
+ * pulls. */
 #include "base/mem.h"
 #include "transcoding/jitter.h"
 #include "transcoding/law.h"
@@ -20,8 +21,8 @@
 
 struct fixture {
 	struct jitter *j;
-	uint32_t timestamp;   /* of the next packet */
-	uint32_t next;        /* timestamp that the next real octet out should have */
+	uint32_t timestamp; /* of the next packet */
+	uint32_t next;      /* timestamp that the next real octet out should have */
 };
 
 static uint8_t pattern(uint32_t i)
@@ -101,7 +102,8 @@ static uint64_t count(const counter_t *c)
 	return counter_get(c);
 }
 
-/* A stream that runs: packets of 160, each of which waits for the depth. Next out is what was put in DEPTH ago. */
+/* A stream that runs: packets of 160, each of which waits for the depth. Next out is what was put
+ * in DEPTH ago. */
 static void begin(struct fixture *f, unsigned packets)
 {
 	uint8_t octets[160];
@@ -116,15 +118,19 @@ static void begin(struct fixture *f, unsigned packets)
 static void test_bit_exact_for_an_hour_in_any_blocks(void **state)
 {
 	struct fixture *f = *state;
-	static const unsigned blocks[] = { 1, 7, 8, 40, 53, 160 }, sizes[] = { 80, 160, 240, 320, 480 };
+	static const unsigned blocks[] = { 1, 7, 8, 40, 53, 160 },
+			      sizes[] = { 80, 160, 240, 320, 480 };
 	for (unsigned s = 0; s < 5; s++) {
 		jitter_reset(f->j);
 		uint32_t from = f->timestamp;
 		for (unsigned now = 0; now < 8000 * 60 * 12; now += sizes[s]) {
 			put(f, sizes[s]);
-			unsigned quiet = now >= DEPTH ? 0 : DEPTH - now < sizes[s] ? DEPTH - now : sizes[s];
+			unsigned quiet = now >= DEPTH             ? 0
+					 : DEPTH - now < sizes[s] ? DEPTH - now
+								  : sizes[s];
 			silence(f, quiet);
-			expect(f, from + now + quiet - DEPTH, sizes[s] - quiet, now < 100000 ? blocks[now % 6] : 160);
+			expect(f, from + now + quiet - DEPTH, sizes[s] - quiet,
+			       now < 100000 ? blocks[now % 6] : 160);
 		}
 	}
 	assert_int_equal(slips(f), 0);
@@ -139,7 +145,8 @@ static void test_jitter_up_to_the_depth_is_not_heard(void **state)
 	uint32_t first = f->timestamp, out = 0, in = 0;
 	uint32_t due[600];
 	srand(7);
-	/* Packet k is made at 160 k and comes at a time up to the depth later, in order or not. The first is the fastest. */
+	/* Packet k is made at 160 k and comes at a time up to the depth later, in order or not. The
+	 * first is the fastest. */
 	for (unsigned k = 0; k < 600; k++)
 		due[k] = k * 160 + (k ? (uint32_t)(rand() % (DEPTH - 8)) : 0);
 	uint8_t octets[8];
@@ -164,7 +171,8 @@ static void test_stalls_up_to_the_depth_do_not_slip(void **state)
 	begin(f, 10);
 	uint32_t next = f->timestamp - DEPTH;
 	for (unsigned k = 0; k < 1000; k++) {
-		bool stall = k % 50 == 25; /* once a second the line pulls 40 ms before packets are read */
+		bool stall = k % 50 ==
+			     25; /* once a second the line pulls 40 ms before packets are read */
 		for (unsigned i = 0; !stall && i < 2; i++)
 			put(f, 160);
 		expect(f, next, 320, 8);
@@ -204,7 +212,6 @@ static void test_what_came_before_anybody_listened_makes_no_delay(void **state)
 }
 
 /* ---- Disorder, loss ---- */
-
 
 static void test_reordered_and_duplicate(void **state)
 {
@@ -251,7 +258,8 @@ static void test_late_packets_are_dropped_and_half_late_ones_used(void **state)
 	uint32_t t = f->timestamp - 160;
 	pull(f, 160, octets);
 	pull(f, 160, octets);
-	put_at(f, t + 320, 160); /* what is between is late: the line is at t + 160 + 80 when it comes */
+	put_at(f, t + 320,
+	       160); /* what is between is late: the line is at t + 160 + 80 when it comes */
 	pull(f, 80, octets);
 	put_at(f, t + 160, 160);
 	assert_int_equal(pull(f, 80, octets), 80);
@@ -300,7 +308,8 @@ static void test_jump_needs_two_packets_or_a_marker(void **state)
 		uint32_t jump = way & 1 ? 3000000000U : 1000000U, good = f->timestamp;
 		put_at(f, good + jump, 160); /* a stray */
 		put(f, 160);
-		put_at(f, good + jump + 160, 160); /* goes on where the stray was, but a good one came between */
+		put_at(f, good + jump + 160,
+		       160); /* goes on where the stray was, but a good one came between */
 		expect(f, good - DEPTH, DEPTH + 160, 8);
 		f->timestamp = good + jump + 12345;
 		if (way & 2) {
@@ -326,7 +335,8 @@ static void test_sender_whose_clock_stood_still_is_found_again(void **state)
 	unsigned packets = 0;
 	begin(f, 10);
 	for (unsigned k = 0; k < 50; k++)
-		pull(f, 160, octets); /* a second without packets; then its timestamps go on as if none had passed */
+		pull(f, 160, octets); /* a second without packets; then its timestamps go on as if
+					 none had passed */
 	while (count(&f->j->counters.restarts) == 0 && packets < 100) {
 		put(f, 160);
 		pull(f, 160, octets);
@@ -366,9 +376,10 @@ static void test_overflow_starts_anew(void **state)
 
 /* ---- Drift ---- */
 
-/* A sine from a sender that is `ppm` faster than the line, for `seconds`; what the line heard from the first second on. */
-static struct recording drift(struct fixture *f, const struct tone_spec *spec, double ppm, unsigned seconds,
-			      double *low_ms, double *high_ms)
+/* A sine from a sender that is `ppm` faster than the line, for `seconds`; what the line heard from
+ * the first second on. */
+static struct recording drift(struct fixture *f, const struct tone_spec *spec, double ppm,
+			      unsigned seconds, double *low_ms, double *high_ms)
 {
 	static uint8_t heard[8000 * 70];
 	struct port_format format = { PORT_PCMA, 8000, 1 };
@@ -406,7 +417,8 @@ static void test_drift_slips_one_at_a_time_and_bounds_the_delay(void **state)
 	double low, high;
 	for (unsigned i = 0; i < 4; i++) {
 		jitter_reset(f->j);
-		uint64_t repeats = count(&f->j->counters.slips_repeat), drops = count(&f->j->counters.slips_drop);
+		uint64_t repeats = count(&f->j->counters.slips_repeat),
+			 drops = count(&f->j->counters.slips_drop);
 		unsigned seconds = fabs(ppm[i]) > 500 ? 65 : 900;
 		drift(f, &tone_dial, ppm[i], seconds, &low, &high);
 		repeats = count(&f->j->counters.slips_repeat) - repeats;
@@ -415,7 +427,9 @@ static void test_drift_slips_one_at_a_time_and_bounds_the_delay(void **state)
 		uint64_t made = ppm[i] > 0 ? drops : repeats;
 		/* What has drifted, less what the band takes in, in slips of 5 to 15 ms. */
 		double moved_ms = fabs(ppm[i]) / 1000 * seconds;
-		assert_in_range(made, (moved_ms - 45) / 15 > 1 ? (uint64_t)((moved_ms - 45) / 15) : 1, (uint64_t)(moved_ms / 5));
+		assert_in_range(made,
+				(moved_ms - 45) / 15 > 1 ? (uint64_t)((moved_ms - 45) / 15) : 1,
+				(uint64_t)(moved_ms / 5));
 		assert_true(low >= 5 && high <= 2 * 40 + 20 + 1);
 	}
 	assert_int_equal(count(&f->j->counters.late), 0);
@@ -436,7 +450,8 @@ static void test_slips_of_a_tone_do_not_click(void **state)
 	assert_true(count(&f->j->counters.slips_drop) && count(&f->j->counters.slips_repeat));
 }
 
-/* Where there is no period to cut at (30 Hz: longer than any slip), the cross-fade leaves no step. */
+/* Where there is no period to cut at (30 Hz: longer than any slip), the cross-fade leaves no step.
+ */
 static void test_slips_are_faded(void **state)
 {
 	struct fixture *f = *state;
@@ -447,8 +462,11 @@ static void test_slips_are_faded(void **state)
 		uint64_t before = slips(f);
 		struct recording r = drift(f, &slow, ppm, 65, &low, &high);
 		assert_true(slips(f) >= before + 2);
-		for (size_t i = 1; i < r.n; i++) /* peak 7,200; steepest of its own: 170; coarsest quantum: 256 */
-			assert_in_range(abs(law_decode(PORT_PCMA, r.octets[i]) - law_decode(PORT_PCMA, r.octets[i - 1])), 0, 800);
+		for (size_t i = 1; i < r.n;
+		     i++) /* peak 7,200; steepest of its own: 170; coarsest quantum: 256 */
+			assert_in_range(abs(law_decode(PORT_PCMA, r.octets[i]) -
+					    law_decode(PORT_PCMA, r.octets[i - 1])),
+					0, 800);
 	}
 }
 
@@ -489,7 +507,9 @@ static void test_replace_and_fill(void **state)
 static void test_create_refuses_and_survives_want_of_memory(void **state)
 {
 	struct jitter *j = NULL;
-	struct jitter_cfg bad[] = { { PORT_L16, 8000, 160 }, { PORT_PCMA, 8000, 0 }, { PORT_PCMA, 8000, 8001 },
+	struct jitter_cfg bad[] = { { PORT_L16, 8000, 160 },
+				    { PORT_PCMA, 8000, 0 },
+				    { PORT_PCMA, 8000, 8001 },
 				    { PORT_PCMA, 0, 160 } };
 	struct jitter_cfg good = { PORT_PCMU, 8000, 160 };
 	long before = mem_live_blocks();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* G.711 against its own definition: the decoders are written here once more from tables 1a and 2a. */
+/* G.711 against its own definition: the decoders are written here once more from tables 1a and 2a.
+ */
 #include "transcoding/law.h"
 
 #include <math.h>
@@ -41,7 +42,8 @@ static void test_every_octet_comes_back_from_linear(void **state)
 	for (unsigned i = 0; i < 256; i++) {
 		assert_int_equal(law_encode(PORT_PCMA, law_decode(PORT_PCMA, (uint8_t)i)), i);
 		/* µ-law has two zeros; the negative one comes back as the positive. */
-		assert_int_equal(law_encode(PORT_PCMU, law_decode(PORT_PCMU, (uint8_t)i)), i == 0x7f ? 0xff : i);
+		assert_int_equal(law_encode(PORT_PCMU, law_decode(PORT_PCMU, (uint8_t)i)),
+				 i == 0x7f ? 0xff : i);
 	}
 }
 
@@ -67,8 +69,10 @@ static void test_direct_conversion_stays_within_a_step(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 256; i++) {
-		int a = law_decode(PORT_PCMA, (uint8_t)i), a_as_u = law_decode(PORT_PCMU, law_a_to_u((uint8_t)i));
-		int u = law_decode(PORT_PCMU, (uint8_t)i), u_as_a = law_decode(PORT_PCMA, law_u_to_a((uint8_t)i));
+		int a = law_decode(PORT_PCMA, (uint8_t)i),
+		    a_as_u = law_decode(PORT_PCMU, law_a_to_u((uint8_t)i));
+		int u = law_decode(PORT_PCMU, (uint8_t)i),
+		    u_as_a = law_decode(PORT_PCMA, law_u_to_a((uint8_t)i));
 		assert_true(abs(a - a_as_u) <= abs(a) / 24 + 8);
 		assert_true(abs(u - u_as_a) <= abs(u) / 24 + 16);
 		assert_true((a > 0) == ((law_a_to_u((uint8_t)i) & 0x80) != 0));
@@ -76,7 +80,8 @@ static void test_direct_conversion_stays_within_a_step(void **state)
 	}
 }
 
-/* A second pass changes nothing more: what crossed once is stable (the reason for tables 3 and 4). */
+/* A second pass changes nothing more: what crossed once is stable (the reason for tables 3 and 4).
+ */
 static void test_conversion_settles(void **state)
 {
 	(void)state;

@@ -15,9 +15,11 @@ static uint8_t buffer[8000];
 /* Made here with sin(), not with the tone generator: the two must not agree in the same mistake. */
 static struct recording sine(enum port_codec law, double hz, double dbm0, size_t n)
 {
-	double overload = law == PORT_PCMU ? 32636 * pow(10, -3.17 / 20) : 32768 * pow(10, -3.14 / 20);
+	double overload =
+		law == PORT_PCMU ? 32636 * pow(10, -3.17 / 20) : 32768 * pow(10, -3.14 / 20);
 	for (size_t i = 0; i < n; i++)
-		buffer[i] = law_encode(law, (int)lrint(overload * pow(10, dbm0 / 20) * sin(2 * M_PI * hz * (double)i / 8000)));
+		buffer[i] = law_encode(law, (int)lrint(overload * pow(10, dbm0 / 20) *
+						       sin(2 * M_PI * hz * (double)i / 8000)));
 	return (struct recording){ law, 8000, buffer, n };
 }
 
@@ -42,7 +44,8 @@ static void test_frequency(void **state)
 		assert_true(fabs(recording_frequency(&r) - hz) < 0.1);
 	}
 	memset(buffer, LAW_SILENCE_A, sizeof(buffer));
-	struct recording silent = { PORT_PCMA, 8000, buffer, 8000 }, nothing = { PORT_PCMA, 8000, buffer, 0 };
+	struct recording silent = { PORT_PCMA, 8000, buffer, 8000 },
+			 nothing = { PORT_PCMA, 8000, buffer, 0 };
 	assert_true(recording_frequency(&silent) < 1e-9);
 	assert_true(recording_dbm0(&silent) < -98);
 	assert_true(recording_dbm0(&nothing) < -98 && recording_frequency(&nothing) < 1e-9);
@@ -71,7 +74,8 @@ static void test_clicks_are_found_where_they_are(void **state)
 		assert_int_equal(recording_clicks(&r, 1004), 1);
 		buffer[6000] ^= 0x80;
 		assert_int_equal(recording_clicks(&r, 1004), 2);
-		memset(buffer + 1000, LAW_SILENCE_A, 160); /* a packet lost: broken at both of its ends */
+		memset(buffer + 1000, LAW_SILENCE_A,
+		       160); /* a packet lost: broken at both of its ends */
 		assert_int_equal(recording_clicks(&r, 1004), 4);
 	}
 }

@@ -62,7 +62,8 @@ static void test_block_size_does_not_matter(void **state)
 	assert_memory_equal(one, many, sizeof(one));
 }
 
-/* The lost 10 ms of a steady voice: made up nearly as they were, and no click where the voice goes on. */
+/* The lost 10 ms of a steady voice: made up nearly as they were, and no click where the voice goes
+ * on. */
 static void test_steady_voice_goes_on(void **state)
 {
 	uint8_t heard[800];
@@ -75,7 +76,8 @@ static void test_steady_voice_goes_on(void **state)
 	assert_true(fabs(level(PORT_PCMA, heard + 400, 80) + 15) < 3);
 	int worst = 0;
 	for (unsigned i = 390; i < 520; i++) {
-		int step = abs(law_decode(PORT_PCMA, heard[i]) - law_decode(PORT_PCMA, heard[i - 1]));
+		int step =
+			abs(law_decode(PORT_PCMA, heard[i]) - law_decode(PORT_PCMA, heard[i - 1]));
 		worst = step > worst ? step : worst;
 	}
 	assert_true(worst < 3000); /* peak of the voice: 4,060; its own steepest step: 480 */

@@ -19,10 +19,22 @@ static int parse(struct rtcp_message *m, const uint8_t *octets, size_t n, uint32
 }
 
 static const struct rtcp_message full = {
-	.ssrc = 0x11223344, .sender = true, .ntp = 0x83aa7e8080000000ULL, .timestamp = 1234567, .packets = 500,
-	.octets = 80000, .has_block = true, .cname = "gw@192.0.2.1", .bye = true,
-	.block = { .ssrc = 0x55667788, .fraction_lost = 12, .lost = -3, .highest_seq = 70000, .jitter = 33,
-		   .last_sr = 0xabcdef01, .since_sr = 65536 },
+	.ssrc = 0x11223344,
+	.sender = true,
+	.ntp = 0x83aa7e8080000000ULL,
+	.timestamp = 1234567,
+	.packets = 500,
+	.octets = 80000,
+	.has_block = true,
+	.cname = "gw@192.0.2.1",
+	.bye = true,
+	.block = { .ssrc = 0x55667788,
+		   .fraction_lost = 12,
+		   .lost = -3,
+		   .highest_seq = 70000,
+		   .jitter = 33,
+		   .last_sr = 0xabcdef01,
+		   .since_sr = 65536 },
 };
 
 static void test_compound_as_on_the_wire(void **state)
@@ -31,10 +43,12 @@ static void test_compound_as_on_the_wire(void **state)
 	(void)state;
 	int n = rtcp_build(&full, octets, sizeof(octets));
 	assert_int_equal(n, 52 + 24 + 8);
-	static const uint8_t sr[] = { 0x81, 200, 0, 12, 0x11, 0x22, 0x33, 0x44, 0x83, 0xaa, 0x7e, 0x80, 0x80, 0, 0, 0 };
+	static const uint8_t sr[] = { 0x81, 200,  0,    12,   0x11, 0x22, 0x33, 0x44,
+				      0x83, 0xaa, 0x7e, 0x80, 0x80, 0,    0,    0 };
 	static const uint8_t lost[] = { 12, 0xff, 0xff, 0xfd };
-	static const uint8_t sdes[] = { 0x81, 202, 0, 5, 0x11, 0x22, 0x33, 0x44, 1, 12, 'g', 'w', '@', '1', '9', '2', '.',
-					'0', '.', '2', '.', '1', 0, 0 };
+	static const uint8_t sdes[] = { 0x81, 202, 0,   5,   0x11, 0x22, 0x33, 0x44,
+					1,    12,  'g', 'w', '@',  '1',  '9',  '2',
+					'.',  '0', '.', '2', '.',  '1',  0,    0 };
 	static const uint8_t bye[] = { 0x81, 203, 0, 1, 0x11, 0x22, 0x33, 0x44 };
 	assert_memory_equal(octets, sr, sizeof(sr));
 	assert_memory_equal(octets + 32, lost, sizeof(lost));
@@ -104,7 +118,9 @@ static void test_invalid_compounds_are_refused(void **state)
 /* 6.3.1: 5 s × 0.5…1.5 / 1.21828, half of it at first; more when the bandwidth is small. */
 static void test_interval(void **state)
 {
-	struct rtcp_pace pace = { .members = 2, .senders = 2, .bandwidth = 500, .average_size = 128 };
+	struct rtcp_pace pace = {
+		.members = 2, .senders = 2, .bandwidth = 500, .average_size = 128
+	};
 	(void)state;
 	assert_in_range(rtcp_interval_us(&pace, 0), 2052000, 2053000);
 	assert_in_range(rtcp_interval_us(&pace, 1), 6156000, 6157000);
@@ -114,7 +130,9 @@ static void test_interval(void **state)
 	pace.bandwidth = 10;
 	assert_in_range(rtcp_interval_us(&pace, 0.5), 21012000, 21014000);
 	/* One sender among many: he shares a quarter, the others three. */
-	struct rtcp_pace many = { .members = 100, .senders = 1, .bandwidth = 100, .average_size = 100 };
+	struct rtcp_pace many = {
+		.members = 100, .senders = 1, .bandwidth = 100, .average_size = 100
+	};
 	assert_in_range(rtcp_interval_us(&many, 0.5), 108349000, 108350000);
 	many.we_sent = true;
 	assert_in_range(rtcp_interval_us(&many, 0.5), 4104000, 4105000);

@@ -28,7 +28,8 @@ static void test_build_and_parse(void **state)
 	uint8_t octets[64];
 	(void)state;
 	int n = rtp_packet_build(&out, octets, sizeof(octets));
-	static const uint8_t expected[] = { 0x80, 0x80 | 101, 0xff, 0xfe, 0xde, 0xad, 0xbe, 0xef, 1, 2, 3, 4, 1, 2, 3 };
+	static const uint8_t expected[] = { 0x80, 0x80 | 101, 0xff, 0xfe, 0xde, 0xad, 0xbe, 0xef,
+					    1,    2,          3,    4,    1,    2,    3 };
 	assert_int_equal(n, sizeof(expected));
 	assert_memory_equal(octets, expected, sizeof(expected));
 	assert_int_equal(rtp_packet_parse(&in, octets, (size_t)n), 0);
@@ -43,10 +44,39 @@ static void test_build_and_parse(void **state)
 static void test_csrc_extension_and_padding_are_skipped(void **state)
 {
 	uint8_t octets[] = {
-		0x80 | 0x20 | 0x10 | 2, 8, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, /* padding, extension, 2 CSRCs */
-		9, 9, 9, 9, 9, 9, 9, 9,                                   /* CSRCs */
-		0xbe, 0xde, 0, 1, 7, 7, 7, 7,                             /* extension of one word */
-		0x55, 0xd5, 0, 0, 3,                                      /* payload, padding of 3 */
+		0x80 | 0x20 | 0x10 | 2,
+		8,
+		0,
+		1,
+		0,
+		0,
+		0,
+		2,
+		0,
+		0,
+		0,
+		3, /* padding, extension, 2 CSRCs */
+		9,
+		9,
+		9,
+		9,
+		9,
+		9,
+		9,
+		9, /* CSRCs */
+		0xbe,
+		0xde,
+		0,
+		1,
+		7,
+		7,
+		7,
+		7, /* extension of one word */
+		0x55,
+		0xd5,
+		0,
+		0,
+		3, /* payload, padding of 3 */
 	};
 	struct rtp_packet p;
 	(void)state;
@@ -87,7 +117,8 @@ static void test_events(void **state)
 	rtp_event_build(&e, octets);
 	assert_memory_equal(octets, wire, 4);
 	assert_int_equal(rtp_event_parse(&parsed, wire, 4), 0);
-	assert_true(parsed.event == 11 && parsed.end && parsed.volume == 10 && parsed.duration == 800);
+	assert_true(parsed.event == 11 && parsed.end && parsed.volume == 10 &&
+		    parsed.duration == 800);
 	for (size_t n = 0; n < 4; n++)
 		assert_int_equal(rtp_event_parse(&parsed, wire, n), -EBADMSG);
 }

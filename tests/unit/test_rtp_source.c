@@ -120,7 +120,8 @@ static void test_another_source(void **state)
 	assert_int_equal(packet(5, 1, false), RTP_ARRIVED_NEW); /* the old one has gone quiet */
 }
 
-/* RFC 3550 A.8: constant delay is no jitter; ±4 ms in turn tends to the mean difference of 8 ms = 64 units. */
+/* RFC 3550 A.8: constant delay is no jitter; ±4 ms in turn tends to the mean difference of 8 ms =
+ * 64 units. */
 static void test_jitter(void **state)
 {
 	uint32_t timestamp = 0xfffffff0;
@@ -139,9 +140,12 @@ static void test_jitter(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_in_order_across_the_wrap), CASE(test_loss_is_settled_when_the_window_has_passed),
-		CASE(test_late_and_duplicate),	     CASE(test_report_fraction),
-		CASE(test_restart_needs_two),	     CASE(test_another_source),
+		CASE(test_in_order_across_the_wrap),
+		CASE(test_loss_is_settled_when_the_window_has_passed),
+		CASE(test_late_and_duplicate),
+		CASE(test_report_fraction),
+		CASE(test_restart_needs_two),
+		CASE(test_another_source),
 		CASE(test_jitter),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* RTP endpoints on real workers: they move, change their terms, join and leave while packets flow. What it proves it proves
- * under ThreadSanitizer; without it, that nothing is lost or left over. */
+/* RTP endpoints on real workers: they move, change their terms, join and leave while packets flow.
+ * What it proves it proves under ThreadSanitizer; without it, that nothing is lost or left over. */
 #include "base/loop.h"
 #include "base/mem.h"
 #include "trunk/rtp.h"
@@ -59,8 +59,14 @@ static void turn(struct world *w)
 
 static void configure(struct rtp_endpoint *rtp, const struct rtp_endpoint *remote, uint8_t ptime)
 {
-	struct rtp_media media = { .remote = rtp_local(remote), .codec = PORT_PCMA, .payload_type = 8, .payload_type_rx = 8,
-				   .event_pt = 101, .event_pt_rx = 101, .ptime_ms = ptime, .direction = RTP_SENDRECV,
+	struct rtp_media media = { .remote = rtp_local(remote),
+				   .codec = PORT_PCMA,
+				   .payload_type = 8,
+				   .payload_type_rx = 8,
+				   .event_pt = 101,
+				   .event_pt_rx = 101,
+				   .ptime_ms = ptime,
+				   .direction = RTP_SENDRECV,
 				   .latching = true };
 	rtp_configure(rtp, &media);
 }
@@ -74,7 +80,8 @@ static struct rtp_endpoint *make(struct world *w)
 	return rtp;
 }
 
-/* A line of one channel: 8 octets each way per millisecond, on a worker that need not be the endpoint's yet. */
+/* A line of one channel: 8 octets each way per millisecond, on a worker that need not be the
+ * endpoint's yet. */
 static void tick(struct loop_timer *timer, void *arg)
 {
 	struct line *l = arg;
@@ -122,11 +129,13 @@ static void test_move_while_packets_flow(void **state)
 	struct rtp_quality q;
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		for (unsigned i = 0; i < PAIRS; i++) {
-			struct worker *to = w->workers[(round + i) & 1], *other = w->workers[(round + i + 1) & 1];
+			struct worker *to = w->workers[(round + i) & 1],
+				      *other = w->workers[(round + i + 1) & 1];
 			configure(w->a[i], w->b[i], round & 1 ? 10 : 20);
 			rtp_place(w->a[i], to);
 			rtp_place(w->b[i], other);
-			/* The lines begin at once, while the endpoints may still be on their way. */
+			/* The lines begin at once, while the endpoints may still be on their way.
+			 */
 			run_line(&w->lines[2 * i], to, w->a[i]);
 			run_line(&w->lines[2 * i + 1], other, w->b[i]);
 			rtp_send_event(w->a[i], round % 10, 40);

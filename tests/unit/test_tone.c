@@ -16,7 +16,8 @@
 static const struct port_format alaw = { PORT_PCMA, 8000, 1 };
 static uint8_t buffer[8000 * 12];
 
-static struct recording record(const struct tone_spec *spec, const struct port_format *format, size_t n)
+static struct recording record(const struct tone_spec *spec, const struct port_format *format,
+			       size_t n)
 {
 	struct tone t;
 	tone_init(&t, spec, format);
@@ -61,7 +62,8 @@ static void test_does_not_wander(void **state)
 		tone_read(&t, buffer, 8000);
 	struct recording r = { PORT_PCMA, 8000, buffer, 8000 };
 	assert_true(fabs(recording_tone_dbm0(&r, 1004) + 16) < 0.05);
-	/* 1004 Hz repeats every 2,000 samples: the 600th second must be the first, but for rounding at decision values. */
+	/* 1004 Hz repeats every 2,000 samples: the 600th second must be the first, but for rounding
+	 * at decision values. */
 	uint8_t first[8000];
 	unsigned differ = 0;
 	tone_init(&t, &tone_test, &alaw);
@@ -86,7 +88,8 @@ static void test_cadences(void **state)
 	assert_true(fabs(level_at(5.5) + 10) < 0.2);
 	assert_true(level_at(6.5) < -90);
 	record(&tone_busy, &alaw, 8000 * 3);
-	assert_true(level_at(0.2) > -11 && level_at(0.7) < -90 && level_at(1.2) > -11 && level_at(2.7) < -90);
+	assert_true(level_at(0.2) > -11 && level_at(0.7) < -90 && level_at(1.2) > -11 &&
+		    level_at(2.7) < -90);
 	record(&tone_congestion, &alaw, 8000);
 	assert_true(level_at(0.1) > -11 && level_at(0.3) < -90 && level_at(0.6) > -11);
 	record(&tone_special_information, &alaw, 8000 * 4);
@@ -157,9 +160,12 @@ static void test_as_a_port_and_linear(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_test_tone_is_exact), cmocka_unit_test(test_levels_and_frequencies),
-		cmocka_unit_test(test_does_not_wander),	   cmocka_unit_test(test_cadences),
-		cmocka_unit_test(test_dtmf),		   cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_test_tone_is_exact),
+		cmocka_unit_test(test_levels_and_frequencies),
+		cmocka_unit_test(test_does_not_wander),
+		cmocka_unit_test(test_cadences),
+		cmocka_unit_test(test_dtmf),
+		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_as_a_port_and_linear),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
