@@ -163,11 +163,16 @@ static enum port_codec codec_of(enum conf_law law)
 
 int isdn_call_join(struct isdn_call *call, struct port *port)
 {
-	if (!call->timeslot || !call->agreed || call->fsm.state == CALL_GONE)
+	int rc;
+
+	/* The channel of an incoming call is ours to say */
+	if (!call->timeslot || (call->ours && !call->agreed) || call->fsm.state == CALL_GONE)
 		return -ENOTCONN;
 	if (port->format.codec != codec_of(call->span->conf->law))
 		return -EINVAL;
-	return bchan_join(&call->span->bchans[call->timeslot], port);
+	rc = bchan_join(&call->span->bchans[call->timeslot], port);
+	call->joined |= rc == 0;
+	return rc;
 }
 
 static void left_now(void *arg)
@@ -188,15 +193,18 @@ void isdn_call_leave(struct isdn_call *call, void (*left)(void *arg), void *arg)
 	call->left = left;
 	call->left_arg = arg;
 	call_hold(call);
-	if (!call->timeslot || bchan_leave(&span->bchans[call->timeslot], left_now, call) < 0)
+	if (!call->joined) /* the channel may be another call's by now */
 		loop_defer(span->loop, &call->left_later, left_now, call);
+	else
+		bchan_leave(&span->bchans[call->timeslot], left_now, call);
+	call->joined = false;
 }
 
 void isdn_call_done(struct isdn_call *call)
 {
 	if (!call->user)
 		return;
-	if (call->timeslot && call->span->bchans[call->timeslot].state == BCHAN_JOINED)
+	if (call->joined)
 		isdn_call_leave(call, NULL, NULL);
 	call->user = false;
 	call->ops = NULL;

@@ -68,6 +68,7 @@ struct isdn_call {
 	char key[CALL_KEY_MAX];
 	uint8_t timeslot;               /* 0: none (any more) */
 	bool agreed;                    /* both sides know the timeslot */
+	bool joined;                    /* a port is on the B-channel */
 	bool yielded;                   /* lost its timeslot to a call of the far end */
 	bool announcing;                /* DISCONNECT went out with in-band information */
 	bool told;                      /* RELEASED has been queued */

@@ -100,7 +100,7 @@ static void test_manners(void **state)
 {
 	struct fixture *f = *state;
 	struct isdn_info info = plain_info("1");
-	struct counting_port a = counting(), ulaw = counting();
+	struct counting_port a = counting(), b = counting(), ulaw = counting();
 	struct user caller, *callee;
 	bool left = false;
 
@@ -108,6 +108,7 @@ static void test_manners(void **state)
 	assert_int_equal(place(f, &f->te, &caller, &info), 0);
 	callee = callee_of(&f->te);
 	assert_int_equal(isdn_call_join(caller.call, &a.port), -ENOTCONN); /* no channel agreed */
+	assert_int_equal(isdn_call_join(callee->call, &b.port), 0);        /* the callee's to say */
 	isdn_call_leave(caller.call, set_true, &left);                    /* never joined */
 	assert_false(left);
 	advance(f, MS);
@@ -151,6 +152,36 @@ static void test_leave_after_release(void **state)
 	assert_int_equal(a.pulled, 0);
 }
 
+/* A user that says farewell late must not disturb the call that has the channel now. */
+static void test_late_leave(void **state)
+{
+	struct fixture *f = *state;
+	struct isdn_info info = plain_info("1");
+	struct user second;
+	struct counting_port a = counting(), b = counting();
+	struct isdn_call *first = NULL;
+	struct user *callee;
+	bool left = false;
+
+	f->nt.refuse = true;
+	assert_int_equal(isdn_call_setup(&first, f->te.span, &info, NULL, NULL), 0);
+	advance(f, 50 * MS);
+	assert_int_equal(first->fsm.state, CALL_GONE);
+	assert_int_equal(isdn_call_join(first, &a.port), -ENOTCONN);
+	f->nt.refuse = false;
+	callee = establish(f, &f->te, &second);
+	assert_int_equal(isdn_call_timeslot(second.call), isdn_call_timeslot(first));
+	assert_int_equal(isdn_call_join(second.call, &b.port), 0);
+	isdn_call_leave(first, set_true, &left);
+	isdn_call_done(first);
+	advance(f, 50 * MS);
+	assert_true(left);
+	b.pulled = 0;
+	advance(f, 100 * MS);
+	assert_true(b.pulled >= 700);
+	hang_up(f, &second, callee);
+}
+
 static void test_close_while_joined(void **state)
 {
 	struct fixture *f = *state;
@@ -168,7 +199,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_bit_exact), T(test_manners), T(test_leave_after_release), T(test_close_while_joined),
+		T(test_bit_exact), T(test_manners), T(test_leave_after_release), T(test_late_leave), T(test_close_while_joined),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
