@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Aligned tables: coloured on a terminal, plain where there are no colours. */
+#include "gateway/gwctl_private.h"
+
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#define HEADING 32
+
+const char *tint_on(const struct gwctl *g, enum tint tint)
+{
+	static const char *const codes[] = {
+		[TINT_NONE] = "", [TINT_DIM] = "\033[2m", [TINT_BOLD] = "\033[1m", [TINT_GOOD] = "\033[32m",
+		[TINT_WARN] = "\033[33m", [TINT_BAD] = "\033[31m",
+	};
+
+	return g->colour ? codes[tint] : "";
+}
+
+const char *tint_off(const struct gwctl *g, enum tint tint)
+{
+	return g->colour && tint != TINT_NONE ? "\033[0m" : "";
+}
+
+/* Characters, not octets, of UTF-8. */
+static unsigned width_of(const char *text)
+{
+	unsigned width = 0;
+
+	for (; *text; text++)
+		width += ((unsigned char)*text & 0xc0) != 0x80;
+	return width;
+}
+
+void table_begin(struct table *table, const char *headings)
+{
+	*table = (struct table){ .columns = 0 };
+	while (*headings && table->columns < TABLE_COLUMNS) {
+		table->headings[table->columns++] = headings;
+		headings += strcspn(headings, " ");
+		headings += strspn(headings, " ");
+	}
+}
+
+void table_add(struct table *table, enum tint tint, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	if (table->failed)
+		return;
+	if (table->count == table->room) {
+		size_t room = table->room ? 2 * table->room : 64;
+		struct table_cell *cells = mem_realloc(table->cells, room * sizeof(*cells));
+
+		table->failed |= !cells;
+		if (!cells)
+			return;
+		table->cells = cells;
+		table->room = room;
+	}
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	table->cells[table->count] = (struct table_cell){ .text = mem_strdup(text), .tint = tint };
+	table->failed |= !table->cells[table->count].text;
+	table->count += !table->failed;
+}
+
+/* The heading without its sign, blanks restored. True: to the right. */
+static bool heading_of(const struct table *table, unsigned column, char out[HEADING])
+{
+	const char *from = table->headings[column];
+	bool right = *from == '>';
+	size_t n;
+
+	from += right;
+	n = strcspn(from, " ");
+	n = n < HEADING - 1 ? n : HEADING - 1;
+	for (size_t i = 0; i < n; i++)
+		out[i] = from[i] == '_' ? ' ' : from[i];
+	out[n] = '\0';
+	return right;
+}
+
+static void print_cell(const struct gwctl *g, const char *text, enum tint tint, unsigned width, bool right, bool last)
+{
+	unsigned pad = width - width_of(text);
+
+	if (right)
+		fprintf(g->out, "%*s", (int)pad, "");
+	fprintf(g->out, "%s%s%s", tint_on(g, tint), text, tint_off(g, tint));
+	if (!last)
+		fprintf(g->out, "%*s", (int)(right ? 2 : pad + 2), "");
+}
+
+static void print_rows(const struct table *table, const struct gwctl *g)
+{
+	unsigned widths[TABLE_COLUMNS] = { 0 };
+	bool right[TABLE_COLUMNS];
+	char heading[HEADING];
+
+	for (unsigned c = 0; c < table->columns; c++) {
+		right[c] = heading_of(table, c, heading);
+		widths[c] = width_of(heading);
+	}
+	for (size_t i = 0; i < table->count; i++)
+		if (width_of(table->cells[i].text) > widths[i % table->columns])
+			widths[i % table->columns] = width_of(table->cells[i].text);
+	for (unsigned c = 0; c < table->columns; c++) {
+		heading_of(table, c, heading);
+		print_cell(g, heading, TINT_BOLD, widths[c], right[c], c + 1 == table->columns);
+	}
+	fputc('\n', g->out);
+	for (size_t i = 0; i < table->count; i++) {
+		unsigned c = (unsigned)(i % table->columns);
+
+		print_cell(g, table->cells[i].text, table->cells[i].tint, widths[c], right[c],
+			   c + 1 == table->columns);
+		if (c + 1 == table->columns)
+			fputc('\n', g->out);
+	}
+}
+
+void table_end(struct table *table, const struct gwctl *g, const char *nothing)
+{
+	if (table->failed)
+		fprintf(g->io->err, "gwctl: out of memory\n");
+	else if (table->count)
+		print_rows(table, g);
+	else
+		fprintf(g->out, "%s\n", nothing);
+	for (size_t i = 0; i < table->count; i++)
+		mem_free(table->cells[i].text);
+	mem_free(table->cells);
+}
