@@ -229,6 +229,8 @@ log: {{ level: {os.environ.get('CAUSEWAY_LOG', 'info')} }}
         self.gatewayd = self.run('gatewayd', [os.path.join(BIN, 'gatewayd'), '--config', config], expect=expect)
         if wait:
             eventually(self.spans_up, 30, 'spans up')
+            if self.exchange:
+                eventually(self.exchange_up, 30, 'spans up at the exchange')
         return self.gatewayd
 
     def run(self, name, argv, **kw):
@@ -302,6 +304,11 @@ log: {{ level: {os.environ.get('CAUSEWAY_LOG', 'info')} }}
             return []
         with open(self.exchange_log, encoding='utf-8') as file:
             return [json.loads(line) for line in file if line.endswith('\n')]
+
+    def exchange_up(self):
+        """Layer 2 may stand at one end a second before it does at the other (the UA was lost): both must say so."""
+        last = {e['span']: e['state'] for e in self.exchange_events() if e.get('event') == 'span'}
+        return len(last) == self.span_count and all(state == 'up' for state in last.values())
 
     def spans_up(self):
         if not self.gatewayd.running():
