@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A Q.931 call as a state machine (Q.931 5, ETS 300 102-1 5). libpri codes the messages and keeps T303's first
- * expiry, T305 and T308; everything else is decided here: T303's second expiry, T301, T304, T306, T310, T313, causes and
- * locations, B-channels. */
+/* A Q.931 call as a state machine (Q.931 5, ETS 300 102-1 5). libpri codes the messages and keeps
+ * T303's first expiry, T305 and T308; everything else is decided here: T303's second expiry, T301,
+ * T304, T306, T310, T313, causes and locations, B-channels. */
 #include "tdm/span_private.h"
 
 #include "base/mem.h"
@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define CLEARING_MARGIN_MS 1000 /* ours stays behind libpri's T305 and T308 */
-#define T306_MS 30000 /* Q.931 table 9-1: how long an announcement may last before the call is released */
+#define T306_MS                                                                                    \
+	30000 /* Q.931 table 9-1: how long an announcement may last before the call is released */
 
 static struct isdn_call *call_of(struct fsm *fsm)
 {
@@ -25,7 +26,7 @@ static bool network(const struct isdn_call *call)
 	return call->span->conf->role == CONF_ROLE_NT;
 }
 
-static struct q850_cause own_cause(const struct isdn_call *call, uint8_t value)
+struct q850_cause call_own_cause(const struct isdn_call *call, uint8_t value)
 {
 	return q850(value, network(call) ? Q850_LOC_PUBLIC_LOCAL : Q850_LOC_USER);
 }
@@ -98,13 +99,14 @@ static void keep_cause(struct isdn_call *call, struct q850_cause cause)
 		call->cause = cause;
 }
 
-/* DISCONNECT, with what `info` says; libpri starts T305 and repeats the cause in RELEASE when that expires (5.3.3). */
+/* DISCONNECT, with what `info` says; libpri starts T305 and repeats the cause in RELEASE when that
+ * expires (5.3.3). */
 static void disconnect(struct isdn_call *call, const struct isdn_info *info)
 {
 	struct isdn_info with = info ? *info : (struct isdn_info){ 0 };
 
 	if (!with.cause.value)
-		with.cause = own_cause(call, Q850_NORMAL_CLEARING);
+		with.cause = call_own_cause(call, Q850_NORMAL_CLEARING);
 	call->rc = note_info(call, Q931_DISCONNECT, &with);
 	if (call->rc < 0)
 		return;
@@ -131,7 +133,8 @@ static void release(struct isdn_call *call, struct q850_cause cause)
 	fsm_go(&call->fsm, CALL_RELEASING);
 }
 
-/* RELEASE COMPLETE to a SETUP that had no answer yet (5.3.2 c), or after a SETUP that got none (T303). */
+/* RELEASE COMPLETE to a SETUP that had no answer yet (5.3.2 c), or after a SETUP that got none
+ * (T303). */
 static void refuse(struct isdn_call *call, struct q850_cause cause)
 {
 	note_cause(call, NOTE_RELEASE_COMPLETE, cause);
@@ -143,16 +146,16 @@ static void refuse(struct isdn_call *call, struct q850_cause cause)
 static void time_out(struct isdn_call *call, uint8_t user, uint8_t line)
 {
 	clog(call, LOG_LEVEL_INFO, "timer of state %s expired", fsm_state_name(&call->fsm));
-	keep_cause(call, own_cause(call, user));
-	disconnect_cause(call, own_cause(call, line));
+	keep_cause(call, call_own_cause(call, user));
+	disconnect_cause(call, call_own_cause(call, line));
 }
 
 static void t303_expired(struct fsm *fsm)
 {
 	struct isdn_call *call = call_of(fsm);
 
-	call->cause = own_cause(call, Q850_NO_USER_RESPONDING);
-	refuse(call, own_cause(call, Q850_TIMER_EXPIRY));
+	call->cause = call_own_cause(call, Q850_NO_USER_RESPONDING);
+	refuse(call, call_own_cause(call, Q850_TIMER_EXPIRY));
 }
 
 static void t304_expired(struct fsm *fsm)
@@ -180,7 +183,7 @@ static void t306_expired(struct fsm *fsm)
 {
 	struct isdn_call *call = call_of(fsm);
 
-	release(call, own_cause(call, Q850_NORMAL_CLEARING));
+	release(call, call_own_cause(call, Q850_NORMAL_CLEARING));
 }
 
 /* ---- What every state does alike ---- */
@@ -221,7 +224,8 @@ static void released(struct isdn_call *call, const struct isdn_info *info)
 	gone(call, info);
 }
 
-/* libpri forgets T305 and T308 when a stray CONNECT ACKNOWLEDGE comes in: clearing ends nevertheless. */
+/* libpri forgets T305 and T308 when a stray CONNECT ACKNOWLEDGE comes in: clearing ends
+ * nevertheless. */
 static void clearing_expired(struct fsm *fsm)
 {
 	struct isdn_call *call = call_of(fsm);
@@ -231,7 +235,8 @@ static void clearing_expired(struct fsm *fsm)
 	gone(call, NULL);
 }
 
-/* Without a data link there is nobody to say it to; the channel is put right by RESTART when there is (Q.931 5.5). */
+/* Without a data link there is nobody to say it to; the channel is put right by RESTART when there
+ * is (Q.931 5.5). */
 static bool cut_off(struct isdn_call *call, struct q850_cause cause)
 {
 	if (call->span->layer2)
@@ -245,7 +250,7 @@ static bool cut_off(struct isdn_call *call, struct q850_cause cause)
 
 static void do_disconnect(struct isdn_call *call, const struct isdn_info *info)
 {
-	struct q850_cause cause = info ? info->cause : own_cause(call, Q850_NORMAL_CLEARING);
+	struct q850_cause cause = info ? info->cause : call_own_cause(call, Q850_NORMAL_CLEARING);
 
 	if (!cut_off(call, cause))
 		disconnect(call, info);
@@ -290,8 +295,8 @@ static void null_handle(struct fsm *fsm, unsigned event, const void *data)
 	fsm_go(fsm, event == CALL_DO_SETUP ? CALL_OUT_SETUP : CALL_IN_PRESENT);
 }
 
-/* Progress information says that interworking or an announcement keeps the answer away: T310 no longer applies
- * (Q.931 5.1.6, 5.2.6; table 9-1 note). */
+/* Progress information says that interworking or an announcement keeps the answer away: T310 no
+ * longer applies (Q.931 5.1.6, 5.2.6; table 9-1 note). */
 static bool interworking(const struct isdn_info *info)
 {
 	for (unsigned i = 0; i < info->progress_count; i++)
@@ -337,7 +342,8 @@ static void outgoing_handle(struct fsm *fsm, unsigned event, const void *data)
 
 /* ---- Incoming (Q.931 5.2 as user, 5.1 as network) ---- */
 
-/* CALL PROCEEDING comes first: it names the B-channel (5.1.2, 5.2.3), and before it no DISCONNECT may be sent. */
+/* CALL PROCEEDING comes first: it names the B-channel (5.1.2, 5.2.3), and before it no DISCONNECT
+ * may be sent. */
 static void ensure_proceeding(struct isdn_call *call)
 {
 	if (call->fsm.state != CALL_IN_PRESENT)
@@ -415,7 +421,8 @@ static void incoming_handle(struct fsm *fsm, unsigned event, const void *data)
 		keep_cause(call, ((const struct isdn_info *)data)->cause);
 		gone(call, data);
 	} else if (event == CALL_MSG_DISCONNECT && fsm->state == CALL_IN_PRESENT) {
-		/* libpri has answered with RELEASE COMPLETE, as nothing was sent before, and waits for no more */
+		/* libpri has answered with RELEASE COMPLETE, as nothing was sent before, and waits
+		 * for no more */
 		keep_cause(call, ((const struct isdn_info *)data)->cause);
 		free_q931(call);
 		gone(call, data);
@@ -440,8 +447,9 @@ static void active_handle(struct fsm *fsm, unsigned event, const void *data)
 
 /* ---- Clearing states ---- */
 
-/* An announcement of ours is cut short by RELEASE (T306's end, 5.3.4.1). libpri sends none in this state: a NOTIFY of
- * its becomes one, and RELEASE COMPLETE is taken in any state. Its T305 repeats it. */
+/* An announcement of ours is cut short by RELEASE (T306's end, 5.3.4.1). libpri sends none in this
+ * state: a NOTIFY of its becomes one, and RELEASE COMPLETE is taken in any state. Its T305 repeats
+ * it. */
 static void end_announcement(struct isdn_call *call, struct q850_cause cause)
 {
 	struct q931_patch *patch = &call->notes->patches[NOTE_NOTIFY];
@@ -461,7 +469,8 @@ static void disconnect_sent_handle(struct fsm *fsm, unsigned event, const void *
 
 	if (event == CALL_DO_RELEASE)
 		end_announcement(call, *(const struct q850_cause *)data);
-	else if (event == CALL_MSG_DISCONNECT) /* collision: libpri has answered with RELEASE (5.3.5) */
+	else if (event ==
+		 CALL_MSG_DISCONNECT) /* collision: libpri has answered with RELEASE (5.3.5) */
 		fsm_go(fsm, CALL_RELEASING);
 	else if (event == CALL_MSG_RELEASE || event == CALL_MSG_RELEASED || event == CALL_FORGET)
 		common(fsm, event, data);
@@ -471,7 +480,7 @@ static void disconnect_received_handle(struct fsm *fsm, unsigned event, const vo
 {
 	struct isdn_call *call = call_of(fsm);
 	const struct isdn_info *info = data;
-	struct q850_cause cause = own_cause(call, Q850_NORMAL_CLEARING);
+	struct q850_cause cause = call_own_cause(call, Q850_NORMAL_CLEARING);
 
 	if (event == CALL_DO_DISCONNECT && info && info->cause.value)
 		cause = info->cause;
@@ -480,7 +489,8 @@ static void disconnect_received_handle(struct fsm *fsm, unsigned event, const vo
 	if (event == CALL_DO_DISCONNECT || event == CALL_DO_RELEASE) {
 		if (!cut_off(call, cause))
 			release(call, cause);
-	} else if (event == CALL_MSG_RELEASE || event == CALL_MSG_RELEASED || event == CALL_FORGET) {
+	} else if (event == CALL_MSG_RELEASE || event == CALL_MSG_RELEASED ||
+		   event == CALL_FORGET) {
 		common(fsm, event, data);
 	}
 }
@@ -495,69 +505,129 @@ static void releasing_handle(struct fsm *fsm, unsigned event, const void *data)
 
 #define E(x) FSM_BIT(CALL_##x)
 #define ENDS (E(MSG_RELEASE) | E(MSG_RELEASED) | E(FORGET))
-#define ANYTIME (ENDS | E(MSG_INFORMATION) | E(MSG_NOTIFY) | E(MSG_DISCONNECT) | E(DO_DISCONNECT) | E(DO_RELEASE))
+#define ANYTIME                                                                                    \
+	(ENDS | E(MSG_INFORMATION) | E(MSG_NOTIFY) | E(MSG_DISCONNECT) | E(DO_DISCONNECT) |        \
+	 E(DO_RELEASE))
 #define ANSWERS (E(MSG_PROGRESS) | E(MSG_ALERTING) | E(MSG_CONNECT))
 #define CLEARED (E(DISCONNECT_SENT) | E(DISCONNECT_RECEIVED) | E(RELEASING) | E(GONE))
 
 static const struct fsm_state states[CALL_STATES] = {
-	[CALL_NULL] = { .name = "null", .clause = "Q.931 2.1.1.1", .events = E(DO_SETUP) | E(DO_OFFER),
-		.next = E(OUT_SETUP) | E(IN_PRESENT), .handle = null_handle },
-	[CALL_OUT_SETUP] = { .name = "call initiated", .clause = "Q.931 5.1.1, 5.2.1",
-		.events = ANYTIME | ANSWERS | E(MSG_SETUP_ACK) | E(MSG_PROCEEDING),
-		.next = E(OUT_SETUP) | E(OUT_OVERLAP) | E(OUT_PROCEEDING) | E(OUT_ALERTING) | E(ACTIVE) | CLEARED,
-		.timer_name = "T303", .handle = outgoing_handle, .expired = t303_expired },
-	[CALL_OUT_OVERLAP] = { .name = "overlap sending", .clause = "Q.931 5.1.3, 5.2.4",
-		.events = ANYTIME | ANSWERS | E(MSG_PROCEEDING),
-		.next = E(OUT_PROCEEDING) | E(OUT_ALERTING) | E(ACTIVE) | CLEARED,
-		.timer_name = "T304", .handle = outgoing_handle, .expired = t304_expired },
-	[CALL_OUT_PROCEEDING] = { .name = "outgoing call proceeding", .clause = "Q.931 5.1.5, 5.2.5.2",
-		.events = ANYTIME | ANSWERS | E(MSG_PROCEEDING),
-		.next = E(OUT_PROCEEDING) | E(OUT_ALERTING) | E(ACTIVE) | CLEARED,
-		.timer_name = "T310", .handle = outgoing_handle, .expired = t310_expired },
-	[CALL_OUT_ALERTING] = { .name = "call delivered", .clause = "Q.931 5.1.7, 5.2.5.2",
-		.events = ANYTIME | E(MSG_PROGRESS) | E(MSG_CONNECT), .next = E(ACTIVE) | CLEARED,
-		.timer_name = "T301", .handle = outgoing_handle, .expired = t301_expired },
-	[CALL_IN_PRESENT] = { .name = "call present", .clause = "Q.931 5.2.1, 5.1.1",
-		.events = ANYTIME | E(MSG_SILENT_CLEAR) | E(DO_PROCEEDING) | E(DO_ALERTING) | E(DO_PROGRESS) |
-			E(DO_CONNECT),
-		.next = E(IN_PROCEEDING) | E(IN_ALERTING) | E(IN_CONNECTING) | E(ACTIVE) | CLEARED,
-		.handle = incoming_handle },
-	[CALL_IN_PROCEEDING] = { .name = "incoming call proceeding", .clause = "Q.931 5.2.5.1, 5.1.5",
-		.events = ANYTIME | E(DO_PROCEEDING) | E(DO_ALERTING) | E(DO_PROGRESS) | E(DO_CONNECT),
-		.next = E(IN_ALERTING) | E(IN_CONNECTING) | E(ACTIVE) | CLEARED, .handle = incoming_handle },
-	[CALL_IN_ALERTING] = { .name = "call received", .clause = "Q.931 5.2.5.1, 5.1.7",
-		.events = ANYTIME | E(DO_PROCEEDING) | E(DO_ALERTING) | E(DO_PROGRESS) | E(DO_CONNECT),
-		.next = E(IN_CONNECTING) | E(ACTIVE) | CLEARED, .handle = incoming_handle },
-	[CALL_IN_CONNECTING] = { .name = "connect request", .clause = "Q.931 5.2.7",
-		.events = ANYTIME | E(MSG_CONNECT_ACK) | E(DO_CONNECT), .next = E(ACTIVE) | CLEARED,
-		.timer_name = "T313", .handle = connecting_handle, .expired = t313_expired },
-	[CALL_ACTIVE] = { .name = "active", .clause = "Q.931 5.1.8, 5.2.8",
-		.events = ANYTIME | E(MSG_CONNECT_ACK) | E(DO_CONNECT), .next = CLEARED, .handle = active_handle },
-	[CALL_DISCONNECT_SENT] = { .name = "disconnect sent", .clause = "Q.931 5.3.3, 5.3.4",
-		.events = ENDS | E(MSG_INFORMATION) | E(MSG_NOTIFY) | E(MSG_DISCONNECT) | E(DO_DISCONNECT) |
-			E(DO_RELEASE),
-		.next = E(RELEASING) | E(GONE), .timer_name = "T305, T308", .handle = disconnect_sent_handle,
-		.expired = clearing_expired },
-	[CALL_DISCONNECT_RECEIVED] = { .name = "disconnect received", .clause = "Q.931 5.3.3, 5.3.4.1",
-		.events = ENDS | E(MSG_INFORMATION) | E(MSG_NOTIFY) | E(DO_DISCONNECT) | E(DO_RELEASE),
-		.next = E(RELEASING) | E(GONE), .timer_name = "T306", .handle = disconnect_received_handle,
-		.expired = t306_expired },
-	[CALL_RELEASING] = { .name = "release request", .clause = "Q.931 5.3.3",
-		.events = ENDS | E(MSG_DISCONNECT) | E(DO_DISCONNECT) | E(DO_RELEASE), .next = E(GONE),
-		.timer_name = "T308", .handle = releasing_handle, .expired = clearing_expired },
-	[CALL_GONE] = { .name = "gone", .clause = "Q.931 2.1.1.1", .events = E(DO_DISCONNECT) | E(DO_RELEASE),
-		.enter = enter_gone },
+	[CALL_NULL] = { .name = "null",
+			.clause = "Q.931 2.1.1.1",
+			.events = E(DO_SETUP) | E(DO_OFFER),
+			.next = E(OUT_SETUP) | E(IN_PRESENT),
+			.handle = null_handle },
+	[CALL_OUT_SETUP] = { .name = "call initiated",
+			     .clause = "Q.931 5.1.1, 5.2.1",
+			     .events = ANYTIME | ANSWERS | E(MSG_SETUP_ACK) | E(MSG_PROCEEDING),
+			     .next = E(OUT_SETUP) | E(OUT_OVERLAP) | E(OUT_PROCEEDING) |
+				     E(OUT_ALERTING) | E(ACTIVE) | CLEARED,
+			     .timer_name = "T303",
+			     .handle = outgoing_handle,
+			     .expired = t303_expired },
+	[CALL_OUT_OVERLAP] = { .name = "overlap sending",
+			       .clause = "Q.931 5.1.3, 5.2.4",
+			       .events = ANYTIME | ANSWERS | E(MSG_PROCEEDING),
+			       .next = E(OUT_PROCEEDING) | E(OUT_ALERTING) | E(ACTIVE) | CLEARED,
+			       .timer_name = "T304",
+			       .handle = outgoing_handle,
+			       .expired = t304_expired },
+	[CALL_OUT_PROCEEDING] = { .name = "outgoing call proceeding",
+				  .clause = "Q.931 5.1.5, 5.2.5.2",
+				  .events = ANYTIME | ANSWERS | E(MSG_PROCEEDING),
+				  .next = E(OUT_PROCEEDING) | E(OUT_ALERTING) | E(ACTIVE) | CLEARED,
+				  .timer_name = "T310",
+				  .handle = outgoing_handle,
+				  .expired = t310_expired },
+	[CALL_OUT_ALERTING] = { .name = "call delivered",
+				.clause = "Q.931 5.1.7, 5.2.5.2",
+				.events = ANYTIME | E(MSG_PROGRESS) | E(MSG_CONNECT),
+				.next = E(ACTIVE) | CLEARED,
+				.timer_name = "T301",
+				.handle = outgoing_handle,
+				.expired = t301_expired },
+	[CALL_IN_PRESENT] = { .name = "call present",
+			      .clause = "Q.931 5.2.1, 5.1.1",
+			      .events = ANYTIME | E(MSG_SILENT_CLEAR) | E(DO_PROCEEDING) |
+					E(DO_ALERTING) | E(DO_PROGRESS) | E(DO_CONNECT),
+			      .next = E(IN_PROCEEDING) | E(IN_ALERTING) | E(IN_CONNECTING) |
+				      E(ACTIVE) | CLEARED,
+			      .handle = incoming_handle },
+	[CALL_IN_PROCEEDING] = { .name = "incoming call proceeding",
+				 .clause = "Q.931 5.2.5.1, 5.1.5",
+				 .events = ANYTIME | E(DO_PROCEEDING) | E(DO_ALERTING) |
+					   E(DO_PROGRESS) | E(DO_CONNECT),
+				 .next = E(IN_ALERTING) | E(IN_CONNECTING) | E(ACTIVE) | CLEARED,
+				 .handle = incoming_handle },
+	[CALL_IN_ALERTING] = { .name = "call received",
+			       .clause = "Q.931 5.2.5.1, 5.1.7",
+			       .events = ANYTIME | E(DO_PROCEEDING) | E(DO_ALERTING) |
+					 E(DO_PROGRESS) | E(DO_CONNECT),
+			       .next = E(IN_CONNECTING) | E(ACTIVE) | CLEARED,
+			       .handle = incoming_handle },
+	[CALL_IN_CONNECTING] = { .name = "connect request",
+				 .clause = "Q.931 5.2.7",
+				 .events = ANYTIME | E(MSG_CONNECT_ACK) | E(DO_CONNECT),
+				 .next = E(ACTIVE) | CLEARED,
+				 .timer_name = "T313",
+				 .handle = connecting_handle,
+				 .expired = t313_expired },
+	[CALL_ACTIVE] = { .name = "active",
+			  .clause = "Q.931 5.1.8, 5.2.8",
+			  .events = ANYTIME | E(MSG_CONNECT_ACK) | E(DO_CONNECT),
+			  .next = CLEARED,
+			  .handle = active_handle },
+	[CALL_DISCONNECT_SENT] = { .name = "disconnect sent",
+				   .clause = "Q.931 5.3.3, 5.3.4",
+				   .events = ENDS | E(MSG_INFORMATION) | E(MSG_NOTIFY) |
+					     E(MSG_DISCONNECT) | E(DO_DISCONNECT) | E(DO_RELEASE),
+				   .next = E(RELEASING) | E(GONE),
+				   .timer_name = "T305, T308",
+				   .handle = disconnect_sent_handle,
+				   .expired = clearing_expired },
+	[CALL_DISCONNECT_RECEIVED] = { .name = "disconnect received",
+				       .clause = "Q.931 5.3.3, 5.3.4.1",
+				       .events = ENDS | E(MSG_INFORMATION) | E(MSG_NOTIFY) |
+						 E(DO_DISCONNECT) | E(DO_RELEASE),
+				       .next = E(RELEASING) | E(GONE),
+				       .timer_name = "T306",
+				       .handle = disconnect_received_handle,
+				       .expired = t306_expired },
+	[CALL_RELEASING] = { .name = "release request",
+			     .clause = "Q.931 5.3.3",
+			     .events = ENDS | E(MSG_DISCONNECT) | E(DO_DISCONNECT) | E(DO_RELEASE),
+			     .next = E(GONE),
+			     .timer_name = "T308",
+			     .handle = releasing_handle,
+			     .expired = clearing_expired },
+	[CALL_GONE] = { .name = "gone",
+			.clause = "Q.931 2.1.1.1",
+			.events = E(DO_DISCONNECT) | E(DO_RELEASE),
+			.enter = enter_gone },
 };
 
 static const char *const event_names[CALL_EVENTS] = {
-	[CALL_MSG_SETUP_ACK] = "SETUP ACKNOWLEDGE", [CALL_MSG_PROCEEDING] = "CALL PROCEEDING",
-	[CALL_MSG_ALERTING] = "ALERTING", [CALL_MSG_PROGRESS] = "PROGRESS", [CALL_MSG_CONNECT] = "CONNECT",
-	[CALL_MSG_CONNECT_ACK] = "CONNECT ACKNOWLEDGE", [CALL_MSG_INFORMATION] = "INFORMATION",
-	[CALL_MSG_NOTIFY] = "NOTIFY", [CALL_MSG_DISCONNECT] = "DISCONNECT", [CALL_MSG_RELEASE] = "RELEASE",
-	[CALL_MSG_RELEASED] = "released", [CALL_MSG_SILENT_CLEAR] = "early RELEASE COMPLETE",
-	[CALL_DO_SETUP] = "do SETUP", [CALL_DO_OFFER] = "SETUP", [CALL_DO_PROCEEDING] = "do PROCEEDING",
-	[CALL_DO_ALERTING] = "do ALERTING", [CALL_DO_PROGRESS] = "do PROGRESS", [CALL_DO_CONNECT] = "do CONNECT",
-	[CALL_DO_DISCONNECT] = "do DISCONNECT", [CALL_DO_RELEASE] = "do release", [CALL_FORGET] = "forget",
+	[CALL_MSG_SETUP_ACK] = "SETUP ACKNOWLEDGE",
+	[CALL_MSG_PROCEEDING] = "CALL PROCEEDING",
+	[CALL_MSG_ALERTING] = "ALERTING",
+	[CALL_MSG_PROGRESS] = "PROGRESS",
+	[CALL_MSG_CONNECT] = "CONNECT",
+	[CALL_MSG_CONNECT_ACK] = "CONNECT ACKNOWLEDGE",
+	[CALL_MSG_INFORMATION] = "INFORMATION",
+	[CALL_MSG_NOTIFY] = "NOTIFY",
+	[CALL_MSG_DISCONNECT] = "DISCONNECT",
+	[CALL_MSG_RELEASE] = "RELEASE",
+	[CALL_MSG_RELEASED] = "released",
+	[CALL_MSG_SILENT_CLEAR] = "early RELEASE COMPLETE",
+	[CALL_DO_SETUP] = "do SETUP",
+	[CALL_DO_OFFER] = "SETUP",
+	[CALL_DO_PROCEEDING] = "do PROCEEDING",
+	[CALL_DO_ALERTING] = "do ALERTING",
+	[CALL_DO_PROGRESS] = "do PROGRESS",
+	[CALL_DO_CONNECT] = "do CONNECT",
+	[CALL_DO_DISCONNECT] = "do DISCONNECT",
+	[CALL_DO_RELEASE] = "do release",
+	[CALL_FORGET] = "forget",
 };
 
 static uint64_t timer_us(const struct fsm *fsm, unsigned state)
@@ -566,26 +636,33 @@ static uint64_t timer_us(const struct fsm *fsm, unsigned state)
 	const struct conf_isdn_timers *t = &call->span->conf->timers;
 
 	switch (state) {
-	case CALL_OUT_SETUP: return UINT64_C(2000) * t->t303; /* libpri repeats SETUP at half of it */
+	case CALL_OUT_SETUP:
+		return UINT64_C(2000) * t->t303; /* libpri repeats SETUP at half of it */
 	case CALL_OUT_OVERLAP: return UINT64_C(1000) * t->t304;
 	case CALL_OUT_PROCEEDING: return UINT64_C(1000) * t->t310;
 	case CALL_OUT_ALERTING: return UINT64_C(1000) * t->t301;
 	case CALL_IN_CONNECTING: return UINT64_C(1000) * t->t313;
 	case CALL_DISCONNECT_RECEIVED: return UINT64_C(1000) * T306_MS;
-	case CALL_DISCONNECT_SENT: return UINT64_C(1000) * (t->t305 + 2 * t->t308 + CLEARING_MARGIN_MS);
+	case CALL_DISCONNECT_SENT:
+		return UINT64_C(1000) * (t->t305 + 2 * t->t308 + CLEARING_MARGIN_MS);
 	case CALL_RELEASING: return UINT64_C(1000) * (2 * t->t308 + CLEARING_MARGIN_MS);
 	default: return 0;
 	}
 }
 
 const struct fsm_machine call_machine = {
-	.name = "isdn call", .states = states, .state_count = CALL_STATES,
-	.event_names = event_names, .event_count = CALL_EVENTS, .timer_us = timer_us,
+	.name = "isdn call",
+	.states = states,
+	.state_count = CALL_STATES,
+	.event_names = event_names,
+	.event_count = CALL_EVENTS,
+	.timer_us = timer_us,
 };
 
 /* ---- Making ---- */
 
-int call_create(struct isdn_call **out, struct isdn_span *span, struct q931_call *q931, uint16_t crv, bool ours)
+int call_create(struct isdn_call **out, struct isdn_span *span, struct q931_call *q931,
+		uint16_t crv, bool ours)
 {
 	struct isdn_call *call = mem_zalloc(sizeof(*call));
 
@@ -620,101 +697,11 @@ void call_message(struct isdn_call *call, enum call_event event, const struct is
 	if (fsm_event(&call->fsm, event, info))
 		return;
 	counter_inc(&call->span->counters.unexpected_messages);
-	clog(call, LOG_LEVEL_INFO, "%s is unexpected in state %s", event_names[event], states[state].name);
+	clog(call, LOG_LEVEL_INFO, "%s is unexpected in state %s", event_names[event],
+	     states[state].name);
 }
 
 void call_forget(struct isdn_call *call, struct q850_cause cause)
 {
 	fsm_event(&call->fsm, CALL_FORGET, &cause);
-}
-
-/* ---- Verbs ---- */
-
-static int verb(struct isdn_call *call, enum call_event event, const void *data)
-{
-	unsigned state = call->fsm.state;
-
-	call->rc = 0;
-	if (!fsm_event(&call->fsm, event, data)) {
-		clog(call, LOG_LEVEL_NOTICE, "%s is not allowed in state %s", event_names[event],
-		     states[state].name);
-		return -EPROTO;
-	}
-	return call->rc;
-}
-
-int isdn_call_proceeding(struct isdn_call *call, const struct isdn_info *info)
-{
-	return verb(call, CALL_DO_PROCEEDING, info);
-}
-
-int isdn_call_alerting(struct isdn_call *call, const struct isdn_info *info)
-{
-	return verb(call, CALL_DO_ALERTING, info);
-}
-
-int isdn_call_progress(struct isdn_call *call, const struct isdn_info *info)
-{
-	return verb(call, CALL_DO_PROGRESS, info);
-}
-
-int isdn_call_connect(struct isdn_call *call, const struct isdn_info *info)
-{
-	return verb(call, CALL_DO_CONNECT, info);
-}
-
-int isdn_call_disconnect(struct isdn_call *call, const struct isdn_info *info)
-{
-	return verb(call, CALL_DO_DISCONNECT, info);
-}
-
-void isdn_call_release(struct isdn_call *call, struct q850_cause cause)
-{
-	if (!cause.value)
-		cause = own_cause(call, Q850_NORMAL_CLEARING);
-	verb(call, CALL_DO_RELEASE, &cause);
-}
-
-void isdn_call_accept(struct isdn_call *call, const struct isdn_call_ops *ops, void *arg)
-{
-	call->ops = ops;
-	call->arg = arg;
-}
-
-struct isdn_span *isdn_call_span(const struct isdn_call *call)
-{
-	return call->span;
-}
-
-unsigned isdn_call_timeslot(const struct isdn_call *call)
-{
-	return call->timeslot;
-}
-
-const char *isdn_call_key(const struct isdn_call *call)
-{
-	return call->key;
-}
-
-/* Q.931 2.1.1 (user, U) and 2.1.2 (network, N). */
-const char *isdn_call_state_name(const struct isdn_call *call)
-{
-	static const char *const names[CALL_STATES][2] = {
-		[CALL_NULL] = { "U0 null", "N0 null" },
-		[CALL_OUT_SETUP] = { "U1 call initiated", "N6 call present" },
-		[CALL_OUT_OVERLAP] = { "U2 overlap sending", "N25 overlap receiving" },
-		[CALL_OUT_PROCEEDING] = { "U3 outgoing call proceeding", "N9 incoming call proceeding" },
-		[CALL_OUT_ALERTING] = { "U4 call delivered", "N7 call received" },
-		[CALL_IN_PRESENT] = { "U6 call present", "N1 call initiated" },
-		[CALL_IN_PROCEEDING] = { "U9 incoming call proceeding", "N3 outgoing call proceeding" },
-		[CALL_IN_ALERTING] = { "U7 call received", "N4 call delivered" },
-		[CALL_IN_CONNECTING] = { "U8 connect request", "N10 active" },
-		[CALL_ACTIVE] = { "U10 active", "N10 active" },
-		[CALL_DISCONNECT_SENT] = { "U11 disconnect request", "N12 disconnect indication" },
-		[CALL_DISCONNECT_RECEIVED] = { "U12 disconnect indication", "N11 disconnect request" },
-		[CALL_RELEASING] = { "U19 release request", "N19 release request" },
-		[CALL_GONE] = { "U0 null", "N0 null" },
-	};
-
-	return names[call->fsm.state][network(call)];
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A call's B-channel, from its choice to the user's farewell; and the offering of calls, which begins with it. */
+/* A call's B-channel, from its choice to the user's farewell; and the offering of calls, which
+ * begins with it. */
 #include "tdm/span_private.h"
 
 #include <errno.h>
@@ -9,8 +10,10 @@
 static int send_setup(struct isdn_call *call, const struct isdn_info *info)
 {
 	struct isdn_span *span = call->span;
-	struct pri_setup setup = { .timeslot = call->timeslot, .exclusive = span->conf->exclusive,
-				   .capability = info->capability, .law = info->law };
+	struct pri_setup setup = { .timeslot = call->timeslot,
+				   .exclusive = span->conf->exclusive,
+				   .capability = info->capability,
+				   .law = info->law };
 	int rc = q931_patch_make(&call->notes->patches[NOTE_SETUP], Q931_SETUP, info,
 				 span->conf->role == CONF_ROLE_NT);
 
@@ -75,10 +78,12 @@ fail:
 bool call_offer_again(struct isdn_call *call, uint8_t cause)
 {
 	struct isdn_span *span = call->span;
-	struct pri_setup setup = { .timeslot = channels_hunt(&span->channels), .exclusive = span->conf->exclusive };
+	struct pri_setup setup = { .timeslot = channels_hunt(&span->channels),
+				   .exclusive = span->conf->exclusive };
 	struct q931_call *q931;
 
-	if (!call->yielded || call->fsm.state != CALL_OUT_SETUP || !setup.timeslot || span->state != SPAN_UP ||
+	if (!call->yielded || call->fsm.state != CALL_OUT_SETUP || !setup.timeslot ||
+	    span->state != SPAN_UP ||
 	    (cause != Q850_CHANNEL_UNAVAILABLE && cause != Q850_NO_CIRCUIT))
 		return false;
 	q931 = pri_call_new(span->link);
@@ -105,7 +110,8 @@ static void move_to(struct isdn_call *call, uint8_t timeslot)
 	call->timeslot = timeslot;
 }
 
-/* The far end names a channel that isn't free: Q.931 5.1.2, 5.2.3.1: the call is cleared, cause 6. */
+/* The far end names a channel that isn't free: Q.931 5.1.2, 5.2.3.1: the call is cleared, cause 6.
+ */
 static void unacceptable(struct isdn_call *call)
 {
 	counter_inc(&call->span->counters.no_channel);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What happened to calls, told to their users at the end of the loop's turn and in order: so a user may call any verb
- * from its callback, and no verb calls back. */
+/* What happened to calls, told to their users at the end of the loop's turn and in order: so a user
+ * may call any verb from its callback, and no verb calls back. */
 #include "tdm/span_private.h"
 
 #include "base/mem.h"

@@ -2,8 +2,8 @@
 #ifndef TDM_CHANNELS_H
 #define TDM_CHANNELS_H
 
-/* Which B-channel a call gets, and who has which (Q.931 5.1.2, 5.2.3; hunting is a local matter). Pure bookkeeping:
- * sends nothing. Thread: signalling. */
+/* Which B-channel a call gets, and who has which (Q.931 5.1.2, 5.2.3; hunting is a local matter).
+ * Pure bookkeeping: sends nothing. Thread: signalling. */
 
 #include "conf/machine.h"
 #include "hw/e1.h"
@@ -11,12 +11,12 @@
 struct isdn_call;
 
 enum channel_state {
-	CHANNEL_ABSENT,      /* not among the span's B-channels */
+	CHANNEL_ABSENT, /* not among the span's B-channels */
 	CHANNEL_IDLE,
-	CHANNEL_TAKEN,       /* by a call */
-	CHANNEL_LEAVING,     /* the call is gone, its port still joined */
-	CHANNEL_RESTARTING,  /* RESTART sent, T316 */
-	CHANNEL_BLOCKED,     /* out of service: RESTART was not acknowledged (Q.931 5.5.1) */
+	CHANNEL_TAKEN,      /* by a call */
+	CHANNEL_LEAVING,    /* the call is gone, its port still joined */
+	CHANNEL_RESTARTING, /* RESTART sent, T316 */
+	CHANNEL_BLOCKED,    /* out of service: RESTART was not acknowledged (Q.931 5.5.1) */
 };
 
 struct channel {
@@ -27,7 +27,7 @@ struct channel {
 struct channels {
 	timeslot_set usable;
 	enum conf_hunt hunt;
-	uint8_t last;           /* taken last by hunting; cyclic hunting goes on behind it */
+	uint8_t last; /* taken last by hunting; cyclic hunting goes on behind it */
 	struct channel at[E1_TIMESLOTS];
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The reader. What a network sends is read here and nowhere else, so that one fuzz target covers it. */
+/* The reader. What a network sends is read here and nowhere else, so that one fuzz target covers
+ * it. */
 #include "tdm/ie.h"
 
 #include "base/wire.h"
@@ -8,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PROTOCOL_Q931 0x08  /* Q.931 4.2 */
-#define PROTOCOL_NONE 0x00  /* no protocol that we or libpri know */
-#define EXTENSION 0x80      /* bit 8 of an octet group's last octet */
+#define PROTOCOL_Q931 0x08 /* Q.931 4.2 */
+#define PROTOCOL_NONE 0x00 /* no protocol that we or libpri know */
+#define EXTENSION 0x80     /* bit 8 of an octet group's last octet */
 
 /* ---- LAPD (Q.921 2, 3) ---- */
 
@@ -55,18 +56,31 @@ uint8_t lapd_nr(const uint8_t *frame)
 
 /* ---- Elements ---- */
 
-/* Fewest octets of contents with which an element says anything (Q.931 4.5.5 – 4.5.30). libpri reads that many
- * without looking at the length. */
+/* Fewest octets of contents with which an element says anything (Q.931 4.5.5 – 4.5.30). libpri
+ * reads that many without looking at the length. */
 static const struct {
 	uint8_t id, least;
 } least_contents[] = {
-	{ IE_BEARER, 2 },        { IE_CAUSE, 2 },          { IE_CALL_STATE, 1 },
-	{ IE_CHANNEL, 1 },       { IE_PROGRESS, 2 },       { IE_NOTIFICATION, 1 },
-	{ IE_DISPLAY, 1 },       { IE_DATE_TIME, 3 },      { IE_KEYPAD, 1 },
-	{ IE_CONNECTED_NUMBER, 1 }, { IE_CONNECTED_SUBADDRESS, 1 }, { IE_CALLING_NUMBER, 1 },
-	{ IE_CALLING_SUBADDRESS, 1 }, { IE_CALLED_NUMBER, 1 }, { IE_CALLED_SUBADDRESS, 1 },
-	{ IE_REDIRECTING_NUMBER, 1 }, { IE_RESTART_INDICATOR, 1 }, { IE_LLC, 2 },
-	{ IE_HLC, 2 },           { IE_USER_USER, 1 },
+	{ IE_BEARER, 2 },
+	{ IE_CAUSE, 2 },
+	{ IE_CALL_STATE, 1 },
+	{ IE_CHANNEL, 1 },
+	{ IE_PROGRESS, 2 },
+	{ IE_NOTIFICATION, 1 },
+	{ IE_DISPLAY, 1 },
+	{ IE_DATE_TIME, 3 },
+	{ IE_KEYPAD, 1 },
+	{ IE_CONNECTED_NUMBER, 1 },
+	{ IE_CONNECTED_SUBADDRESS, 1 },
+	{ IE_CALLING_NUMBER, 1 },
+	{ IE_CALLING_SUBADDRESS, 1 },
+	{ IE_CALLED_NUMBER, 1 },
+	{ IE_CALLED_SUBADDRESS, 1 },
+	{ IE_REDIRECTING_NUMBER, 1 },
+	{ IE_RESTART_INDICATOR, 1 },
+	{ IE_LLC, 2 },
+	{ IE_HLC, 2 },
+	{ IE_USER_USER, 1 },
 };
 
 static size_t least_of(uint8_t id)
@@ -81,8 +95,8 @@ static size_t least_of(uint8_t id)
 struct element {
 	uint8_t id;
 	unsigned codeset;
-	const uint8_t *start;  /* of the identifier */
-	size_t size;           /* with identifier and length */
+	const uint8_t *start; /* of the identifier */
+	size_t size;          /* with identifier and length */
 	struct wire contents;
 };
 
@@ -91,8 +105,8 @@ struct walk {
 	unsigned locked, next_codeset;
 };
 
-/* The next element; shifts are followed and handed out too (codeset of the shift itself: 8). False at the end; then
- * walk->wire.error tells whether the last one ran past it. */
+/* The next element; shifts are followed and handed out too (codeset of the shift itself: 8). False
+ * at the end; then walk->wire.error tells whether the last one ran past it. */
 static bool walk_next(struct walk *walk, struct element *e)
 {
 	struct wire *w = &walk->wire;
@@ -166,7 +180,8 @@ static void read_digits(char *digits, size_t room, struct wire w)
 	digits[at] = '\0';
 }
 
-/* Q.931 4.5.8, 4.5.10, 4.6.7: octet 3, then 3a (presentation and screening), then 3b (reason of redirection). */
+/* Q.931 4.5.8, 4.5.10, 4.6.7: octet 3, then 3a (presentation and screening), then 3b (reason of
+ * redirection). */
 static void read_number(struct party_number *number, uint8_t *reason, struct wire w)
 {
 	uint8_t octet = wire_u8(&w);
@@ -262,10 +277,12 @@ static void read_user_user(struct isdn_info *info, struct wire w)
 
 static void read_calling(struct isdn_info *info, struct wire w)
 {
-	read_number(info->calling.number.present ? &info->calling.second : &info->calling.number, NULL, w);
+	read_number(info->calling.number.present ? &info->calling.second : &info->calling.number,
+		    NULL, w);
 }
 
-/* Q.931 4.5.9: octet 3 says NSAP or user specified; what follows is kept as characters when it is printable. */
+/* Q.931 4.5.9: octet 3 says NSAP or user specified; what follows is kept as characters when it is
+ * printable. */
 static void read_subaddress(char *text, size_t room, struct wire w)
 {
 	group(&w);
@@ -274,7 +291,8 @@ static void read_subaddress(char *text, size_t room, struct wire w)
 
 static void read_display(struct isdn_info *info, struct wire w)
 {
-	if (wire_left(&w) && (wire_peek_u8(&w) & EXTENSION)) /* a display type precedes the text (Q.932) */
+	if (wire_left(&w) &&
+	    (wire_peek_u8(&w) & EXTENSION)) /* a display type precedes the text (Q.932) */
 		wire_u8(&w);
 	read_text(info->display, sizeof(info->display), w);
 }
@@ -284,23 +302,36 @@ static void read_element(struct q931_message *m, const struct element *e)
 	struct wire w = e->contents;
 
 	switch (e->id) {
-	case IE_BEARER: if (!m->info.bearer.length) read_bearer(&m->info, w); break;
-	case IE_CAUSE: if (!m->info.cause.value) read_cause(&m->info, w); break;
+	case IE_BEARER:
+		if (!m->info.bearer.length)
+			read_bearer(&m->info, w);
+		break;
+	case IE_CAUSE:
+		if (!m->info.cause.value)
+			read_cause(&m->info, w);
+		break;
 	case IE_CALL_STATE: m->call_state = wire_u8(&w) & 0x3f; break;
-	case IE_CHANNEL: if (!m->channel.present) read_channel(&m->channel, w); break;
+	case IE_CHANNEL:
+		if (!m->channel.present)
+			read_channel(&m->channel, w);
+		break;
 	case IE_PROGRESS: read_progress(&m->info, w); break;
 	case IE_NOTIFICATION: m->notification = wire_u8(&w) & 0x7f; break;
 	case IE_DISPLAY: read_display(&m->info, w); break;
 	case IE_KEYPAD: read_digits(m->info.keypad, sizeof(m->info.keypad), w); break;
 	case IE_CONNECTED_NUMBER: read_number(&m->info.connected.number, NULL, w); break;
 	case IE_CONNECTED_SUBADDRESS:
-		read_subaddress(m->info.connected.subaddress, sizeof(m->info.connected.subaddress), w);
+		read_subaddress(m->info.connected.subaddress, sizeof(m->info.connected.subaddress),
+				w);
 		break;
 	case IE_CALLING_NUMBER: read_calling(&m->info, w); break;
 	case IE_CALLING_SUBADDRESS:
 		read_subaddress(m->info.calling.subaddress, sizeof(m->info.calling.subaddress), w);
 		break;
-	case IE_CALLED_NUMBER: if (!m->info.called.number.present) read_number(&m->info.called.number, NULL, w); break;
+	case IE_CALLED_NUMBER:
+		if (!m->info.called.number.present)
+			read_number(&m->info.called.number, NULL, w);
+		break;
 	case IE_CALLED_SUBADDRESS:
 		read_subaddress(m->info.called.subaddress, sizeof(m->info.called.subaddress), w);
 		break;
@@ -309,8 +340,14 @@ static void read_element(struct q931_message *m, const struct element *e)
 			read_number(&m->info.redirecting.number, &m->info.redirecting_reason, w);
 		break;
 	case IE_RESTART_INDICATOR: m->restart_class = wire_u8(&w) & 0x07; break;
-	case IE_LLC: if (!m->info.llc.length) read_raw(&m->info.llc, w); break;
-	case IE_HLC: if (!m->info.hlc.length) read_raw(&m->info.hlc, w); break;
+	case IE_LLC:
+		if (!m->info.llc.length)
+			read_raw(&m->info.llc, w);
+		break;
+	case IE_HLC:
+		if (!m->info.hlc.length)
+			read_raw(&m->info.hlc, w);
+		break;
 	case IE_USER_USER: read_user_user(&m->info, w); break;
 	case IE_SENDING_COMPLETE: m->info.sending_complete = true; break;
 	default: break; /* Q.931 5.8.7.1: unrecognized ones are ignored */
@@ -323,8 +360,8 @@ static uint16_t short_reference(uint8_t octet)
 	return (uint16_t)((octet & 0x80) << 8 | (octet & 0x7f));
 }
 
-/* Protocol discriminator, call reference, message type (Q.931 4.2 – 4.4). The dummy reference (length 0) serves only
- * supplementary services (Q.932 6.1.1). */
+/* Protocol discriminator, call reference, message type (Q.931 4.2 – 4.4). The dummy reference
+ * (length 0) serves only supplementary services (Q.932 6.1.1). */
 static int read_header(struct q931_message *m, struct wire *w)
 {
 	uint8_t protocol = wire_u8(w), length = wire_u8(w);
@@ -393,7 +430,8 @@ size_t q931_clean(uint8_t *frame, size_t n, unsigned *dropped, bool *message_dro
 	}
 	to = frame + (walk.wire.at - frame);
 	while (walk_next(&walk, &e)) {
-		if (e.codeset == 0 && (e.id == IE_FACILITY || wire_left(&e.contents) < least_of(e.id))) {
+		if (e.codeset == 0 &&
+		    (e.id == IE_FACILITY || wire_left(&e.contents) < least_of(e.id))) {
 			*dropped += e.id != IE_FACILITY;
 			continue;
 		}

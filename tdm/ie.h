@@ -4,13 +4,14 @@
 
 /* Q.931 messages inside LAPD frames, as octets: a bounded reader, a cleaner, and a patcher.
  *
- * What does it do? Reads everything that libpri's interface hides (locations, progress indicators in any message, both
- * calling numbers, HLC, LLC …), takes out of a received frame what libpri had better not see, and puts elements into
- * frames that libpri writes. It knows no calls and no state.
+ * What does it do? Reads everything that libpri's interface hides (locations, progress indicators
+ * in any message, both calling numbers, HLC, LLC …), takes out of a received frame what libpri had
+ * better not see, and puts elements into frames that libpri writes. It knows no calls and no state.
  *
- * How does it work? Elements are read through a wire cursor (base/wire.h) that cannot leave the frame; codeset shifts
- * are followed (Q.931 4.5.3, 4.5.4). A patch is a list of coded elements: each replaces what libpri wrote under its
- * identifier and is inserted in ascending order of identifiers (Q.931 4.5.1). Nothing but the frame's length changes.
+ * How does it work? Elements are read through a wire cursor (base/wire.h) that cannot leave the
+ * frame; codeset shifts are followed (Q.931 4.5.3, 4.5.4). A patch is a list of coded elements:
+ * each replaces what libpri wrote under its identifier and is inserted in ascending order of
+ * identifiers (Q.931 4.5.1). Nothing but the frame's length changes.
  *
  * Thread: any; nothing is kept between calls. */
 
@@ -68,18 +69,18 @@ enum q931_element {
 /* Q.931 4.5.13. */
 struct q931_channel {
 	bool present;
-	bool any;           /* "any channel" is selected, or none named */
-	bool whole;         /* RESTART of the interface: no channel named */
+	bool any;   /* "any channel" is selected, or none named */
+	bool whole; /* RESTART of the interface: no channel named */
 	bool exclusive;
-	uint8_t timeslot;   /* 0: none named */
-	uint32_t map;       /* all that are named (RESTART of several) */
+	uint8_t timeslot; /* 0: none named */
+	uint32_t map;     /* all that are named (RESTART of several) */
 };
 
 /* A message, read. */
 struct q931_message {
-	uint8_t type;       /* enum q931_type */
-	uint16_t crv;       /* call reference value, 15 bits; 0: the global call reference (Q.931 4.3) */
-	bool flag;          /* its flag as on the wire: 1 = sent to the side that made the reference */
+	uint8_t type; /* enum q931_type */
+	uint16_t crv; /* call reference value, 15 bits; 0: the global call reference (Q.931 4.3) */
+	bool flag;    /* its flag as on the wire: 1 = sent to the side that made the reference */
 	struct isdn_info info;
 	struct q931_channel channel;
 	int call_state;     /* Q.931 4.5.7; -1: absent */
@@ -99,35 +100,40 @@ uint8_t lapd_ns(const uint8_t *frame);
 uint8_t lapd_nr(const uint8_t *frame);
 bool lapd_has_nr(const uint8_t *frame, size_t n);
 
-/* Read a Q.931 message (without LAPD header). 0, or -EBADMSG: no usable header (Q.931 5.8.1 – 5.8.3.1). Elements that
- * cannot be read are counted in out->malformed and left out. */
+/* Read a Q.931 message (without LAPD header). 0, or -EBADMSG: no usable header (Q.931 5.8.1
+ * – 5.8.3.1). Elements that cannot be read are counted in out->malformed and left out. */
 int q931_read(struct q931_message *out, const uint8_t *octets, size_t n);
 
-/* Make a received frame fit for libpri, in place: elements that run past the end or are too short for what their
- * identifier demands go, Facility too (no supplementary service is interpreted, and so no ASN.1 of strangers is). A
- * message without a usable header keeps its place in the sequence, but becomes one that Q.931 ignores (a foreign
- * protocol discriminator, 5.8.1): `frame` has room for 3 octets more. Returns the frame's new length; *dropped counts elements, *message_dropped is set
- * when the whole message went. */
+/* Make a received frame fit for libpri, in place: elements that run past the end or are too short
+ * for what their identifier demands go, Facility too (no supplementary service is interpreted, and
+ * so no ASN.1 of strangers is). A message without a usable header keeps its place in the sequence,
+ * but becomes one that Q.931 ignores (a foreign protocol discriminator, 5.8.1): `frame` has room
+ * for 3 octets more. Returns the frame's new length; *dropped counts elements, *message_dropped is
+ * set when the whole message went. */
 size_t q931_clean(uint8_t *frame, size_t n, unsigned *dropped, bool *message_dropped);
 
 /* Elements to be put into a message that libpri writes. */
 struct q931_patch {
 	bool used;
-	uint8_t type;       /* message type to write instead; 0: as it is */
-	bool bare;          /* drop every element that libpri wrote */
-	uint8_t remove;     /* identifier to drop without a substitute; 0: none */
+	uint8_t type;   /* message type to write instead; 0: as it is */
+	bool bare;      /* drop every element that libpri wrote */
+	uint8_t remove; /* identifier to drop without a substitute; 0: none */
 	uint16_t length;
 	uint8_t octets[232];
 };
 
-/* Code what `info` holds for a message of this type; elements that the message may not have are left out (Q.931 3.1,
- * ETS 300 102-1 3.1). `network`: we are the network side (display goes to users only). -EINVAL: a number that cannot be
- * coded; -EMSGSIZE: more than fits beside what libpri writes. */
-int q931_patch_make(struct q931_patch *patch, uint8_t type, const struct isdn_info *info, bool network);
+/* Code what `info` holds for a message of this type; elements that the message may not have are
+ * left out (Q.931 3.1, ETS 300 102-1 3.1). `network`: we are the network side (display goes to
+ * users only). -EINVAL: a number that cannot be coded; -EMSGSIZE: more than fits beside what libpri
+ * writes. */
+int q931_patch_make(struct q931_patch *patch, uint8_t type, const struct isdn_info *info,
+		    bool network);
 /* Just a cause (Q.931 4.5.12). */
 void q931_patch_cause(struct q931_patch *patch, struct q850_cause cause);
-/* Writes the patched frame to `out` (room for LAPD_N201 + 4). Returns its length; -EMSGSIZE when it does not fit. */
-int q931_patch_apply(const struct q931_patch *patch, const uint8_t *frame, size_t n, uint8_t *out, size_t room);
+/* Writes the patched frame to `out` (room for LAPD_N201 + 4). Returns its length; -EMSGSIZE when it
+ * does not fit. */
+int q931_patch_apply(const struct q931_patch *patch, const uint8_t *frame, size_t n, uint8_t *out,
+		     size_t room);
 
 /* "SETUP", "DISCONNECT"; never NULL. */
 const char *q931_type_name(unsigned type);

@@ -27,7 +27,8 @@ static void put_raw(struct wire_out *w, uint8_t id, const struct isdn_raw *raw)
 }
 
 /* Q.931 4.5.12: ITU-T coding, no recommendation octet. */
-static void put_cause(struct wire_out *w, struct q850_cause cause, const struct isdn_raw *diagnostics)
+static void put_cause(struct wire_out *w, struct q850_cause cause,
+		      const struct isdn_raw *diagnostics)
 {
 	uint8_t octets[2 + ISDN_RAW_MAX] = { (uint8_t)(EXTENSION | (cause.location & 0x0f)),
 					     (uint8_t)(EXTENSION | cause.value) };
@@ -73,10 +74,10 @@ static const char *plain_digits(const struct party_number *number, uint8_t *type
 	return number->digits + 1;
 }
 
-/* Q.931 4.5.8, 4.5.10: octet 3 and digits; `octet_3a` also presentation and screening; `reason` (redirecting number,
- * 4.6.7) octet 3b. */
-static int put_number(struct wire_out *w, uint8_t id, const struct party_number *number, bool octet_3a,
-		      const uint8_t *reason)
+/* Q.931 4.5.8, 4.5.10: octet 3 and digits; `octet_3a` also presentation and screening; `reason`
+ * (redirecting number, 4.6.7) octet 3b. */
+static int put_number(struct wire_out *w, uint8_t id, const struct party_number *number,
+		      bool octet_3a, const uint8_t *reason)
 {
 	uint8_t octets[3 + NUMBER_DIGITS], type;
 	const char *digits = plain_digits(number, &type);
@@ -84,7 +85,8 @@ static int put_number(struct wire_out *w, uint8_t id, const struct party_number 
 
 	if (strspn(digits, "0123456789*#ABCDabcd") != length)
 		return -EINVAL;
-	octets[n++] = (uint8_t)((octet_3a ? 0 : EXTENSION) | (type & 7) << 4 | (number->plan & 0x0f));
+	octets[n++] =
+		(uint8_t)((octet_3a ? 0 : EXTENSION) | (type & 7) << 4 | (number->plan & 0x0f));
 	if (octet_3a)
 		octets[n++] = (uint8_t)((reason ? 0 : EXTENSION) | (number->presentation & 3) << 5 |
 					(number->screening & 3));
@@ -109,7 +111,8 @@ static void put_display(struct wire_out *w, const char *text)
 	for (; *text && n < sizeof(octets); text++) {
 		if (((uint8_t)*text & 0xc0) == 0x80)
 			continue;
-		octets[n++] = (uint8_t)*text >= 0x20 && (uint8_t)*text < 0x7f ? (uint8_t)*text : '?';
+		octets[n++] =
+			(uint8_t)*text >= 0x20 && (uint8_t)*text < 0x7f ? (uint8_t)*text : '?';
 	}
 	if (n)
 		put_element(w, IE_DISPLAY, octets, n);
@@ -120,7 +123,8 @@ static const char *display_of(uint8_t type, const struct isdn_info *info)
 {
 	const struct party *party = type == Q931_CONNECT ? &info->connected : &info->calling;
 
-	if (info->display[0] || (type != Q931_SETUP && type != Q931_CONNECT) || party->name_restricted)
+	if (info->display[0] || (type != Q931_SETUP && type != Q931_CONNECT) ||
+	    party->name_restricted)
 		return info->display;
 	return party->number.presentation == PRESENTATION_ALLOWED ? party->name : "";
 }
@@ -152,8 +156,8 @@ static int put_setup(struct wire_out *w, const struct isdn_info *info)
 /* Which messages may carry what (ETS 300 102-1 3.1, ETS 300 286 for user-user). */
 static bool may_progress(uint8_t type)
 {
-	return type == Q931_SETUP || type == Q931_CALL_PROCEEDING || type == Q931_ALERTING || type == Q931_PROGRESS ||
-	       type == Q931_CONNECT || type == Q931_DISCONNECT;
+	return type == Q931_SETUP || type == Q931_CALL_PROCEEDING || type == Q931_ALERTING ||
+	       type == Q931_PROGRESS || type == Q931_CONNECT || type == Q931_DISCONNECT;
 }
 
 static bool may_cause(uint8_t type)
@@ -167,7 +171,8 @@ static bool may_user_user(uint8_t type)
 	return type != Q931_CALL_PROCEEDING && type != Q931_NOTIFY;
 }
 
-int q931_patch_make(struct q931_patch *patch, uint8_t type, const struct isdn_info *info, bool network)
+int q931_patch_make(struct q931_patch *patch, uint8_t type, const struct isdn_info *info,
+		    bool network)
 {
 	struct wire_out w = wire_out_of(patch->octets, sizeof(patch->octets));
 	int rc = 0;
@@ -186,7 +191,8 @@ int q931_patch_make(struct q931_patch *patch, uint8_t type, const struct isdn_in
 	if (may_user_user(type))
 		put_raw(&w, IE_USER_USER, &info->user_user);
 	patch->length = (uint16_t)wire_out_length(&w);
-	if (network && wire_out_length(&w) + 2 + strlen(display_of(type, info)) <= sizeof(patch->octets))
+	if (network &&
+	    wire_out_length(&w) + 2 + strlen(display_of(type, info)) <= sizeof(patch->octets))
 		put_display(&w, display_of(type, info));
 	if (w.error)
 		return -EMSGSIZE;
@@ -220,7 +226,8 @@ struct pieces {
 	bool error;
 };
 
-/* Single-octet elements first, then ascending (Q.931 4.5.1); those of one identifier keep their order. */
+/* Single-octet elements first, then ascending (Q.931 4.5.1); those of one identifier keep their
+ * order. */
 static unsigned rank_of(uint8_t id)
 {
 	return id & EXTENSION ? 0 : id;
@@ -293,7 +300,8 @@ static void collect(struct pieces *pieces, const struct q931_patch *patch, struc
 		pieces->error = true;
 }
 
-int q931_patch_apply(const struct q931_patch *patch, const uint8_t *frame, size_t n, uint8_t *out, size_t room)
+int q931_patch_apply(const struct q931_patch *patch, const uint8_t *frame, size_t n, uint8_t *out,
+		     size_t room)
 {
 	struct wire w = wire_of(frame, n);
 	struct wire_out o = wire_out_of(out, room);

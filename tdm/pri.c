@@ -2,10 +2,12 @@
 /* The adapter of libpri. What it relies on was found by trying version 1.6.0:
  *
  * - Its callbacks count two octets of FCS in both directions.
- * - pri_check_event() reads one frame and returns at most one event; pri_schedule_run() returns after one event.
+ * - pri_check_event() reads one frame and returns at most one event; pri_schedule_run() returns
+ * after one event.
  * - Its one event struct is overwritten by the next call.
- * - pri_hangup() with cause 81 sends RELEASE COMPLETE in any state before the call is answered; our patch then says the
- *   true cause. With other causes an unanswered SETUP would get no message at all.
+ * - pri_hangup() with cause 81 sends RELEASE COMPLETE in any state before the call is answered; our
+ * patch then says the true cause. With other causes an unanswered SETUP would get no message at
+ * all.
  * - pri_hangup_fix makes causes 1, 34, 44 and 82 follow Q.931 5.3.2 like all others.
  * - T316 set to 0 leaves the repetition of RESTART to us, one per channel. */
 #include "tdm/pri.h"
@@ -20,11 +22,11 @@
 #include <sys/time.h>
 
 #define FCS_OCTETS 2
-#define FRAME_ROOM 1024         /* libpri's own buffer */
-#define PUMP_MAX 4096           /* events in one go; more means that libpri doesn't come to an end */
-#define PARK_MAX 32             /* roles times spans that come and go */
-#define T309_MARGIN_MS 60000    /* libpri's own T309 stays behind ours, which also covers layer 1 */
-#define T303_MARGIN_MS 20       /* and its second T303 behind ours, which sends RELEASE COMPLETE */
+#define FRAME_ROOM 1024      /* libpri's own buffer */
+#define PUMP_MAX 4096        /* events in one go; more means that libpri doesn't come to an end */
+#define PARK_MAX 32          /* roles times spans that come and go */
+#define T309_MARGIN_MS 60000 /* libpri's own T309 stays behind ours, which also covers layer 1 */
+#define T303_MARGIN_MS 20    /* and its second T303 behind ours, which sends RELEASE COMPLETE */
 
 #define llog(link, level, ...) log_write(level, "d-channel", (link)->name, __VA_ARGS__)
 
@@ -38,12 +40,13 @@ struct pri_link {
 	struct loop_timer timer;
 	const uint8_t *pending; /* frame on its way into libpri */
 	size_t pending_length;
-	bool clash_told;        /* that both ends have the same role */
+	bool clash_told; /* that both ends have the same role */
 };
 
 /* ---- Time ---- */
 
-/* libpri's clock: monotonic for the whole life of the process, though tests bring one virtual clock after another. */
+/* libpri's clock: monotonic for the whole life of the process, though tests bring one virtual clock
+ * after another. */
 static const struct clock *pri_clock;
 static uint64_t pri_clock_offset_us, pri_clock_last_us;
 
@@ -111,19 +114,37 @@ static void copy_details(struct pri_link_event *out, const pri_event *e)
 	int channel = 0, cause = 0;
 
 	switch (out->kind) {
-	case PRI_LINK_SETUP: out->call = e->ring.call; channel = e->ring.channel; break;
-	case PRI_LINK_SETUP_ACK: out->call = e->setup_ack.call; channel = e->setup_ack.channel; break;
+	case PRI_LINK_SETUP:
+		out->call = e->ring.call;
+		channel = e->ring.channel;
+		break;
+	case PRI_LINK_SETUP_ACK:
+		out->call = e->setup_ack.call;
+		channel = e->setup_ack.channel;
+		break;
 	case PRI_LINK_PROCEEDING:
-	case PRI_LINK_PROGRESS: out->call = e->proceeding.call; channel = e->proceeding.channel; break;
-	case PRI_LINK_ALERTING: out->call = e->ringing.call; channel = e->ringing.channel; break;
-	case PRI_LINK_CONNECT: out->call = e->answer.call; channel = e->answer.channel; break;
+	case PRI_LINK_PROGRESS:
+		out->call = e->proceeding.call;
+		channel = e->proceeding.channel;
+		break;
+	case PRI_LINK_ALERTING:
+		out->call = e->ringing.call;
+		channel = e->ringing.channel;
+		break;
+	case PRI_LINK_CONNECT:
+		out->call = e->answer.call;
+		channel = e->answer.channel;
+		break;
 	case PRI_LINK_INFORMATION:
 		out->call = e->e == PRI_EVENT_KEYPAD_DIGIT ? e->digit.call : e->ring.call;
 		break;
 	case PRI_LINK_NOTIFY: out->call = e->notify.call; break;
 	case PRI_LINK_DISCONNECT:
 	case PRI_LINK_RELEASE:
-	case PRI_LINK_RELEASED: out->call = e->hangup.call; cause = e->hangup.cause; break;
+	case PRI_LINK_RELEASED:
+		out->call = e->hangup.call;
+		cause = e->hangup.cause;
+		break;
 	case PRI_LINK_RESTART: channel = e->restart.channel; break;
 	case PRI_LINK_RESTART_ACK: channel = e->restartack.channel; break;
 	case PRI_LINK_UP:
@@ -185,7 +206,8 @@ static void fired(struct loop_timer *timer, void *arg)
 	uint64_t due;
 
 	(void)timer;
-	for (int i = 0; i < PUMP_MAX && link->pri && next_due_us(link, &due) && due <= pri_now_us(); i++) {
+	for (int i = 0; i < PUMP_MAX && link->pri && next_due_us(link, &due) && due <= pri_now_us();
+	     i++) {
 		const pri_event *e = pri_schedule_run(link->pri);
 
 		if (e)
@@ -268,11 +290,12 @@ static void event_nowhere(void *arg, const struct pri_link_event *event)
 	(void)event;
 }
 
-/* A DISC that nobody sent takes the link down, so that its next owner begins with SABME. The timers of layer 2 run on
- * then; those of calls went with the calls, and T316 isn't libpri's. */
+/* A DISC that nobody sent takes the link down, so that its next owner begins with SABME. The timers
+ * of layer 2 run on then; those of calls went with the calls, and T316 isn't libpri's. */
 static void take_down(struct pri_link *link)
 {
-	static const struct pri_link_ops nobody = { .write = write_nowhere, .event = event_nowhere };
+	static const struct pri_link_ops nobody = { .write = write_nowhere,
+						    .event = event_nowhere };
 	/* SAPI 0, TEI 0, a command of the far end (Q.921 table 1), DISC with P=1 (table 5) */
 	const uint8_t disc[] = { link->role == CONF_ROLE_NT ? 0x00 : 0x02, 0x01, 0x53 };
 
@@ -291,7 +314,8 @@ static void park(struct pri *pri, enum conf_role role)
 		parked[i].role = role;
 		return;
 	}
-	log_write(LOG_LEVEL_WARNING, "d-channel", NULL, "no room to keep a closed link: its memory is lost");
+	log_write(LOG_LEVEL_WARNING, "d-channel", NULL,
+		  "no room to keep a closed link: its memory is lost");
 }
 
 static void say(struct pri *pri, enum log_level level, const char *text)
@@ -319,25 +343,34 @@ static void set_timers(struct pri *pri, const struct conf_isdn_timers *t)
 		int timer;
 		unsigned value;
 	} set[] = {
-		{ PRI_TIMER_T200, t->t200 }, { PRI_TIMER_T203, t->t203 }, { PRI_TIMER_N200, t->n200 },
-		{ PRI_TIMER_K, PRI_LINK_WINDOW }, { PRI_TIMER_T303, t->t303 + T303_MARGIN_MS },
-		{ PRI_TIMER_T305, t->t305 }, { PRI_TIMER_T308, t->t308 },
-		{ PRI_TIMER_T309, t->t309 + T309_MARGIN_MS }, { PRI_TIMER_T313, t->t313 * 2 },
+		{ PRI_TIMER_T200, t->t200 },
+		{ PRI_TIMER_T203, t->t203 },
+		{ PRI_TIMER_N200, t->n200 },
+		{ PRI_TIMER_K, PRI_LINK_WINDOW },
+		{ PRI_TIMER_T303, t->t303 + T303_MARGIN_MS },
+		{ PRI_TIMER_T305, t->t305 },
+		{ PRI_TIMER_T308, t->t308 },
+		{ PRI_TIMER_T309, t->t309 + T309_MARGIN_MS },
+		{ PRI_TIMER_T313, t->t313 * 2 },
 		{ PRI_TIMER_T316, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++)
-		if (set[i].value || set[i].timer == PRI_TIMER_T316) /* 0: libpri's default, it would spin */
+		if (set[i].value ||
+		    set[i].timer == PRI_TIMER_T316) /* 0: libpri's default, it would spin */
 			pri_set_timer(pri, set[i].timer, (int)set[i].value);
 }
 
-int pri_link_create(struct pri_link **out, const struct pri_link_cfg *cfg, const struct pri_link_ops *ops, void *arg)
+int pri_link_create(struct pri_link **out, const struct pri_link_cfg *cfg,
+		    const struct pri_link_ops *ops, void *arg)
 {
 	struct pri_link *link = mem_zalloc(sizeof(*link));
 
 	if (!link)
 		return -ENOMEM;
-	*link = (struct pri_link){ .name = cfg->name, .role = cfg->role, .loop = cfg->loop, .ops = ops, .arg = arg };
+	*link = (struct pri_link){
+		.name = cfg->name, .role = cfg->role, .loop = cfg->loop, .ops = ops, .arg = arg
+	};
 	use_clock(loop_clock(cfg->loop));
 	pri_set_message(say_message);
 	pri_set_error(say_error);

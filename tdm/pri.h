@@ -2,16 +2,18 @@
 #ifndef TDM_PRI_H
 #define TDM_PRI_H
 
-/* libpri behind our own words: Q.921's link and Q.931's messages of one D-channel. pri.c is the only file that knows
- * <libpri.h>.
+/* libpri behind our own words: Q.921's link and Q.931's messages of one D-channel. pri.c is the
+ * only file that knows <libpri.h>.
  *
- * How does it work? Frames go in and out through the owner (pri_link_receive(), ops->write), each whole and without FCS,
- * so that every one passes the owner's reader and patcher. libpri's timers run on the owner's loop: its gettimeofday()
- * is ours (linked with --wrap). Events are copied out of libpri's single static struct before libpri is called again,
- * and handed over one at a time from pri_link_receive() or from the loop's timer, never from inside a verb.
+ * How does it work? Frames go in and out through the owner (pri_link_receive(), ops->write), each
+ * whole and without FCS, so that every one passes the owner's reader and patcher. libpri's timers
+ * run on the owner's loop: its gettimeofday() is ours (linked with --wrap). Events are copied out
+ * of libpri's single static struct before libpri is called again, and handed over one at a time
+ * from pri_link_receive() or from the loop's timer, never from inside a verb.
  *
- * Limits: libpri takes time from one clock for the whole process (the one of the link made last), and can't free what it
- * made: a closed link's state is parked and used again by the next link of the same role.
+ * Limits: libpri takes time from one clock for the whole process (the one of the link made last),
+ * and can't free what it made: a closed link's state is parked and used again by the next link of
+ * the same role.
  *
  * Thread: signalling. */
 
@@ -27,38 +29,40 @@ struct pri_link;
 struct q931_call; /* libpri's */
 
 enum pri_link_event_kind {
-	PRI_LINK_UP,            /* multiframe established */
+	PRI_LINK_UP, /* multiframe established */
 	PRI_LINK_DOWN,
-	PRI_LINK_SETUP,         /* a new call */
+	PRI_LINK_SETUP, /* a new call */
 	PRI_LINK_SETUP_ACK,
 	PRI_LINK_PROCEEDING,
 	PRI_LINK_ALERTING,
 	PRI_LINK_PROGRESS,
-	PRI_LINK_CONNECT,       /* acknowledged by libpri */
+	PRI_LINK_CONNECT, /* acknowledged by libpri */
 	PRI_LINK_INFORMATION,
 	PRI_LINK_NOTIFY,
-	PRI_LINK_DISCONNECT,    /* libpri waits for pri_call_hangup(): RELEASE */
-	PRI_LINK_RELEASE,       /* RELEASE, RELEASE COMPLETE, or a timer: pri_call_hangup() answers and frees */
-	PRI_LINK_RELEASED,      /* `call` is freed already */
-	PRI_LINK_RESTART,       /* acknowledged by libpri */
+	PRI_LINK_DISCONNECT, /* libpri waits for pri_call_hangup(): RELEASE */
+	PRI_LINK_RELEASE,    /* RELEASE, RELEASE COMPLETE, or a timer: pri_call_hangup() answers and
+				frees */
+	PRI_LINK_RELEASED,   /* `call` is freed already */
+	PRI_LINK_RESTART,    /* acknowledged by libpri */
 	PRI_LINK_RESTART_ACK,
 };
 
 struct pri_link_event {
 	enum pri_link_event_kind kind;
 	struct q931_call *call;
-	uint8_t timeslot;       /* 0: none; RESTART: 0 means all */
+	uint8_t timeslot; /* 0: none; RESTART: 0 means all */
 	uint8_t cause;
 };
 
 struct pri_link_ops {
-	/* libpri sends a frame. Returns 0; what is refused is lost, Q.921 repeats it. May be called from inside any verb. */
+	/* libpri sends a frame. Returns 0; what is refused is lost, Q.921 repeats it. May be called
+	 * from inside any verb. */
 	int (*write)(void *arg, const uint8_t *frame, size_t n);
 	void (*event)(void *arg, const struct pri_link_event *event);
 };
 
 struct pri_link_cfg {
-	const char *name;                      /* for log lines; borrowed */
+	const char *name; /* for log lines; borrowed */
 	enum conf_role role;
 	const struct conf_isdn_timers *timers; /* borrowed during create */
 	struct loop *loop;
@@ -68,7 +72,8 @@ struct pri_link_cfg {
 #define PRI_LINK_WINDOW 7
 
 /* Starts to establish layer 2 at once. 0, -ENOMEM. */
-int pri_link_create(struct pri_link **out, const struct pri_link_cfg *cfg, const struct pri_link_ops *ops, void *arg);
+int pri_link_create(struct pri_link **out, const struct pri_link_cfg *cfg,
+		    const struct pri_link_ops *ops, void *arg);
 /* Sends nothing. Calls must have been freed. Sets NULL, takes NULL. */
 void pri_link_close(struct pri_link **link);
 /* One frame from the line, without FCS. -EMSGSIZE above what libpri's buffer takes. */
@@ -86,7 +91,8 @@ struct pri_setup {
 struct q931_call *pri_call_new(struct pri_link *link);
 /* Its reference value (15 bits, without flag). */
 uint16_t pri_call_crv(struct pri_link *link, struct q931_call *call);
-/* The rest return 0 or -EPROTO (libpri refuses). `timeslot` goes into Channel identification where the message has one. */
+/* The rest return 0 or -EPROTO (libpri refuses). `timeslot` goes into Channel identification where
+ * the message has one. */
 int pri_call_setup(struct pri_link *link, struct q931_call *call, const struct pri_setup *setup);
 int pri_call_proceeding(struct pri_link *link, struct q931_call *call, uint8_t timeslot);
 int pri_call_alerting(struct pri_link *link, struct q931_call *call, uint8_t timeslot);
@@ -94,9 +100,11 @@ int pri_call_progress(struct pri_link *link, struct q931_call *call, uint8_t tim
 int pri_call_connect(struct pri_link *link, struct q931_call *call, uint8_t timeslot);
 /* NOTIFY, which changes no state: the vehicle for what libpri can't send itself. */
 int pri_call_notify(struct pri_link *link, struct q931_call *call);
-/* The next step of clearing by libpri's state: DISCONNECT, RELEASE or RELEASE COMPLETE; frees after the last. */
+/* The next step of clearing by libpri's state: DISCONNECT, RELEASE or RELEASE COMPLETE; frees after
+ * the last. */
 int pri_call_hangup(struct pri_link *link, struct q931_call *call, uint8_t cause);
-/* RELEASE COMPLETE to a SETUP that had no other answer (Q.931 5.3.2 c), or after a SETUP that got none; frees. */
+/* RELEASE COMPLETE to a SETUP that had no other answer (Q.931 5.3.2 c), or after a SETUP that got
+ * none; frees. */
 int pri_call_refuse(struct pri_link *link, struct q931_call *call);
 /* Forget without a message. */
 void pri_call_free(struct pri_link *link, struct q931_call *call);

@@ -8,7 +8,10 @@
 #include <errno.h>
 #include <string.h>
 
-#define COUNTER(field, kind, text) { #field, COUNTER_##kind, text, offsetof(struct isdn_span_counters, field) }
+#define COUNTER(field, kind, text)                                                                 \
+	{                                                                                          \
+#field, COUNTER_##kind, text, offsetof(struct isdn_span_counters, field)           \
+	}
 
 const struct counter_info isdn_span_counter_info[] = {
 	COUNTER(calls_in, NORMAL, "calls offered by the far end"),
@@ -23,13 +26,15 @@ const struct counter_info isdn_span_counter_info[] = {
 	COUNTER(restarts_tx, UNDESIRABLE, "RESTARTs sent"),
 	COUNTER(t309_clears, UNDESIRABLE, "calls cleared because layer 1 or 2 was away too long"),
 	COUNTER(layer2_losses, UNDESIRABLE, "times that layer 2 was lost"),
-	COUNTER(status_clears, UNDESIRABLE, "calls cleared because the far end's STATUS disagreed or was missing"),
+	COUNTER(status_clears, UNDESIRABLE,
+		"calls cleared because the far end's STATUS disagreed or was missing"),
 	COUNTER(malformed_frames, ERROR, "received messages without a usable header"),
 	COUNTER(malformed_elements, ERROR, "received information elements that could not be read"),
 	COUNTER(unexpected_messages, ERROR, "messages that the call's state does not allow"),
 	COUNTER(tx_dropped, ERROR, "frames that the line did not take"),
 };
-const size_t isdn_span_counter_count = sizeof(isdn_span_counter_info) / sizeof(isdn_span_counter_info[0]);
+const size_t isdn_span_counter_count =
+	sizeof(isdn_span_counter_info) / sizeof(isdn_span_counter_info[0]);
 
 /* ---- Out ---- */
 
@@ -62,9 +67,8 @@ struct isdn_call *span_find_reference(const struct isdn_span *span, uint16_t crv
 {
 	struct isdn_call *call;
 
-	list_for_each(call, &span->calls, struct isdn_call, node)
-		if (call->crv == crv && call->ours == ours)
-			return call;
+	list_for_each(call, &span->calls, struct isdn_call,
+		      node) if (call->crv == crv && call->ours == ours) return call;
 	return NULL;
 }
 
@@ -72,13 +76,13 @@ static struct isdn_call *find_q931(const struct isdn_span *span, const struct q9
 {
 	struct isdn_call *call;
 
-	list_for_each(call, &span->calls, struct isdn_call, node)
-		if (q931 && call->q931 == q931)
-			return call;
+	list_for_each(call, &span->calls, struct isdn_call,
+		      node) if (q931 && call->q931 == q931) return call;
 	return NULL;
 }
 
-/* Glare (Q.931 5.7): the user side yields to the network's call, the network keeps the channel for its own. */
+/* Glare (Q.931 5.7): the user side yields to the network's call, the network keeps the channel for
+ * its own. */
 static bool yields(struct isdn_span *span, uint8_t timeslot)
 {
 	if (!call_is_tentative(channels_call(&span->channels, timeslot)))
@@ -90,14 +94,17 @@ static bool yields(struct isdn_span *span, uint8_t timeslot)
 	return true;
 }
 
-/* The channel for a SETUP (Q.931 5.1.2, 5.2.3); 0 and the cause to refuse it with when there is none. */
-static uint8_t choose_channel(struct isdn_span *span, const struct q931_channel *channel, uint8_t *cause)
+/* The channel for a SETUP (Q.931 5.1.2, 5.2.3); 0 and the cause to refuse it with when there is
+ * none. */
+static uint8_t choose_channel(struct isdn_span *span, const struct q931_channel *channel,
+			      uint8_t *cause)
 {
 	bool named = channel->present && channel->timeslot && !channel->any;
 	enum channel_state state = channels_state(&span->channels, channel->timeslot);
 
 	*cause = Q850_NO_CIRCUIT;
-	if (named && (state == CHANNEL_IDLE || (state == CHANNEL_TAKEN && yields(span, channel->timeslot))))
+	if (named &&
+	    (state == CHANNEL_IDLE || (state == CHANNEL_TAKEN && yields(span, channel->timeslot))))
 		return channel->timeslot;
 	if (named && channel->exclusive) {
 		*cause = Q850_CHANNEL_UNAVAILABLE;
@@ -113,7 +120,8 @@ static void incoming(struct isdn_span *span, struct q931_call *q931)
 
 	counter_inc(&span->counters.calls_in);
 	if (!span->rx_valid || call_create(&call, span, q931, span->rx.crv, false) < 0) {
-		pri_call_refuse(span->link, q931); /* libpri's own cause: nothing can be kept for the patch */
+		pri_call_refuse(span->link,
+				q931); /* libpri's own cause: nothing can be kept for the patch */
 		return;
 	}
 	fsm_event(&call->fsm, CALL_DO_OFFER, &span->rx.info);
@@ -144,8 +152,11 @@ static enum call_event message_of(enum pri_link_event_kind kind)
 	case PRI_LINK_DISCONNECT: return CALL_MSG_DISCONNECT;
 	case PRI_LINK_RELEASE: return CALL_MSG_RELEASE;
 	case PRI_LINK_RELEASED: return CALL_MSG_RELEASED;
-	case PRI_LINK_UP: case PRI_LINK_DOWN: case PRI_LINK_SETUP: case PRI_LINK_RESTART: case PRI_LINK_RESTART_ACK:
-		break;
+	case PRI_LINK_UP:
+	case PRI_LINK_DOWN:
+	case PRI_LINK_SETUP:
+	case PRI_LINK_RESTART:
+	case PRI_LINK_RESTART_ACK: break;
 	}
 	return CALL_EVENTS;
 }
@@ -153,8 +164,9 @@ static enum call_event message_of(enum pri_link_event_kind kind)
 /* The first of these settles the B-channel (Q.931 5.1.2); PROGRESS only when it names one. */
 static bool answers_setup(enum pri_link_event_kind kind, const struct q931_channel *channel)
 {
-	return kind == PRI_LINK_SETUP_ACK || kind == PRI_LINK_PROCEEDING || kind == PRI_LINK_ALERTING ||
-	       kind == PRI_LINK_CONNECT || (kind == PRI_LINK_PROGRESS && channel->present);
+	return kind == PRI_LINK_SETUP_ACK || kind == PRI_LINK_PROCEEDING ||
+	       kind == PRI_LINK_ALERTING || kind == PRI_LINK_CONNECT ||
+	       (kind == PRI_LINK_PROGRESS && channel->present);
 }
 
 static void call_event_of(struct isdn_span *span, const struct pri_link_event *event)
@@ -188,11 +200,16 @@ static void pri_says(void *arg, const struct pri_link_event *event)
 	case PRI_LINK_SETUP: incoming(span, event->call); break;
 	case PRI_LINK_RESTART: span_restart_received(span, event->timeslot); break;
 	case PRI_LINK_RESTART_ACK: span_restart_acknowledged(span, event->timeslot); break;
-	case PRI_LINK_SETUP_ACK: case PRI_LINK_PROCEEDING: case PRI_LINK_ALERTING: case PRI_LINK_PROGRESS:
-	case PRI_LINK_CONNECT: case PRI_LINK_INFORMATION: case PRI_LINK_NOTIFY: case PRI_LINK_DISCONNECT:
-	case PRI_LINK_RELEASE: case PRI_LINK_RELEASED:
-		call_event_of(span, event);
-		break;
+	case PRI_LINK_SETUP_ACK:
+	case PRI_LINK_PROCEEDING:
+	case PRI_LINK_ALERTING:
+	case PRI_LINK_PROGRESS:
+	case PRI_LINK_CONNECT:
+	case PRI_LINK_INFORMATION:
+	case PRI_LINK_NOTIFY:
+	case PRI_LINK_DISCONNECT:
+	case PRI_LINK_RELEASE:
+	case PRI_LINK_RELEASED: call_event_of(span, event); break;
 	}
 }
 
@@ -211,7 +228,8 @@ static void silent_message(struct isdn_span *span)
 		return;
 	if (m->type == Q931_CONNECT_ACKNOWLEDGE)
 		call_message(call, CALL_MSG_CONNECT_ACK, &m->info);
-	else if (present && (m->type == Q931_RELEASE_COMPLETE || (m->type == Q931_STATUS && m->call_state == 0)))
+	else if (present && (m->type == Q931_RELEASE_COMPLETE ||
+			     (m->type == Q931_STATUS && m->call_state == 0)))
 		call_message(call, CALL_MSG_SILENT_CLEAR, &m->info);
 	else if (m->type == Q931_DISCONNECT && (present || call->fsm.state == CALL_DISCONNECT_SENT))
 		call_message(call, CALL_MSG_DISCONNECT, &m->info);
@@ -219,7 +237,8 @@ static void silent_message(struct isdn_span *span)
 		call_status(call, m);
 }
 
-/* Reads the message for ourselves and leaves in `frame` what libpri may see. Returns the new length. */
+/* Reads the message for ourselves and leaves in `frame` what libpri may see. Returns the new
+ * length. */
 static size_t inspect(struct isdn_span *span, uint8_t *frame, size_t n)
 {
 	size_t at = lapd_payload(frame, n);
@@ -274,7 +293,8 @@ static void channel_free(struct bchan *bchan, void *owner)
 
 static void init(struct isdn_span *span, const struct isdn_span_cfg *cfg)
 {
-	timeslot_set usable = cfg->conf->b_channels ? cfg->conf->b_channels : e1_line_timeslots(cfg->line);
+	timeslot_set usable =
+		cfg->conf->b_channels ? cfg->conf->b_channels : e1_line_timeslots(cfg->line);
 
 	span->conf = cfg->conf;
 	span->line = cfg->line;
@@ -283,19 +303,22 @@ static void init(struct isdn_span *span, const struct isdn_span_cfg *cfg)
 	usable &= e1_line_timeslots(cfg->line) & ~(UINT32_C(1) << cfg->conf->d_channel);
 	channels_init(&span->channels, usable, cfg->conf->hunt);
 	for (unsigned ts = 0; ts < E1_TIMESLOTS; ts++)
-		span->bchans[ts] = (struct bchan){ .line = cfg->line, .timeslot = ts, .free = channel_free,
-						   .owner = span };
+		span->bchans[ts] = (struct bchan){
+			.line = cfg->line, .timeslot = ts, .free = channel_free, .owner = span
+		};
 	list_init(&span->calls);
 	span_reports_init(span);
 	writer_init(&span->writer, &writer_ops, span);
 }
 
-int isdn_span_create(struct isdn_span **out, const struct isdn_span_cfg *cfg, const struct isdn_span_ops *ops,
-		     void *arg)
+int isdn_span_create(struct isdn_span **out, const struct isdn_span_cfg *cfg,
+		     const struct isdn_span_ops *ops, void *arg)
 {
 	struct isdn_span *span = mem_zalloc(sizeof(*span));
-	struct pri_link_cfg link = { .name = cfg->conf->name, .role = cfg->conf->role,
-				     .timers = &cfg->conf->timers, .loop = cfg->loop };
+	struct pri_link_cfg link = { .name = cfg->conf->name,
+				     .role = cfg->conf->role,
+				     .timers = &cfg->conf->timers,
+				     .loop = cfg->loop };
 	int rc;
 
 	if (!span)
@@ -408,8 +431,9 @@ unsigned isdn_span_calls(const struct isdn_span *span)
 
 const char *isdn_slot_state_name(enum isdn_slot_state state)
 {
-	static const char *const names[] = { "absent", "framing", "d-channel", "idle", "incoming", "outgoing",
-					     "connected", "releasing", "restarting", "blocked" };
+	static const char *const names[] = { "absent",     "framing",  "d-channel", "idle",
+					     "incoming",   "outgoing", "connected", "releasing",
+					     "restarting", "blocked" };
 
 	return names[state];
 }
@@ -423,7 +447,8 @@ static enum isdn_slot_state slot_of_call(const struct isdn_call *call)
 	return call->ours ? SLOT_OUTGOING : SLOT_INCOMING;
 }
 
-enum isdn_slot_state isdn_span_slot(const struct isdn_span *span, unsigned timeslot, struct isdn_call **call)
+enum isdn_slot_state isdn_span_slot(const struct isdn_span *span, unsigned timeslot,
+				    struct isdn_call **call)
 {
 	if (call)
 		*call = channels_call(&span->channels, timeslot);

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Faults of layers 1 and 2, and RESTART.
  *
- * T309 (Q.931 5.8.9, ETS 300 102-1 5.8.9): it runs while layer 1 or layer 2 is down. Calls in the active state are kept
- * and cleared with cause 27 when it expires. Calls in any other state are cleared as soon as the data link is lost
- * (5.8.9 a), not at an alarm of layer 1 alone: until Q.921 gives up its messages are merely late. libpri's own T309
- * knows layer 2 only, so it is set long and ours decides.
+ * T309 (Q.931 5.8.9, ETS 300 102-1 5.8.9): it runs while layer 1 or layer 2 is down. Calls in the
+ * active state are kept and cleared with cause 27 when it expires. Calls in any other state are
+ * cleared as soon as the data link is lost (5.8.9 a), not at an alarm of layer 1 alone: until Q.921
+ * gives up its messages are merely late. libpri's own T309 knows layer 2 only, so it is set long
+ * and ours decides.
  *
- * Back in time, each kept call is asked for (5.8.10). A far end that has forgotten the calls answers that, or sends
- * RESTART. */
+ * Back in time, each kept call is asked for (5.8.10). A far end that has forgotten the calls
+ * answers that, or sends RESTART. */
 #include "tdm/span_private.h"
 
 #include <errno.h>
 
-#define POLL_US 100000  /* alarms take longer than that to be declared (G.775) */
-#define N316 2          /* Q.931 5.5.1: times that RESTART is sent */
+#define POLL_US 100000 /* alarms take longer than that to be declared (G.775) */
+#define N316 2         /* Q.931 5.5.1: times that RESTART is sent */
 
 static bool usable(const struct isdn_span *span)
 {
@@ -32,7 +33,8 @@ static void t309_expired(struct loop_timer *timer, void *arg)
 
 	(void)timer;
 	slog(span, LOG_LEVEL_WARNING, "T309: %u calls cleared", isdn_span_calls(span));
-	list_for_each(call, &span->calls, struct isdn_call, node) {
+	list_for_each(call, &span->calls, struct isdn_call, node)
+	{
 		counter_inc(&span->counters.t309_clears);
 		call_forget(call, q850(Q850_DESTINATION_OUT_OF_ORDER, Q850_LOC_PRIVATE_LOCAL));
 	}
@@ -42,17 +44,16 @@ static void enquire_all(struct isdn_span *span)
 {
 	struct isdn_call *call;
 
-	list_for_each(call, &span->calls, struct isdn_call, node)
-		call_enquire(call);
+	list_for_each(call, &span->calls, struct isdn_call, node) call_enquire(call);
 }
 
 static void clear_unanswered_calls(struct isdn_span *span)
 {
 	struct isdn_call *call;
 
-	list_for_each(call, &span->calls, struct isdn_call, node)
-		if (call->fsm.state != CALL_ACTIVE)
-			call_forget(call, q850(Q850_DESTINATION_OUT_OF_ORDER, Q850_LOC_PRIVATE_LOCAL));
+	list_for_each(call, &span->calls, struct isdn_call,
+		      node) if (call->fsm.state != CALL_ACTIVE)
+		call_forget(call, q850(Q850_DESTINATION_OUT_OF_ORDER, Q850_LOC_PRIVATE_LOCAL));
 }
 
 static enum isdn_span_state state_of(const struct isdn_span *span)
@@ -91,8 +92,8 @@ static void changed(struct isdn_span *span)
 
 	span->state = state_of(span);
 	if (!usable(span) && !loop_timer_armed(&span->t309) && !list_empty(&span->calls))
-		loop_timer_start(span->loop, &span->t309, UINT64_C(1000) * span->conf->timers.t309, t309_expired,
-				 span);
+		loop_timer_start(span->loop, &span->t309, UINT64_C(1000) * span->conf->timers.t309,
+				 t309_expired, span);
 	if (span->state == SPAN_UP && before != SPAN_UP)
 		came_up(span);
 	slog(span, LOG_LEVEL_NOTICE, "%s, alarms %s", isdn_span_state_name(span->state),
@@ -143,14 +144,15 @@ void span_layer2(struct isdn_span *span, bool up)
 	changed(span);
 }
 
-/* SABME while the link stands: the far end has begun anew (Q.921 5.7), and libpri doesn't say so when nothing was
- * under way. */
+/* SABME while the link stands: the far end has begun anew (Q.921 5.7), and libpri doesn't say so
+ * when nothing was under way. */
 void span_peer_reset(struct isdn_span *span)
 {
 	if (!span->layer2 || span->state != SPAN_UP)
 		return;
 	enquire_all(span);
-	/* A RESTART on its way went with the old link: it is repeated as soon as libpri has taken the new one. */
+	/* A RESTART on its way went with the old link: it is repeated as soon as libpri has taken
+	 * the new one. */
 	if (!span->restarting)
 		return;
 	span->restart_tries = 0;
@@ -164,7 +166,8 @@ static void send_restart(struct isdn_span *span)
 	counter_inc(&span->counters.restarts_tx);
 	span->restart_tries++;
 	pri_link_restart(span->link, span->restarting);
-	loop_timer_start(span->loop, &span->t316, UINT64_C(1000) * span->conf->timers.t316, t316_expired, span);
+	loop_timer_start(span->loop, &span->t316, UINT64_C(1000) * span->conf->timers.t316,
+			 t316_expired, span);
 }
 
 static void next_restart(struct isdn_span *span)
@@ -190,8 +193,9 @@ static void restart_over(struct isdn_span *span, enum channel_state state)
 	span->restarting = 0;
 }
 
-/* Q.931 5.5.1: after N316 the channel is out of service. At the start nothing is known against it, and a far end that
- * doesn't know RESTART must not cost the span: then all of them stay in service. */
+/* Q.931 5.5.1: after N316 the channel is out of service. At the start nothing is known against it,
+ * and a far end that doesn't know RESTART must not cost the span: then all of them stay in service.
+ */
 static void t316_expired(struct loop_timer *timer, void *arg)
 {
 	struct isdn_span *span = arg;
@@ -201,7 +205,8 @@ static void t316_expired(struct loop_timer *timer, void *arg)
 		send_restart(span);
 		return;
 	}
-	slog(span, LOG_LEVEL_WARNING, "RESTART of timeslot %u was not acknowledged", span->restarting);
+	slog(span, LOG_LEVEL_WARNING, "RESTART of timeslot %u was not acknowledged",
+	     span->restarting);
 	if (span->restart_at_start)
 		span->restart_wanted = 0;
 	restart_over(span, span->restart_at_start ? CHANNEL_IDLE : CHANNEL_BLOCKED);
@@ -234,9 +239,9 @@ static void clear_channel_calls(struct isdn_span *span, uint8_t timeslot)
 {
 	struct isdn_call *call;
 
-	list_for_each(call, &span->calls, struct isdn_call, node)
-		if (!timeslot || call->timeslot == timeslot)
-			call_forget(call, q850(Q850_TEMPORARY_FAILURE, Q850_LOC_PUBLIC_LOCAL));
+	list_for_each(call, &span->calls, struct isdn_call,
+		      node) if (!timeslot || call->timeslot == timeslot)
+		call_forget(call, q850(Q850_TEMPORARY_FAILURE, Q850_LOC_PUBLIC_LOCAL));
 }
 
 void span_restart_received(struct isdn_span *span, uint8_t timeslot)
@@ -244,7 +249,8 @@ void span_restart_received(struct isdn_span *span, uint8_t timeslot)
 	counter_inc(&span->counters.restarts_rx);
 	clear_channel_calls(span, timeslot);
 	for (uint8_t ts = 1; ts < E1_TIMESLOTS; ts++)
-		if ((!timeslot || ts == timeslot) && channels_state(&span->channels, ts) == CHANNEL_BLOCKED)
+		if ((!timeslot || ts == timeslot) &&
+		    channels_state(&span->channels, ts) == CHANNEL_BLOCKED)
 			channels_free(&span->channels, ts);
 }
 

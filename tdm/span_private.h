@@ -2,7 +2,8 @@
 #ifndef TDM_SPAN_PRIVATE_H
 #define TDM_SPAN_PRIVATE_H
 
-/* What a span and a call are made of; for span*.c, call*.c and white-box tests. Thread: signalling. */
+/* What a span and a call are made of; for span*.c, call*.c and white-box tests. Thread: signalling.
+ */
 
 #include "base/fsm.h"
 #include "base/log.h"
@@ -24,62 +25,86 @@
 struct call_report {
 	struct list node;
 	struct isdn_call *call;
-	bool incoming;          /* struct isdn_span_ops.incoming, else `event` */
-	bool kept;              /* part of the call, not to be freed by itself */
+	bool incoming; /* struct isdn_span_ops.incoming, else `event` */
+	bool kept;     /* part of the call, not to be freed by itself */
 	enum isdn_event event;
 	struct isdn_info info;
 };
 
-/* Q.931 2.1, by what the call looks like from here. The tables in call.c say the numbers for either side. */
+/* Q.931 2.1, by what the call looks like from here. The tables in call.c say the numbers for either
+ * side. */
 enum call_state {
 	CALL_NULL,
-	CALL_OUT_SETUP, CALL_OUT_OVERLAP, CALL_OUT_PROCEEDING, CALL_OUT_ALERTING,
-	CALL_IN_PRESENT, CALL_IN_PROCEEDING, CALL_IN_ALERTING, CALL_IN_CONNECTING,
+	CALL_OUT_SETUP,
+	CALL_OUT_OVERLAP,
+	CALL_OUT_PROCEEDING,
+	CALL_OUT_ALERTING,
+	CALL_IN_PRESENT,
+	CALL_IN_PROCEEDING,
+	CALL_IN_ALERTING,
+	CALL_IN_CONNECTING,
 	CALL_ACTIVE,
-	CALL_DISCONNECT_SENT, CALL_DISCONNECT_RECEIVED, CALL_RELEASING,
+	CALL_DISCONNECT_SENT,
+	CALL_DISCONNECT_RECEIVED,
+	CALL_RELEASING,
 	CALL_GONE,
 	CALL_STATES
 };
 
-/* Data: messages and verbs bring a const struct isdn_info *, FORGET and DO_RELEASE a const struct q850_cause *. */
+/* Data: messages and verbs bring a const struct isdn_info *, FORGET and DO_RELEASE a const struct
+ * q850_cause *. */
 enum call_event {
-	CALL_MSG_SETUP_ACK, CALL_MSG_PROCEEDING, CALL_MSG_ALERTING, CALL_MSG_PROGRESS, CALL_MSG_CONNECT,
-	CALL_MSG_CONNECT_ACK, CALL_MSG_INFORMATION, CALL_MSG_NOTIFY, CALL_MSG_DISCONNECT,
-	CALL_MSG_RELEASE,       /* libpri waits for the answer */
-	CALL_MSG_RELEASED,      /* libpri has freed its call */
-	CALL_MSG_SILENT_CLEAR,  /* the caller gave up before we answered: libpri clears without an event */
-	CALL_DO_SETUP, CALL_DO_OFFER, CALL_DO_PROCEEDING, CALL_DO_ALERTING, CALL_DO_PROGRESS, CALL_DO_CONNECT,
-	CALL_DO_DISCONNECT, CALL_DO_RELEASE,
-	CALL_FORGET,            /* data link or restart: to Null at once, without a message */
+	CALL_MSG_SETUP_ACK,
+	CALL_MSG_PROCEEDING,
+	CALL_MSG_ALERTING,
+	CALL_MSG_PROGRESS,
+	CALL_MSG_CONNECT,
+	CALL_MSG_CONNECT_ACK,
+	CALL_MSG_INFORMATION,
+	CALL_MSG_NOTIFY,
+	CALL_MSG_DISCONNECT,
+	CALL_MSG_RELEASE,      /* libpri waits for the answer */
+	CALL_MSG_RELEASED,     /* libpri has freed its call */
+	CALL_MSG_SILENT_CLEAR, /* the caller gave up before we answered: libpri clears without an
+				  event */
+	CALL_DO_SETUP,
+	CALL_DO_OFFER,
+	CALL_DO_PROCEEDING,
+	CALL_DO_ALERTING,
+	CALL_DO_PROGRESS,
+	CALL_DO_CONNECT,
+	CALL_DO_DISCONNECT,
+	CALL_DO_RELEASE,
+	CALL_FORGET, /* data link or restart: to Null at once, without a message */
 	CALL_EVENTS
 };
 extern const struct fsm_machine call_machine;
 
 struct isdn_call {
-	struct list node;               /* span->calls, until gone */
+	struct list node; /* span->calls, until gone */
 	struct isdn_span *span;
-	struct q931_call *q931;         /* libpri's; NULL when freed there */
+	struct q931_call *q931; /* libpri's; NULL when freed there */
 	struct fsm fsm;
-	struct call_notes *notes;       /* the writer's */
+	struct call_notes *notes; /* the writer's */
 	const struct isdn_call_ops *ops;
 	void *arg;
 	uint16_t crv;
-	bool ours;                      /* outgoing */
+	bool ours; /* outgoing */
 	char key[CALL_KEY_MAX];
-	uint8_t timeslot;               /* 0: none (any more) */
-	bool agreed;                    /* both sides know the timeslot */
-	bool joined;                    /* a port is on the B-channel */
-	bool yielded;                   /* lost its timeslot to a call of the far end */
-	bool announcing;                /* DISCONNECT went out with in-band information */
-	bool told;                      /* RELEASED has been queued */
-	bool user;                      /* the user holds the pointer */
-	unsigned holds;                 /* user, signalling, queued reports, leave on its way */
-	int rc;                         /* of the verb that runs */
-	struct q850_cause cause;        /* why it is cleared, for the user */
-	struct loop_timer enquiry;      /* T322 */
-	unsigned enquiries;             /* STATUS ENQUIRY sent without an answer */
-	struct call_report first;       /* incoming */
-	struct call_report last;        /* released */
+	uint8_t timeslot;          /* 0: none (any more) */
+	bool agreed;               /* both sides know the timeslot */
+	bool joined;               /* a port is on the B-channel */
+	bool yielded;              /* lost its timeslot to a call of the far end */
+	bool announcing;           /* DISCONNECT went out with in-band information */
+	bool told;                 /* RELEASED has been queued */
+	bool user;                 /* the user holds the pointer */
+	unsigned holds;            /* user, signalling, queued reports, leave on its way */
+	int rc;                    /* of the verb that runs */
+	struct q850_cause cause;   /* why it is cleared, for the user */
+	struct loop_timer enquiry; /* T322 */
+	unsigned enquiries;        /* STATUS ENQUIRY sent without an answer */
+	struct call_report first;  /* incoming */
+	struct call_report last;   /* released */
 	struct loop_deferred left_later;
 	void (*left)(void *arg);
 	void *left_arg;
@@ -98,25 +123,30 @@ struct isdn_span {
 	struct channels channels;
 	struct bchan bchans[E1_TIMESLOTS];
 	struct list calls, reports;
-	unsigned call_count;            /* calls whose memory is held */
+	unsigned call_count; /* calls whose memory is held */
 	struct loop_deferred deliver;
 	/* Layers 1 and 2 */
 	enum isdn_span_state state;
 	unsigned alarms;
 	bool layer2, came_up;
-	struct loop_timer poll;         /* reads the line's alarms */
+	struct loop_timer poll; /* reads the line's alarms */
 	struct loop_timer t309;
 	/* RESTART: one at a time (Q.931 5.5.1) */
 	timeslot_set restart_wanted;
 	uint8_t restarting;
-	bool restart_at_start;          /* of the one that runs: nothing is known to be wrong with the channel */
+	bool restart_at_start; /* of the one that runs: nothing is known to be wrong with the
+				  channel */
 	unsigned restart_tries;
 	struct loop_timer t316;
 	struct loop_deferred restart_later;
 	/* The message that libpri is being given */
 	struct q931_message rx;
 	bool rx_valid, rx_served;
-	struct { uint8_t ns; uint16_t length; uint32_t sum; } seen[TRACE_KEPT];
+	struct {
+		uint8_t ns;
+		uint16_t length;
+		uint32_t sum;
+	} seen[TRACE_KEPT];
 	struct isdn_span_counters counters;
 	/* Closing */
 	bool closing;
@@ -143,9 +173,12 @@ struct isdn_call *span_find_reference(const struct isdn_span *span, uint16_t crv
 void span_call_key(const struct isdn_span *span, uint16_t crv, bool ours, char key[CALL_KEY_MAX]);
 
 /* call.c */
-int call_create(struct isdn_call **out, struct isdn_span *span, struct q931_call *q931, uint16_t crv, bool ours);
+int call_create(struct isdn_call **out, struct isdn_span *span, struct q931_call *q931,
+		uint16_t crv, bool ours);
 /* A message of the far end, as libpri reports it. */
 void call_message(struct isdn_call *call, enum call_event event, const struct isdn_info *info);
+/* A cause that we give by ourselves: with our side's location. */
+struct q850_cause call_own_cause(const struct isdn_call *call, uint8_t value);
 void call_forget(struct isdn_call *call, struct q850_cause cause);
 /* call_channel.c */
 /* The far end's choice of B-channel in its first answer (Q.931 5.1.2, 5.2.3). */
@@ -154,8 +187,8 @@ void call_agree(struct isdn_call *call, const struct q931_channel *channel);
 bool call_is_tentative(const struct isdn_call *call);
 /* Gives up its channel and takes what the far end's answer will name. */
 void call_yield(struct isdn_call *call);
-/* A call that yielded was refused for want of its channel: offers it once more, on another one, under a new reference.
- * False: not such a call, or no channel. */
+/* A call that yielded was refused for want of its channel: offers it once more, on another one,
+ * under a new reference. False: not such a call, or no channel. */
 bool call_offer_again(struct isdn_call *call, uint8_t cause);
 /* call_status.c: STATUS and STATUS ENQUIRY (Q.931 5.8.10, 5.8.11) */
 void call_enquire(struct isdn_call *call);

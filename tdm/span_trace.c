@@ -7,10 +7,12 @@
 
 void span_call_key(const struct isdn_span *span, uint16_t crv, bool ours, char key[CALL_KEY_MAX])
 {
-	snprintf(key, CALL_KEY_MAX, "%.*s/%u%s", CALL_KEY_MAX - 10, span->conf->name, crv, ours ? "" : "i");
+	snprintf(key, CALL_KEY_MAX, "%.*s/%u%s", CALL_KEY_MAX - 10, span->conf->name, crv,
+		 ours ? "" : "i");
 }
 
-static void emit(struct isdn_span *span, enum trace_direction direction, const uint8_t *frame, size_t n)
+static void emit(struct isdn_span *span, enum trace_direction direction, const uint8_t *frame,
+		 size_t n)
 {
 	size_t at = lapd_payload(frame, n);
 	struct q931_message message;
@@ -31,7 +33,9 @@ static void emit(struct isdn_span *span, enum trace_direction direction, const u
 		.protocol = TRACE_Q931,
 		.direction = direction,
 		.object = span->conf->name,
-		.call_key = call ? call->key : message.crv ? key : NULL,
+		.call_key = call          ? call->key
+			    : message.crv ? key
+					  : NULL,
 		.summary = q931_summary(&message, summary),
 		.octets = frame,
 		.length = n,
@@ -53,8 +57,8 @@ static bool seen_before(struct isdn_span *span, const uint8_t *frame, size_t n)
 {
 	uint8_t ns = lapd_ns(frame);
 	uint32_t sum = sum_of(frame + 4, n - 4);
-	bool again = span->seen[ns % TRACE_KEPT].length == n && span->seen[ns % TRACE_KEPT].ns == ns &&
-		     span->seen[ns % TRACE_KEPT].sum == sum;
+	bool again = span->seen[ns % TRACE_KEPT].length == n &&
+		     span->seen[ns % TRACE_KEPT].ns == ns && span->seen[ns % TRACE_KEPT].sum == sum;
 
 	span->seen[ns % TRACE_KEPT].ns = ns;
 	span->seen[ns % TRACE_KEPT].length = (uint16_t)n;

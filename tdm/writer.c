@@ -18,7 +18,8 @@ static void free_all(struct list *head)
 {
 	struct call_notes *notes;
 
-	list_for_each(notes, head, struct call_notes, node) {
+	list_for_each(notes, head, struct call_notes, node)
+	{
 		list_remove(&notes->node);
 		mem_free(notes);
 	}
@@ -75,18 +76,23 @@ enum note note_of(uint8_t type)
 	}
 }
 
-static const struct q931_patch *find_in(const struct list *head, uint16_t crv, bool ours, enum note note)
+static const struct q931_patch *find_in(const struct list *head, uint16_t crv, bool ours,
+					enum note note)
 {
 	const struct call_notes *notes;
 
-	list_for_each(notes, head, struct call_notes, node)
-		if (notes->crv == crv && notes->ours == ours)
-			return notes->patches[note].used ? &notes->patches[note] : NULL;
+	list_for_each(notes, head, struct call_notes,
+		      node) if (notes->crv == crv && notes->ours == ours) return notes
+			->patches[note]
+			.used
+		? &notes->patches[note]
+		: NULL;
 	return NULL;
 }
 
 /* The patch for a message that libpri wrote: always with a call reference of two octets. */
-static const struct q931_patch *patch_of(const struct writer *writer, const uint8_t *frame, size_t n)
+static const struct q931_patch *patch_of(const struct writer *writer, const uint8_t *frame,
+					 size_t n)
 {
 	const struct q931_patch *patch;
 	enum note note;
@@ -111,7 +117,8 @@ static int resend(struct writer *writer, struct writer_slot *slot, const uint8_t
 static void store(struct writer *writer, struct writer_slot *slot, const uint8_t *frame, size_t n)
 {
 	const struct q931_patch *patch = patch_of(writer, frame, n);
-	int length = patch ? q931_patch_apply(patch, frame, n, slot->octets, sizeof(slot->octets)) : 0;
+	int length =
+		patch ? q931_patch_apply(patch, frame, n, slot->octets, sizeof(slot->octets)) : 0;
 
 	if (length < 0)
 		writer->oversize++;
@@ -150,7 +157,8 @@ int writer_write(struct writer *writer, const uint8_t *frame, size_t n)
 {
 	if (lapd_is_i(frame, n))
 		return write_i(writer, frame, n);
-	if (lapd_is_sabme(frame, n) || lapd_is_ua(frame, n)) { /* numbers start anew (Q.921 5.5.1) */
+	if (lapd_is_sabme(frame, n) ||
+	    lapd_is_ua(frame, n)) { /* numbers start anew (Q.921 5.5.1) */
 		for (size_t i = 0; i < WRITER_SLOTS; i++)
 			writer->slots[i].used = false;
 		writer->next_known = false;

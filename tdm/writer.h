@@ -2,13 +2,14 @@
 #ifndef TDM_WRITER_H
 #define TDM_WRITER_H
 
-/* The way out: every frame that libpri writes passes here, gets the elements that libpri can't write, and is kept until
- * it cannot be repeated any more.
+/* The way out: every frame that libpri writes passes here, gets the elements that libpri can't
+ * write, and is kept until it cannot be repeated any more.
  *
- * How does it work? A call's notes hold one patch per message type. libpri may write a message long after it was asked
- * for (Q.921's window, or the link being set up), even after the call is gone: so notes outlive their call until layer 2
- * has nothing left to send. Q.921 repeats a frame under its old N(S): the repetition is known by number and contents,
- * and the frame first sent is sent again with the new header, so that it stays the same to the last bit (Q.921 5.6.3).
+ * How does it work? A call's notes hold one patch per message type. libpri may write a message long
+ * after it was asked for (Q.921's window, or the link being set up), even after the call is gone:
+ * so notes outlive their call until layer 2 has nothing left to send. Q.921 repeats a frame under
+ * its old N(S): the repetition is known by number and contents, and the frame first sent is sent
+ * again with the new header, so that it stays the same to the last bit (Q.921 5.6.3).
  *
  * Thread: signalling. */
 
@@ -18,7 +19,13 @@
 
 /* Messages that may carry a patch. */
 enum note {
-	NOTE_SETUP, NOTE_PROCEEDING, NOTE_ALERTING, NOTE_PROGRESS, NOTE_CONNECT, NOTE_DISCONNECT, NOTE_RELEASE,
+	NOTE_SETUP,
+	NOTE_PROCEEDING,
+	NOTE_ALERTING,
+	NOTE_PROGRESS,
+	NOTE_CONNECT,
+	NOTE_DISCONNECT,
+	NOTE_RELEASE,
 	NOTE_RELEASE_COMPLETE,
 	NOTE_NOTIFY, /* the vehicle of STATUS ENQUIRY and of a RELEASE after DISCONNECT */
 	NOTES
@@ -28,7 +35,7 @@ enum note {
 struct call_notes {
 	struct list node;
 	uint16_t crv;
-	bool ours;              /* the reference is of our making: messages go out with flag 0 */
+	bool ours; /* the reference is of our making: messages go out with flag 0 */
 	struct q931_patch patches[NOTES];
 };
 
@@ -44,7 +51,7 @@ struct writer_ops {
 struct writer {
 	const struct writer_ops *ops;
 	void *arg;
-	struct list live, retired;    /* of struct call_notes */
+	struct list live, retired; /* of struct call_notes */
 	unsigned retired_count;
 	struct writer_slot {
 		bool used;
@@ -52,9 +59,9 @@ struct writer {
 		uint16_t raw_length, length;
 		uint8_t raw[LAPD_N201 + 4], octets[LAPD_N201 + 4];
 	} slots[WRITER_SLOTS];
-	uint8_t next_ns;              /* follows the frame sent last */
+	uint8_t next_ns; /* follows the frame sent last */
 	bool next_known;
-	uint64_t oversize;            /* messages that no patch fitted into */
+	uint64_t oversize; /* messages that no patch fitted into */
 };
 
 void writer_init(struct writer *writer, const struct writer_ops *ops, void *arg);
@@ -67,7 +74,8 @@ void writer_retire(struct writer *writer, struct call_notes **notes);
 enum note note_of(uint8_t type);
 /* From libpri. What ops->send says. */
 int writer_write(struct writer *writer, const uint8_t *frame, size_t n);
-/* The far end acknowledged up to N(R): when that is all and libpri has had its turn, retired notes go. */
+/* The far end acknowledged up to N(R): when that is all and libpri has had its turn, retired notes
+ * go. */
 void writer_acknowledged(struct writer *writer, uint8_t nr);
 
 #endif

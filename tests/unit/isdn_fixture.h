@@ -2,8 +2,8 @@
 #ifndef TESTS_ISDN_FIXTURE_H
 #define TESTS_ISDN_FIXTURE_H
 
-/* Two spans, the user side (TE) and the network side (NT), on two lines that are cross-connected in memory, in
- * virtual time. Each side keeps what its calls were told. */
+/* Two spans, the user side (TE) and the network side (NT), on two lines that are cross-connected in
+ * memory, in virtual time. Each side keeps what its calls were told. */
 
 #include "base/loop.h"
 #include "base/mem.h"
@@ -27,7 +27,7 @@ struct user {
 	struct isdn_call *call;
 	enum isdn_event heard[HEARD_MAX];
 	unsigned heard_count;
-	struct isdn_info setup, last;     /* info of the SETUP, of the last event */
+	struct isdn_info setup, last;           /* info of the SETUP, of the last event */
 	struct isdn_info at[ISDN_RELEASED + 1]; /* of the last event of each kind */
 	bool released;
 };
@@ -38,7 +38,7 @@ struct side {
 	struct conf_span conf;
 	struct e1_line *line;
 	struct isdn_span *span;
-	struct user users[64];            /* incoming calls, in order */
+	struct user users[64]; /* incoming calls, in order */
 	unsigned incoming;
 	bool refuse, ignore;
 	enum isdn_span_state state;
@@ -63,7 +63,8 @@ static inline void advance(struct fixture *f, uint64_t us)
 	loop_advance(f->loop, &f->clock, us);
 }
 
-static inline void user_event(struct isdn_call *call, enum isdn_event event, const struct isdn_info *info, void *arg)
+static inline void user_event(struct isdn_call *call, enum isdn_event event,
+			      const struct isdn_info *info, void *arg)
 {
 	struct user *user = arg;
 
@@ -81,7 +82,8 @@ static inline void user_event(struct isdn_call *call, enum isdn_event event, con
 
 static const struct isdn_call_ops user_ops = { .event = user_event };
 
-static inline void side_incoming(struct isdn_span *span, struct isdn_call *call, const struct isdn_info *info, void *arg)
+static inline void side_incoming(struct isdn_span *span, struct isdn_call *call,
+				 const struct isdn_info *info, void *arg)
 {
 	struct side *side = arg;
 	struct user *user = &side->users[side->incoming++ % 64];
@@ -99,7 +101,8 @@ static inline void side_incoming(struct isdn_span *span, struct isdn_call *call,
 	isdn_call_accept(call, &user_ops, user);
 }
 
-static inline void side_state(struct isdn_span *span, enum isdn_span_state state, unsigned alarms, void *arg)
+static inline void side_state(struct isdn_span *span, enum isdn_span_state state, unsigned alarms,
+			      void *arg)
 {
 	struct side *side = arg;
 
@@ -123,18 +126,32 @@ static inline void side_trace(void *arg, const struct trace_record *record)
 
 static inline struct conf_isdn_timers default_timers(void)
 {
-	return (struct conf_isdn_timers){ .t200 = 1000, .t203 = 10000, .t301 = 180000, .t302 = 15000, .t303 = 4000,
-					  .t304 = 20000, .t305 = 30000, .t308 = 4000, .t309 = 6000, .t310 = 10000,
-					  .t313 = 4000, .t316 = 120000, .n200 = 3 };
+	return (struct conf_isdn_timers){ .t200 = 1000,
+					  .t203 = 10000,
+					  .t301 = 180000,
+					  .t302 = 15000,
+					  .t303 = 4000,
+					  .t304 = 20000,
+					  .t305 = 30000,
+					  .t308 = 4000,
+					  .t309 = 6000,
+					  .t310 = 10000,
+					  .t313 = 4000,
+					  .t316 = 120000,
+					  .n200 = 3 };
 }
 
 static inline void side_init(struct side *side, struct fixture *f, char *name, enum conf_role role)
 {
 	*side = (struct side){ .f = f };
 	side->line_conf = (struct conf_line){ .name = name, .timeslots = 0xfffffffe };
-	side->conf = (struct conf_span){ .name = name, .line = name, .role = role, .d_channel = 16,
+	side->conf = (struct conf_span){ .name = name,
+					 .line = name,
+					 .role = role,
+					 .d_channel = 16,
 					 .b_channels = 0xfffffffe & ~(UINT32_C(1) << 16),
-					 .hunt = role == CONF_ROLE_TE ? CONF_HUNT_DESCENDING : CONF_HUNT_ASCENDING,
+					 .hunt = role == CONF_ROLE_TE ? CONF_HUNT_DESCENDING
+								      : CONF_HUNT_ASCENDING,
 					 .timers = default_timers() };
 	side->sink = (struct trace_sink){ .emit = side_trace, .arg = side };
 }
@@ -146,8 +163,9 @@ static inline int side_open_line(struct side *side, int end)
 
 static inline int side_open_span(struct side *side)
 {
-	struct isdn_span_cfg cfg = { .conf = &side->conf, .line = side->line, .loop = side->f->loop,
-				     .trace = &side->sink };
+	struct isdn_span_cfg cfg = {
+		.conf = &side->conf, .line = side->line, .loop = side->f->loop, .trace = &side->sink
+	};
 
 	side->closed = false;
 	return isdn_span_create(&side->span, &cfg, &side_ops, side);
@@ -177,7 +195,9 @@ static inline void side_close(struct side *side)
 /* Lines only. */
 static inline void fixture_open(struct fixture *f)
 {
-	struct worker_cfg cfg = { .name = "test", .cpu = -1, .clock = &f->clock.clock, .inline_thread = true };
+	struct worker_cfg cfg = {
+		.name = "test", .cpu = -1, .clock = &f->clock.clock, .inline_thread = true
+	};
 
 	memset(f, 0, sizeof(*f));
 	f->blocks_before = mem_live_blocks();
@@ -222,7 +242,8 @@ static inline struct isdn_info plain_info(const char *called)
 }
 
 /* Offers a plain call and lets it arrive; the callee's user is the last of the other side. */
-static inline int place(struct fixture *f, struct side *from, struct user *user, const struct isdn_info *info)
+static inline int place(struct fixture *f, struct side *from, struct user *user,
+			const struct isdn_info *info)
 {
 	int rc;
 

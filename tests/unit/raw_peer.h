@@ -2,20 +2,21 @@
 #ifndef TESTS_RAW_PEER_H
 #define TESTS_RAW_PEER_H
 
-/* A far end that says exactly what a test tells it: as much of Q.921 as keeps a link up, and Q.931 octets by hand. It
- * shares no code with what it tests. Takes the place of the network side of a fixture. */
+/* A far end that says exactly what a test tells it: as much of Q.921 as keeps a link up, and Q.931
+ * octets by hand. It shares no code with what it tests. Takes the place of the network side of a
+ * fixture. */
 
 #include "isdn_fixture.h"
 
 struct raw_peer {
 	struct e1_dchan *dchan;
-	bool deaf;                /* hears nothing */
-	bool no_ack;              /* takes I frames, but doesn't acknowledge */
+	bool deaf;   /* hears nothing */
+	bool no_ack; /* takes I frames, but doesn't acknowledge */
 	uint8_t ns, nr;
 	unsigned sabmes;
-	uint8_t last[E1_FRAME_MAX];   /* last I frame */
+	uint8_t last[E1_FRAME_MAX]; /* last I frame */
 	size_t last_length;
-	uint8_t types[256];       /* message types received, in order */
+	uint8_t types[256]; /* message types received, in order */
 	unsigned count;
 };
 
@@ -70,7 +71,8 @@ static const struct e1_dchan_ops raw_ops = { .frame = raw_frame };
 /* An I frame with these octets of Q.931. */
 static inline void raw_q931(struct raw_peer *raw, const void *octets, size_t n)
 {
-	uint8_t frame[E1_FRAME_MAX] = { 0x02, 0x01, (uint8_t)(raw->ns << 1), (uint8_t)(raw->nr << 1) };
+	uint8_t frame[E1_FRAME_MAX] = { 0x02, 0x01, (uint8_t)(raw->ns << 1),
+					(uint8_t)(raw->nr << 1) };
 
 	memcpy(frame + 4, octets, n);
 	raw_send(raw, frame, n + 4);
@@ -78,10 +80,11 @@ static inline void raw_q931(struct raw_peer *raw, const void *octets, size_t n)
 }
 
 /* A message for call reference `crv`; `flag` true: to a call of the far end's making. */
-static inline void raw_message(struct raw_peer *raw, uint16_t crv, bool flag, uint8_t type, const void *elements,
-			       size_t n)
+static inline void raw_message(struct raw_peer *raw, uint16_t crv, bool flag, uint8_t type,
+			       const void *elements, size_t n)
 {
-	uint8_t octets[300] = { 0x08, 0x02, (uint8_t)((flag ? 0x80 : 0) | crv >> 8), (uint8_t)crv, type };
+	uint8_t octets[300] = { 0x08, 0x02, (uint8_t)((flag ? 0x80 : 0) | crv >> 8), (uint8_t)crv,
+				type };
 
 	memcpy(octets + 5, elements, n);
 	raw_q931(raw, octets, n + 5);

@@ -38,7 +38,9 @@ static size_t counting_pull(struct port *port, uint8_t *octets, size_t n)
 	return n;
 }
 
-static const struct port_ops counting_ops = { .name = "counting", .push = counting_push, .pull = counting_pull };
+static const struct port_ops counting_ops = { .name = "counting",
+					      .push = counting_push,
+					      .pull = counting_pull };
 
 static struct counting_port counting(void)
 {
@@ -109,7 +111,7 @@ static void test_manners(void **state)
 	callee = callee_of(&f->te);
 	assert_int_equal(isdn_call_join(caller.call, &a.port), -ENOTCONN); /* no channel agreed */
 	assert_int_equal(isdn_call_join(callee->call, &b.port), 0);        /* the callee's to say */
-	isdn_call_leave(caller.call, set_true, &left);                    /* never joined */
+	isdn_call_leave(caller.call, set_true, &left);                     /* never joined */
 	assert_false(left);
 	advance(f, MS);
 	assert_true(left);
@@ -129,7 +131,8 @@ static void test_manners(void **state)
 	hang_up(f, &caller, callee);
 }
 
-/* The call is gone, its port still joined: the channel isn't given to the next call before that has left. */
+/* The call is gone, its port still joined: the channel isn't given to the next call before that has
+ * left. */
 static void test_leave_after_release(void **state)
 {
 	struct fixture *f = *state;
@@ -199,7 +202,9 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_bit_exact), T(test_manners), T(test_leave_after_release), T(test_late_leave), T(test_close_while_joined),
+		T(test_bit_exact),           T(test_manners),
+		T(test_leave_after_release), T(test_late_leave),
+		T(test_close_while_joined),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

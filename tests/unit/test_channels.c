@@ -8,7 +8,8 @@
 
 #include <cmocka.h>
 
-#define BITS(a, b, c, d) (UINT32_C(1) << (a) | UINT32_C(1) << (b) | UINT32_C(1) << (c) | UINT32_C(1) << (d))
+#define BITS(a, b, c, d)                                                                           \
+	(UINT32_C(1) << (a) | UINT32_C(1) << (b) | UINT32_C(1) << (c) | UINT32_C(1) << (d))
 
 static struct isdn_call *const nobody = (struct isdn_call *)&(int){ 0 };
 
@@ -61,7 +62,8 @@ static void test_take(void **state)
 /* Whatever isn't idle is not hunted and not taken. */
 static void test_states(void **state)
 {
-	static const enum channel_state busy[] = { CHANNEL_LEAVING, CHANNEL_RESTARTING, CHANNEL_BLOCKED };
+	static const enum channel_state busy[] = { CHANNEL_LEAVING, CHANNEL_RESTARTING,
+						   CHANNEL_BLOCKED };
 	struct channels ch;
 
 	(void)state;
@@ -80,7 +82,9 @@ static void test_states(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hunting), cmocka_unit_test(test_take), cmocka_unit_test(test_states),
+		cmocka_unit_test(test_hunting),
+		cmocka_unit_test(test_take),
+		cmocka_unit_test(test_states),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,10 +11,10 @@
 
 #include <cmocka.h>
 
-#define READ(m, ...) \
-	do { \
-		static const uint8_t octets_[] = { __VA_ARGS__ }; \
-		read_exact(m, octets_, sizeof(octets_)); \
+#define READ(m, ...)                                                                               \
+	do {                                                                                       \
+		static const uint8_t octets_[] = { __VA_ARGS__ };                                  \
+		read_exact(m, octets_, sizeof(octets_));                                           \
 	} while (0)
 #define HEADER(type) 0x08, 0x02, 0x81, 0x23, type
 
@@ -61,7 +61,9 @@ static void test_header(void **state)
 
 static void test_bad_headers(void **state)
 {
-	static const uint8_t bad[][6] = { { 0x09, 2, 0, 1, 5 }, { 0x08, 3, 0, 1, 5 }, { 0x08, 0, 5 }, { 0x43, 2, 0, 1, 5 } };
+	static const uint8_t bad[][6] = {
+		{ 0x09, 2, 0, 1, 5 }, { 0x08, 3, 0, 1, 5 }, { 0x08, 0, 5 }, { 0x43, 2, 0, 1, 5 }
+	};
 	struct q931_message m;
 
 	(void)state;
@@ -78,7 +80,8 @@ static void test_cause(void **state)
 	assert_int_equal(m.info.cause.value, 17);
 	assert_int_equal(m.info.cause.location, Q850_LOC_BEYOND_INTERWORKING);
 	assert_int_equal(m.info.cause_diagnostics.length, 0);
-	READ(&m, HEADER(Q931_RELEASE), 0x08, 0x05, 0x02, 0x80, 0x96, 0xa1, 0xa2); /* with octet 3a and diagnostics */
+	READ(&m, HEADER(Q931_RELEASE), 0x08, 0x05, 0x02, 0x80, 0x96, 0xa1,
+	     0xa2); /* with octet 3a and diagnostics */
 	assert_int_equal(m.info.cause.value, 22);
 	assert_int_equal(m.info.cause.location, 2);
 	assert_int_equal(m.info.cause_diagnostics.length, 2);
@@ -93,8 +96,9 @@ static void test_numbers(void **state)
 	struct q931_message m;
 
 	(void)state;
-	READ(&m, HEADER(Q931_SETUP), 0x6c, 5, 0x21, 0xa3, '1', '2', '3', 0x6c, 4, 0x11, 0x83, '9', '9',
-	     0x70, 3, 0xc1, '5', '6', 0x74, 5, 0x21, 0x01, 0x8f, '7', '8', 0x4c, 3, 0x00, 0xa3, '4');
+	READ(&m, HEADER(Q931_SETUP), 0x6c, 5, 0x21, 0xa3, '1', '2', '3', 0x6c, 4, 0x11, 0x83, '9',
+	     '9', 0x70, 3, 0xc1, '5', '6', 0x74, 5, 0x21, 0x01, 0x8f, '7', '8', 0x4c, 3, 0x00, 0xa3,
+	     '4');
 	assert_string_equal(m.info.calling.number.digits, "123");
 	assert_int_equal(m.info.calling.number.type, NUMBER_NATIONAL);
 	assert_int_equal(m.info.calling.number.plan, PLAN_ISDN);
@@ -141,8 +145,8 @@ static void test_progress(void **state)
 	struct q931_message m;
 
 	(void)state;
-	READ(&m, HEADER(Q931_DISCONNECT), 0x1e, 2, 0x82, 0x88, 0x1e, 2, 0x81, 0x81, 0x1e, 2, 0x80, 0x82, 0x1e, 2, 0x83,
-	     0x83, 0x1e, 2, 0x84, 0x84);
+	READ(&m, HEADER(Q931_DISCONNECT), 0x1e, 2, 0x82, 0x88, 0x1e, 2, 0x81, 0x81, 0x1e, 2, 0x80,
+	     0x82, 0x1e, 2, 0x83, 0x83, 0x1e, 2, 0x84, 0x84);
 	assert_int_equal(m.info.progress_count, ISDN_PROGRESS_MAX); /* the fifth has no place */
 	assert_int_equal(m.info.progress[0].description, PROGRESS_INBAND);
 	assert_int_equal(m.info.progress[0].location, 2);
@@ -172,7 +176,8 @@ static void test_channel(void **state)
 	READ(&m, HEADER(Q931_RESTART), 0x18, 6, 0xa9, 0x93, 0x80, 0x00, 0x00, 0x02); /* a map */
 	assert_int_equal(m.channel.map, UINT32_C(1) << 31 | UINT32_C(1) << 1);
 	assert_int_equal(m.channel.timeslot, 1);
-	READ(&m, HEADER(Q931_SETUP), 0x18, 4, 0xe9, 0x81, 0x83, 0x85); /* with an interface identifier */
+	READ(&m, HEADER(Q931_SETUP), 0x18, 4, 0xe9, 0x81, 0x83,
+	     0x85); /* with an interface identifier */
 	assert_int_equal(m.channel.timeslot, 5);
 	READ(&m, HEADER(Q931_SETUP), 0x18, 3, 0xa9, 0x83, 0xff); /* no such timeslot */
 	assert_int_equal(m.channel.timeslot, 0);
@@ -197,9 +202,9 @@ static void test_rest(void **state)
 	struct q931_message m;
 
 	(void)state;
-	READ(&m, HEADER(Q931_STATUS), 0x08, 2, 0x82, 0x9e, 0x14, 1, 0x0a, 0xa1, 0x27, 1, 0xf1, 0x28, 4, 0xb1, 'A', 0x01,
-	     'b', 0x2c, 2, '1', '#', 0x7c, 2, 0x88, 0x90, 0x7d, 2, 0x91, 0x81, 0x7e, 2, 0x04, 'x', 0x6d, 3, 0xa0, 'a',
-	     'b');
+	READ(&m, HEADER(Q931_STATUS), 0x08, 2, 0x82, 0x9e, 0x14, 1, 0x0a, 0xa1, 0x27, 1, 0xf1, 0x28,
+	     4, 0xb1, 'A', 0x01, 'b', 0x2c, 2, '1', '#', 0x7c, 2, 0x88, 0x90, 0x7d, 2, 0x91, 0x81,
+	     0x7e, 2, 0x04, 'x', 0x6d, 3, 0xa0, 'a', 'b');
 	assert_int_equal(m.call_state, 10);
 	assert_true(m.info.sending_complete);
 	assert_int_equal(m.notification, 0x71);
@@ -218,9 +223,11 @@ static void test_codesets(void **state)
 	struct q931_message m;
 
 	(void)state;
-	READ(&m, HEADER(Q931_DISCONNECT), 0x9e, 0x08, 2, 0x82, 0x91, 0x08, 2, 0x82, 0x90); /* non-locking, one element */
+	READ(&m, HEADER(Q931_DISCONNECT), 0x9e, 0x08, 2, 0x82, 0x91, 0x08, 2, 0x82,
+	     0x90); /* non-locking, one element */
 	assert_int_equal(m.info.cause.value, 16);
-	READ(&m, HEADER(Q931_DISCONNECT), 0x96, 0x08, 2, 0x82, 0x91, 0x70, 2, 0x81, '1'); /* locking */
+	READ(&m, HEADER(Q931_DISCONNECT), 0x96, 0x08, 2, 0x82, 0x91, 0x70, 2, 0x81,
+	     '1'); /* locking */
 	assert_int_equal(m.info.cause.value, 0);
 	assert_false(m.info.called.number.present);
 }
@@ -241,8 +248,11 @@ static size_t clean(uint8_t *frame, size_t n, unsigned dropped, bool message)
 static void test_clean(void **state)
 {
 	uint8_t good[16] = { 2, 1, 0, 0, HEADER(Q931_DISCONNECT), 0x08, 2, 0x82, 0x91 };
-	uint8_t cut[20] = { 2, 1, 0, 0, HEADER(Q931_DISCONNECT), 0x08, 2, 0x82, 0x91, 0x1e, 9, 0x82 };
-	uint8_t brief[20] = { 2, 1, 0, 0, HEADER(Q931_SETUP), 0x04, 1, 0x80, 0x18, 0, 0x70, 2, 0x81, '1' };
+	uint8_t cut[20] = {
+		2, 1, 0, 0, HEADER(Q931_DISCONNECT), 0x08, 2, 0x82, 0x91, 0x1e, 9, 0x82
+	};
+	uint8_t brief[20] = { 2,    1, 0,    0,  HEADER(Q931_SETUP), 0x04, 1, 0x80, 0x18, 0,
+			      0x70, 2, 0x81, '1' };
 	uint8_t facility[20] = { 2, 1, 0, 0, HEADER(Q931_CONNECT), 0x1c, 3, 1, 2, 3, 0x28, 1, 'x' };
 
 	(void)state;
@@ -271,7 +281,8 @@ static void test_neutralize(void **state)
 
 /* ---- Patching ---- */
 
-static void expect_patched(const struct q931_patch *patch, const uint8_t *in, size_t n, const uint8_t *out, size_t m)
+static void expect_patched(const struct q931_patch *patch, const uint8_t *in, size_t n,
+			   const uint8_t *out, size_t m)
 {
 	uint8_t got[LAPD_N201 + 4];
 
@@ -281,10 +292,15 @@ static void expect_patched(const struct q931_patch *patch, const uint8_t *in, si
 
 static void test_patch_order(void **state)
 {
-	static const uint8_t in[] = { 2, 1, 6, 8, HEADER(Q931_DISCONNECT), 0x08, 2, 0x81, 0x90, 0x7e, 2, 4, 'a' };
-	static const uint8_t out[] = { 2, 1, 6, 8, HEADER(Q931_DISCONNECT), 0x08, 2, 0x82, 0x91, 0x1e, 2, 0x82, 0x88,
-				       0x7e, 2, 4, 'a' };
-	struct isdn_info info = { .cause = { 17, 2 }, .progress_count = 1, .progress = { { 8, 2 } } };
+	static const uint8_t in[] = { 2,    1, 6, 8,  HEADER(Q931_DISCONNECT), 0x08, 2, 0x81, 0x90,
+				      0x7e, 2, 4, 'a' };
+	static const uint8_t out[] = { 2,    1,    6,    8,    HEADER(Q931_DISCONNECT),
+				       0x08, 2,    0x82, 0x91, 0x1e,
+				       2,    0x82, 0x88, 0x7e, 2,
+				       4,    'a' };
+	struct isdn_info info = { .cause = { 17, 2 },
+				  .progress_count = 1,
+				  .progress = { { 8, 2 } } };
 	struct q931_patch patch;
 
 	(void)state;
@@ -306,8 +322,11 @@ static void test_patch_type(void **state)
 /* What libpri puts behind a codeset shift stays behind it. */
 static void test_patch_shift(void **state)
 {
-	static const uint8_t in[] = { 2, 1, 6, 8, HEADER(Q931_CONNECT), 0x18, 1, 0xa3, 0x96, 0x01, 1, 7 };
-	static const uint8_t out[] = { 2, 1, 6, 8, HEADER(Q931_CONNECT), 0x18, 1, 0xa3, 0x7e, 2, 4, 'a', 0x96, 0x01, 1, 7 };
+	static const uint8_t in[] = { 2,    1,    6, 8, HEADER(Q931_CONNECT), 0x18, 1, 0xa3,
+				      0x96, 0x01, 1, 7 };
+	static const uint8_t out[] = {
+		2, 1, 6, 8, HEADER(Q931_CONNECT), 0x18, 1, 0xa3, 0x7e, 2, 4, 'a', 0x96, 0x01, 1, 7
+	};
 	struct isdn_info info = { .user_user = { { 4, 'a' }, 2 } };
 	struct q931_patch patch;
 
@@ -319,8 +338,11 @@ static void test_patch_shift(void **state)
 /* Elements go only where they are allowed. */
 static void test_patch_places(void **state)
 {
-	struct isdn_info info = { .cause = { 17, 2 }, .progress_count = 1, .progress = { { 8, 2 } },
-				  .user_user = { { 4, 'a' }, 2 }, .display = "hi" };
+	struct isdn_info info = { .cause = { 17, 2 },
+				  .progress_count = 1,
+				  .progress = { { 8, 2 } },
+				  .user_user = { { 4, 'a' }, 2 },
+				  .display = "hi" };
 	struct q931_patch patch;
 
 	(void)state;
@@ -341,7 +363,8 @@ static void test_patch_too_long(void **state)
 	(void)state;
 	memset(info.called.number.digits, '1', NUMBER_DIGITS - 1);
 	memset(info.display, 'x', sizeof(info.display) - 1);
-	assert_int_equal(q931_patch_make(&patch, Q931_SETUP, &info, true), 0); /* display is left out */
+	assert_int_equal(q931_patch_make(&patch, Q931_SETUP, &info, true),
+			 0); /* display is left out */
 	info.calling.number = info.called.number;
 	assert_int_equal(q931_patch_make(&patch, Q931_SETUP, &info, true), -EMSGSIZE);
 	snprintf(info.called.number.digits, NUMBER_DIGITS, "12 34");
@@ -379,14 +402,26 @@ static void test_summary(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_header), cmocka_unit_test(test_bad_headers), cmocka_unit_test(test_cause),
-		cmocka_unit_test(test_numbers), cmocka_unit_test(test_number_without_digits),
-		cmocka_unit_test(test_number_too_long), cmocka_unit_test(test_progress), cmocka_unit_test(test_channel),
-		cmocka_unit_test(test_bearer), cmocka_unit_test(test_rest), cmocka_unit_test(test_codesets),
-		cmocka_unit_test(test_clean), cmocka_unit_test(test_neutralize), cmocka_unit_test(test_patch_order),
-		cmocka_unit_test(test_patch_type), cmocka_unit_test(test_patch_shift),
-		cmocka_unit_test(test_patch_places), cmocka_unit_test(test_patch_too_long),
-		cmocka_unit_test(test_patch_name), cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_header),
+		cmocka_unit_test(test_bad_headers),
+		cmocka_unit_test(test_cause),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_number_without_digits),
+		cmocka_unit_test(test_number_too_long),
+		cmocka_unit_test(test_progress),
+		cmocka_unit_test(test_channel),
+		cmocka_unit_test(test_bearer),
+		cmocka_unit_test(test_rest),
+		cmocka_unit_test(test_codesets),
+		cmocka_unit_test(test_clean),
+		cmocka_unit_test(test_neutralize),
+		cmocka_unit_test(test_patch_order),
+		cmocka_unit_test(test_patch_type),
+		cmocka_unit_test(test_patch_shift),
+		cmocka_unit_test(test_patch_places),
+		cmocka_unit_test(test_patch_too_long),
+		cmocka_unit_test(test_patch_name),
+		cmocka_unit_test(test_summary),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

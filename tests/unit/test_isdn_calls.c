@@ -24,7 +24,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void number(struct party_number *n, const char *digits, uint8_t type, uint8_t presentation, uint8_t screening)
+static void number(struct party_number *n, const char *digits, uint8_t type, uint8_t presentation,
+		   uint8_t screening)
 {
 	snprintf(n->digits, sizeof(n->digits), "%s", digits);
 	n->type = type;
@@ -63,14 +64,18 @@ static struct isdn_info full_info(void)
 	info.capability = ISDN_SPEECH;
 	info.called.number.type = NUMBER_NATIONAL;
 	info.called.number.present = true;
-	number(&info.calling.number, "2079461234", NUMBER_NATIONAL, PRESENTATION_RESTRICTED, SCREENING_USER_PASSED);
-	number(&info.calling.second, "2079460001", NUMBER_INTERNATIONAL, PRESENTATION_ALLOWED, SCREENING_NETWORK);
-	number(&info.redirecting.number, "555", NUMBER_SUBSCRIBER, PRESENTATION_ALLOWED, SCREENING_NETWORK);
+	number(&info.calling.number, "2079461234", NUMBER_NATIONAL, PRESENTATION_RESTRICTED,
+	       SCREENING_USER_PASSED);
+	number(&info.calling.second, "2079460001", NUMBER_INTERNATIONAL, PRESENTATION_ALLOWED,
+	       SCREENING_NETWORK);
+	number(&info.redirecting.number, "555", NUMBER_SUBSCRIBER, PRESENTATION_ALLOWED,
+	       SCREENING_NETWORK);
 	info.redirecting_reason = 2;
 	raw(&info.hlc, "\x91\x81", 2);
 	raw(&info.llc, "\x80\x90\xa3", 3);
 	raw(&info.user_user, "\x04hello", 6);
-	info.progress[0] = (struct isdn_progress){ PROGRESS_ORIGIN_NOT_ISDN, Q850_LOC_PRIVATE_LOCAL };
+	info.progress[0] =
+		(struct isdn_progress){ PROGRESS_ORIGIN_NOT_ISDN, Q850_LOC_PRIVATE_LOCAL };
 	info.progress[1] = (struct isdn_progress){ PROGRESS_NOT_END_TO_END_ISDN, Q850_LOC_USER };
 	info.progress_count = 2;
 	snprintf(info.display, sizeof(info.display), "Ada");
@@ -111,9 +116,11 @@ static void parameters(struct fixture *f, struct side *from)
 	assert_int_equal(isdn_call_alerting(callee->call, &answer), 0);
 	advance(f, 20 * MS);
 	assert_int_equal(caller.at[ISDN_ALERTING].progress_count, 1);
-	assert_int_equal(caller.at[ISDN_ALERTING].progress[0].description, PROGRESS_DESTINATION_NOT_ISDN);
+	assert_int_equal(caller.at[ISDN_ALERTING].progress[0].description,
+			 PROGRESS_DESTINATION_NOT_ISDN);
 	answer.progress_count = 0;
-	number(&answer.connected.number, "442079469999", NUMBER_INTERNATIONAL, PRESENTATION_ALLOWED, SCREENING_NETWORK);
+	number(&answer.connected.number, "442079469999", NUMBER_INTERNATIONAL, PRESENTATION_ALLOWED,
+	       SCREENING_NETWORK);
 	raw(&answer.user_user, "\x04ok", 3);
 	assert_int_equal(isdn_call_connect(callee->call, &answer), 0);
 	advance(f, 20 * MS);
@@ -121,7 +128,8 @@ static void parameters(struct fixture *f, struct side *from)
 	assert_raw(&caller.at[ISDN_CONNECT].user_user, &answer.user_user);
 	assert_int_equal(caller.at[ISDN_CONNECT].progress_count, 0);
 
-	answer = (struct isdn_info){ .cause = q850(Q850_NORMAL_UNSPECIFIED, Q850_LOC_INTERNATIONAL) };
+	answer = (struct isdn_info){ .cause = q850(Q850_NORMAL_UNSPECIFIED,
+						   Q850_LOC_INTERNATIONAL) };
 	raw(&answer.cause_diagnostics, "\x01\x02", 2);
 	assert_int_equal(isdn_call_disconnect(callee->call, &answer), 0);
 	advance(f, 20 * MS);
@@ -172,7 +180,8 @@ static void test_uncodable(void **state)
 	assert_null(caller.call);
 }
 
-/* SETUP, RELEASE COMPLETE with cause and location as given, at once and from `incoming` (Q.931 5.3.2). */
+/* SETUP, RELEASE COMPLETE with cause and location as given, at once and from `incoming`
+ * (Q.931 5.3.2). */
 static void reject(struct fixture *f, struct side *from, uint8_t cause)
 {
 	struct isdn_info info = plain_info("1");
@@ -227,7 +236,8 @@ static void test_nobody_accepts(void **state)
 /* Busy after PROCEEDING and in each later state: DISCONNECT with every cause arrives as given. */
 static void refuse_late(struct fixture *f, struct side *from, unsigned stage, uint8_t cause)
 {
-	struct isdn_info info = plain_info("1"), why = { .cause = q850(cause, Q850_LOC_PUBLIC_REMOTE) };
+	struct isdn_info info = plain_info("1"),
+			 why = { .cause = q850(cause, Q850_LOC_PUBLIC_REMOTE) };
 	struct user caller, *callee;
 
 	assert_int_equal(place(f, from, &caller, &info), 0);
@@ -324,7 +334,8 @@ static void test_clear_collision(void **state)
 static struct user *announce(struct fixture *f, struct side *to, struct user *caller)
 {
 	struct isdn_info info = plain_info("1");
-	struct isdn_info why = { .cause = q850(Q850_UNALLOCATED, Q850_LOC_PUBLIC_LOCAL), .progress_count = 1,
+	struct isdn_info why = { .cause = q850(Q850_UNALLOCATED, Q850_LOC_PUBLIC_LOCAL),
+				 .progress_count = 1,
 				 .progress = { { PROGRESS_INBAND, Q850_LOC_PUBLIC_LOCAL } } };
 	struct user *callee;
 
@@ -392,8 +403,8 @@ static void test_full_span(void **state)
 		assert_true(callers[i].released && f->nt.users[i].released);
 }
 
-/* All at once: thirty SETUPs queue at Q.921's window, and thirty refusals the other way, some after their calls are
- * gone; each keeps what it was to say. */
+/* All at once: thirty SETUPs queue at Q.921's window, and thirty refusals the other way, some after
+ * their calls are gone; each keeps what it was to say. */
 static void test_burst(void **state)
 {
 	struct fixture *f = *state;
@@ -405,14 +416,17 @@ static void test_burst(void **state)
 
 		snprintf(digits, sizeof(digits), "%u", 100 + i);
 		info = plain_info(digits);
-		assert_int_equal(isdn_call_setup(&callers[i].call, f->te.span, &info, &user_ops, &callers[i]), 0);
+		assert_int_equal(isdn_call_setup(&callers[i].call, f->te.span, &info, &user_ops,
+						 &callers[i]),
+				 0);
 	}
 	advance(f, 400 * MS); /* 64 kbit/s */
 	assert_int_equal(f->nt.incoming, 30);
 	for (unsigned i = 0; i < 30; i++) {
 		snprintf(digits, sizeof(digits), "%u", 100 + i);
 		assert_string_equal(f->nt.users[i].setup.called.number.digits, digits);
-		isdn_call_release(f->nt.users[i].call, q850((uint8_t)(1 + i), Q850_LOC_PRIVATE_REMOTE));
+		isdn_call_release(f->nt.users[i].call,
+				  q850((uint8_t)(1 + i), Q850_LOC_PRIVATE_REMOTE));
 	}
 	advance(f, 400 * MS);
 	for (unsigned i = 0; i < 30; i++) {
@@ -442,7 +456,8 @@ static void test_wrong_state(void **state)
 /* ---- Timers: the far end is cut off, or silent ---- */
 
 /* The user hears `cause` between `ms` − 100 and `ms` + 200 after now. */
-static void expect_expiry(struct fixture *f, struct user *user, uint64_t ms, uint8_t cause, enum isdn_event event)
+static void expect_expiry(struct fixture *f, struct user *user, uint64_t ms, uint8_t cause,
+			  enum isdn_event event)
 {
 	unsigned heard = user->heard_count;
 
@@ -492,7 +507,8 @@ static void test_t310_stopped(void **state)
 {
 	struct fixture *f = *state;
 	struct isdn_info info = plain_info("1");
-	struct isdn_info inband = { .progress_count = 1, .progress = { { PROGRESS_INBAND, Q850_LOC_TRANSIT } } };
+	struct isdn_info inband = { .progress_count = 1,
+				    .progress = { { PROGRESS_INBAND, Q850_LOC_TRANSIT } } };
 	struct user caller, *callee;
 
 	assert_int_equal(place(f, &f->te, &caller, &info), 0);
@@ -525,7 +541,8 @@ static void test_t301(void **state)
 	assert_int_equal(caller.last.cause.value, Q850_NO_ANSWER);
 }
 
-/* The far end doesn't answer DISCONNECT: T305, RELEASE with the first cause, which libpri over there answers. */
+/* The far end doesn't answer DISCONNECT: T305, RELEASE with the first cause, which libpri over
+ * there answers. */
 static void test_t305(void **state)
 {
 	struct fixture *f = *state;
@@ -582,12 +599,29 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_parameters_from_user), T(test_parameters_from_network), T(test_plus), T(test_uncodable),
-		T(test_reject), T(test_reject_in_callback), T(test_nobody_accepts), T(test_refuse_late),
-		T(test_give_up), T(test_give_up_at_once), T(test_clear_collision),
-		T(test_announcement_caller_ends), T(test_announcement_callee_ends), T(test_announcement_runs_out),
-		T(test_full_span), T(test_burst), T(test_wrong_state), T(test_t303), T(test_t310),
-		T(test_t310_stopped), T(test_t301), T(test_t305), T(test_allocation_failures),
+		T(test_parameters_from_user),
+		T(test_parameters_from_network),
+		T(test_plus),
+		T(test_uncodable),
+		T(test_reject),
+		T(test_reject_in_callback),
+		T(test_nobody_accepts),
+		T(test_refuse_late),
+		T(test_give_up),
+		T(test_give_up_at_once),
+		T(test_clear_collision),
+		T(test_announcement_caller_ends),
+		T(test_announcement_callee_ends),
+		T(test_announcement_runs_out),
+		T(test_full_span),
+		T(test_burst),
+		T(test_wrong_state),
+		T(test_t303),
+		T(test_t310),
+		T(test_t310_stopped),
+		T(test_t301),
+		T(test_t305),
+		T(test_allocation_failures),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -190,8 +190,8 @@ static void test_restart_all(void **state)
 	assert_int_equal(isdn_span_restart(f->nt.span, 0), -ENOTCONN);
 }
 
-/* A call that its user gives up while the link is away: gone at once here; over there the channel is put right by
- * RESTART as soon as the link is back. */
+/* A call that its user gives up while the link is away: gone at once here; over there the channel
+ * is put right by RESTART as soon as the link is back. */
 static void test_released_while_away(void **state)
 {
 	struct fixture *f = *state;
@@ -213,7 +213,8 @@ static void test_released_while_away(void **state)
 	assert_idle(&f->nt);
 }
 
-/* Both sides take the same channel at the same time. The network's call has it; the user's gets another. */
+/* Both sides take the same channel at the same time. The network's call has it; the user's gets
+ * another. */
 static void glare(struct fixture *f)
 {
 	struct isdn_info info = plain_info("1");
@@ -260,7 +261,8 @@ static void test_glare(void **state)
 	glare(*state);
 }
 
-/* With exclusive channels the network can only refuse: the call is offered again, and keeps its key. */
+/* With exclusive channels the network can only refuse: the call is offered again, and keeps its
+ * key. */
 static void test_glare_exclusive(void **state)
 {
 	struct fixture *f = *state;
@@ -279,8 +281,12 @@ static void test_glare_ten(void **state)
 	struct user from_te[10] = { 0 }, from_nt[10] = { 0 };
 
 	for (unsigned i = 0; i < 10; i++) {
-		assert_int_equal(isdn_call_setup(&from_te[i].call, f->te.span, &info, &user_ops, &from_te[i]), 0);
-		assert_int_equal(isdn_call_setup(&from_nt[i].call, f->nt.span, &info, &user_ops, &from_nt[i]), 0);
+		assert_int_equal(isdn_call_setup(&from_te[i].call, f->te.span, &info, &user_ops,
+						 &from_te[i]),
+				 0);
+		assert_int_equal(isdn_call_setup(&from_nt[i].call, f->nt.span, &info, &user_ops,
+						 &from_nt[i]),
+				 0);
 	}
 	advance(f, SECOND);
 	assert_int_equal(f->te.incoming, 10);
@@ -295,14 +301,17 @@ static void test_glare_ten(void **state)
 	for (unsigned i = 0; i < 10; i++) {
 		assert_int_equal(from_te[i].call->fsm.state, CALL_ACTIVE);
 		assert_int_equal(from_nt[i].call->fsm.state, CALL_ACTIVE);
-		assert_int_equal(isdn_call_timeslot(from_te[i].call), isdn_call_timeslot(f->nt.users[i].call));
-		assert_int_equal(isdn_call_timeslot(from_nt[i].call), isdn_call_timeslot(f->te.users[i].call));
+		assert_int_equal(isdn_call_timeslot(from_te[i].call),
+				 isdn_call_timeslot(f->nt.users[i].call));
+		assert_int_equal(isdn_call_timeslot(from_nt[i].call),
+				 isdn_call_timeslot(f->te.users[i].call));
 	}
 	side_close_span(&f->te);
 	side_close_span(&f->nt);
 }
 
-/* Thirty from each side at once: every call either stands on a channel that both sides agree on, or is refused. */
+/* Thirty from each side at once: every call either stands on a channel that both sides agree on, or
+ * is refused. */
 static void test_glare_everywhere(void **state)
 {
 	struct fixture *f = *state;
@@ -310,8 +319,12 @@ static void test_glare_everywhere(void **state)
 	struct user from_te[30] = { 0 }, from_nt[30] = { 0 };
 
 	for (unsigned i = 0; i < 30; i++) {
-		assert_int_equal(isdn_call_setup(&from_te[i].call, f->te.span, &info, &user_ops, &from_te[i]), 0);
-		assert_int_equal(isdn_call_setup(&from_nt[i].call, f->nt.span, &info, &user_ops, &from_nt[i]), 0);
+		assert_int_equal(isdn_call_setup(&from_te[i].call, f->te.span, &info, &user_ops,
+						 &from_te[i]),
+				 0);
+		assert_int_equal(isdn_call_setup(&from_nt[i].call, f->nt.span, &info, &user_ops,
+						 &from_nt[i]),
+				 0);
 	}
 	advance(f, 2 * SECOND);
 	for (unsigned i = 0; i < f->te.incoming; i++)
@@ -353,9 +366,16 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_t309_kept), T(test_t309_expires), T(test_layer2_lost_and_kept), T(test_layer2_lost_in_setup),
-		T(test_far_end_restarted), T(test_far_end_restarts_channels), T(test_restart_clears),
-		T(test_restart_all), T(test_released_while_away), T(test_close_with_calls),
+		T(test_t309_kept),
+		T(test_t309_expires),
+		T(test_layer2_lost_and_kept),
+		T(test_layer2_lost_in_setup),
+		T(test_far_end_restarted),
+		T(test_far_end_restarts_channels),
+		T(test_restart_clears),
+		T(test_restart_all),
+		T(test_released_while_away),
+		T(test_close_with_calls),
 		cmocka_unit_test_setup_teardown(test_glare, setup_glare, teardown),
 		cmocka_unit_test_setup_teardown(test_glare_exclusive, setup_glare, teardown),
 		cmocka_unit_test_setup_teardown(test_glare_ten, setup_glare, teardown),

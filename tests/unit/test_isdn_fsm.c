@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Every event in every state of the call machine: accepted exactly where the table says so, and nothing worse. */
+/* Every event in every state of the call machine: accepted exactly where the table says so, and
+ * nothing worse. */
 #include "raw_peer.h"
 
 static struct fixture f;
@@ -27,7 +28,8 @@ static void say(const struct isdn_call *call, uint8_t type)
 	static const uint8_t cause[] = { 0x08, 2, 0x82, 0x90 };
 	bool clearing = type == Q931_DISCONNECT;
 
-	raw_message(&raw, call->crv, call->ours, type, clearing ? cause : channel, clearing ? 4 : 5);
+	raw_message(&raw, call->crv, call->ours, type, clearing ? cause : channel,
+		    clearing ? 4 : 5);
 	advance(&f, 20 * MS);
 }
 
@@ -42,7 +44,8 @@ static struct isdn_call *outgoing(struct user *user)
 
 static struct isdn_call *incoming(uint16_t crv)
 {
-	static const uint8_t elements[] = { 0x04, 3, 0x80, 0x90, 0xa3, 0x18, 3, 0xa9, 0x83, 0x81, 0x70, 2, 0x81, '1' };
+	static const uint8_t elements[] = { 0x04, 3,    0x80, 0x90, 0xa3, 0x18, 3,
+					    0xa9, 0x83, 0x81, 0x70, 2,    0x81, '1' };
 
 	raw_message(&raw, crv, false, Q931_SETUP, elements, sizeof(elements));
 	advance(&f, 20 * MS);
@@ -52,7 +55,9 @@ static struct isdn_call *incoming(uint16_t crv)
 /* A call that has come to `state` the ordinary way. */
 static struct isdn_call *call_in(enum call_state state, struct user *user, uint16_t crv)
 {
-	struct isdn_call *call = state >= CALL_IN_PRESENT && state <= CALL_IN_CONNECTING ? incoming(crv) : outgoing(user);
+	struct isdn_call *call = state >= CALL_IN_PRESENT && state <= CALL_IN_CONNECTING
+					 ? incoming(crv)
+					 : outgoing(user);
 
 	if (state == CALL_OUT_OVERLAP)
 		say(call, Q931_SETUP_ACKNOWLEDGE);
@@ -93,7 +98,8 @@ static void try_event(enum call_state state, unsigned event, uint16_t crv)
 	unsigned refused = call->fsm.refused;
 
 	assert_int_equal(call->fsm.state, state);
-	if (accepted && (event == CALL_MSG_RELEASED || event == CALL_MSG_SILENT_CLEAR)) { /* libpri has freed it then */
+	if (accepted && (event == CALL_MSG_RELEASED ||
+			 event == CALL_MSG_SILENT_CLEAR)) { /* libpri has freed it then */
 		pri_call_free(f.te.span->link, call->q931);
 		call->q931 = NULL;
 	}
@@ -126,7 +132,8 @@ static void test_every_event(void **state)
 				assert_false(call_machine.states[s].events & FSM_BIT(e));
 }
 
-/* The table is whole: each state named, with its clause; no way out of the last, and a way there from everywhere. */
+/* The table is whole: each state named, with its clause; no way out of the last, and a way there
+ * from everywhere. */
 static void test_table(void **state)
 {
 	(void)state;

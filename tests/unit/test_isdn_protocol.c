@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The user side against a far end of our own making: octets on the line, repetition, silence, nonsense. */
+/* The user side against a far end of our own making: octets on the line, repetition, silence,
+ * nonsense. */
 #include "raw_peer.h"
 
 #include <errno.h>
@@ -23,13 +24,17 @@ static int teardown(void **state)
 	return 0;
 }
 
-#define SEND(crv, flag, type, ...) \
-	do { \
-		static const uint8_t elements_[] = { __VA_ARGS__ }; \
-		raw_message(&raw, crv, flag, type, elements_, sizeof(elements_)); \
-		advance(&f, 20 * MS); \
+#define SEND(crv, flag, type, ...)                                                                 \
+	do {                                                                                       \
+		static const uint8_t elements_[] = { __VA_ARGS__ };                                \
+		raw_message(&raw, crv, flag, type, elements_, sizeof(elements_));                  \
+		advance(&f, 20 * MS);                                                              \
 	} while (0)
-#define SEND_EMPTY(crv, flag, type) do { raw_message(&raw, crv, flag, type, "", 0); advance(&f, 20 * MS); } while (0)
+#define SEND_EMPTY(crv, flag, type)                                                                \
+	do {                                                                                       \
+		raw_message(&raw, crv, flag, type, "", 0);                                         \
+		advance(&f, 20 * MS);                                                              \
+	} while (0)
 
 static uint16_t crv_of(const struct user *user)
 {
@@ -56,29 +61,33 @@ static void offer_and_connect(struct user *user)
 static void test_setup_octets(void **state)
 {
 	static const uint8_t expected[] = {
-		0x08, 0x02, 0x00, 0x00, 0x05,                     /* call reference below */
-		0xa1,                                             /* sending complete */
-		0x04, 0x03, 0x80, 0x90, 0xa3,                     /* speech, 64 kbit/s, A-law */
-		0x18, 0x03, 0xa1, 0x83, 0x9f,                     /* channel 31, preferred */
-		0x1e, 0x02, 0x81, 0x83,                           /* origination is non-ISDN */
-		0x6c, 0x06, 0x21, 0xa1, '2', '0', '7', '9',       /* restricted, passed */
-		0x6c, 0x05, 0x11, 0x83, '4', '4', '1',            /* the network's */
-		0x70, 0x04, 0x81, '1', '2', '3',
-		0x74, 0x05, 0x41, 0x03, 0x82, '7', '8',           /* redirected on no reply */
-		0x7c, 0x02, 0x88, 0x90,
-		0x7d, 0x02, 0x91, 0x81,
-		0x7e, 0x03, 0x04, 'h', 'i',
+		0x08, 0x02, 0x00, 0x00, 0x05,                  /* call reference below */
+		0xa1,                                          /* sending complete */
+		0x04, 0x03, 0x80, 0x90, 0xa3,                  /* speech, 64 kbit/s, A-law */
+		0x18, 0x03, 0xa1, 0x83, 0x9f,                  /* channel 31, preferred */
+		0x1e, 0x02, 0x81, 0x83,                        /* origination is non-ISDN */
+		0x6c, 0x06, 0x21, 0xa1, '2',  '0',  '7',  '9', /* restricted, passed */
+		0x6c, 0x05, 0x11, 0x83, '4',  '4',  '1',       /* the network's */
+		0x70, 0x04, 0x81, '1',  '2',  '3',  0x74, 0x05,
+		0x41, 0x03, 0x82, '7',  '8', /* redirected on no reply */
+		0x7c, 0x02, 0x88, 0x90, 0x7d, 0x02, 0x91, 0x81,
+		0x7e, 0x03, 0x04, 'h',  'i',
 	};
 	struct isdn_info info = plain_info("123");
 	struct user user = { 0 };
 
 	(void)state;
 	info.capability = ISDN_SPEECH;
-	info.progress[info.progress_count++] = (struct isdn_progress){ PROGRESS_ORIGIN_NOT_ISDN, Q850_LOC_PRIVATE_LOCAL };
-	info.calling.number = (struct party_number){ "2079", NUMBER_NATIONAL, PLAN_ISDN, PRESENTATION_RESTRICTED,
-						     SCREENING_USER_PASSED, true };
-	info.calling.second = (struct party_number){ "441", NUMBER_INTERNATIONAL, PLAN_ISDN, 0, SCREENING_NETWORK, true };
-	info.redirecting.number = (struct party_number){ "78", NUMBER_SUBSCRIBER, PLAN_ISDN, 0, SCREENING_NETWORK, true };
+	info.progress[info.progress_count++] =
+		(struct isdn_progress){ PROGRESS_ORIGIN_NOT_ISDN, Q850_LOC_PRIVATE_LOCAL };
+	info.calling.number = (struct party_number){
+		"2079", NUMBER_NATIONAL, PLAN_ISDN, PRESENTATION_RESTRICTED, SCREENING_USER_PASSED,
+		true
+	};
+	info.calling.second = (struct party_number){ "441", NUMBER_INTERNATIONAL, PLAN_ISDN,
+						     0,     SCREENING_NETWORK,    true };
+	info.redirecting.number = (struct party_number){ "78", NUMBER_SUBSCRIBER, PLAN_ISDN,
+							 0,    SCREENING_NETWORK, true };
 	info.redirecting_reason = 2;
 	info.llc = (struct isdn_raw){ { 0x88, 0x90 }, 2 };
 	info.hlc = (struct isdn_raw){ { 0x91, 0x81 }, 2 };
@@ -182,7 +191,10 @@ static void test_t305_t308(void **state)
 	assert_int_equal(user.last.cause.value, 16);
 	assert_true(raw_heard(&raw, Q931_RESTART));
 	assert_int_equal(isdn_span_slot(f.te.span, 31, NULL), SLOT_RESTARTING);
-	raw_q931(&raw, (uint8_t[]){ 8, 2, 0x80, 0, Q931_RESTART_ACKNOWLEDGE, 0x18, 3, 0xa9, 0x83, 0x9f, 0x79, 1, 0x80 }, 13);
+	raw_q931(&raw,
+		 (uint8_t[]){ 8, 2, 0x80, 0, Q931_RESTART_ACKNOWLEDGE, 0x18, 3, 0xa9, 0x83, 0x9f,
+			      0x79, 1, 0x80 },
+		 13);
 	advance(&f, 20 * MS);
 	assert_idle(&f.te);
 }
@@ -204,7 +216,8 @@ static void test_stray_connect_ack(void **state)
 	assert_true(raw_heard(&raw, Q931_RESTART));
 }
 
-/* ... and when RESTART has no answer either, the channel is out of service until the far end restarts it. */
+/* ... and when RESTART has no answer either, the channel is out of service until the far end
+ * restarts it. */
 static void test_restart_unanswered(void **state)
 {
 	(void)state;
@@ -213,7 +226,9 @@ static void test_restart_unanswered(void **state)
 	assert_int_equal(isdn_span_slot(f.te.span, 5, NULL), SLOT_BLOCKED);
 	assert_int_equal(counter_get(&isdn_span_counters(f.te.span)->restarts_tx), 2);
 	assert_int_equal(isdn_span_idle_channels(f.te.span), 29);
-	raw_q931(&raw, (uint8_t[]){ 8, 2, 0, 0, Q931_RESTART, 0x18, 3, 0xa9, 0x83, 0x85, 0x79, 1, 0x80 }, 13);
+	raw_q931(&raw,
+		 (uint8_t[]){ 8, 2, 0, 0, Q931_RESTART, 0x18, 3, 0xa9, 0x83, 0x85, 0x79, 1, 0x80 },
+		 13);
 	advance(&f, 20 * MS);
 	assert_true(raw_heard(&raw, Q931_RESTART_ACKNOWLEDGE));
 	assert_idle(&f.te);
@@ -241,7 +256,8 @@ static void test_restart_at_start_unanswered(void **state)
 
 static void incoming(uint16_t crv)
 {
-	SEND(crv, false, Q931_SETUP, 0x04, 3, 0x80, 0x90, 0xa3, 0x18, 3, 0xa9, 0x83, 0x81, 0x70, 4, 0x81, '1', '2', '3');
+	SEND(crv, false, Q931_SETUP, 0x04, 3, 0x80, 0x90, 0xa3, 0x18, 3, 0xa9, 0x83, 0x81, 0x70, 4,
+	     0x81, '1', '2', '3');
 }
 
 static void test_t313(void **state)
@@ -279,7 +295,8 @@ static void test_t313_acknowledged(void **state)
 	assert_true(user->released);
 }
 
-/* A caller that gives up before we have said anything, in each way; libpri frees its call without telling. */
+/* A caller that gives up before we have said anything, in each way; libpri frees its call without
+ * telling. */
 static void test_early_ends(void **state)
 {
 	(void)state;
@@ -359,7 +376,8 @@ static void test_enquiry_after_reset(void **state)
 	reset_link();
 	assert_int_equal(raw.last[8], Q931_STATUS_ENQUIRY);
 	assert_int_equal(raw.last_length, 9);
-	SEND(crv_of(&user), true, Q931_RELEASE_COMPLETE, 0x08, 2, 0x82, 0x80 | Q850_INVALID_CALL_REFERENCE);
+	SEND(crv_of(&user), true, Q931_RELEASE_COMPLETE, 0x08, 2, 0x82,
+	     0x80 | Q850_INVALID_CALL_REFERENCE);
 	assert_true(user.released);
 	assert_int_equal(user.last.cause.value, Q850_INVALID_CALL_REFERENCE);
 	assert_idle(&f.te);
@@ -392,16 +410,29 @@ static void test_nonsense(void **state)
 		const char *octets;
 		size_t n;
 	} messages[] = {
-		{ "", 0 }, { "\x08", 1 }, { "\x08\x02", 2 }, { "\x08\x02\x00", 3 }, { "\x08\x02\x00\x01", 4 },
-		{ "\x08\x0f\x00\x01\x05", 5 }, { "\x08\x00\x05", 3 }, { "\x08\xff", 2 },
-		{ "\x07\x02\x00\x01\x05", 5 }, { "\x00\x00\x00", 3 }, { "\x43\x02\x00\x01\x0f", 5 },
-		{ "\x08\x02\x00\x01\x05\x04", 6 }, { "\x08\x02\x00\x01\x05\x04\x03\x80", 8 },
+		{ "", 0 },
+		{ "\x08", 1 },
+		{ "\x08\x02", 2 },
+		{ "\x08\x02\x00", 3 },
+		{ "\x08\x02\x00\x01", 4 },
+		{ "\x08\x0f\x00\x01\x05", 5 },
+		{ "\x08\x00\x05", 3 },
+		{ "\x08\xff", 2 },
+		{ "\x07\x02\x00\x01\x05", 5 },
+		{ "\x00\x00\x00", 3 },
+		{ "\x43\x02\x00\x01\x0f", 5 },
+		{ "\x08\x02\x00\x01\x05\x04", 6 },
+		{ "\x08\x02\x00\x01\x05\x04\x03\x80", 8 },
 		{ "\x08\x02\x00\x02\x05\x04\x00\x18\x00\x70\x00", 11 },
 		{ "\x08\x02\x00\x03\x05\x04\x03\x80\x90\xa3\x18\x01\xa9\x70\xff\x81", 16 },
-		{ "\x08\x02\x00\x04\x62\x1c\x03\x91\xa1\x7f", 10 }, { "\x08\x02\x00\x05\x00\x01", 6 },
-		{ "\x08\x02\x00\x06\xff", 5 }, { "\x08\x02\x00\x07\x46\x18\x00", 7 },
-		{ "\x08\x02\x00\x00\x46\x18\x01\xa9\x79\x00", 10 }, { "\x08\x02\x00\x08\x7d\x08\x01\x80\x14\x00", 10 },
-		{ "\x08\x02\x00\x09\x05\x96\x01\x05\x9e\x1c\x01\x01", 12 }, { "\x08\x01\x05\x05", 4 },
+		{ "\x08\x02\x00\x04\x62\x1c\x03\x91\xa1\x7f", 10 },
+		{ "\x08\x02\x00\x05\x00\x01", 6 },
+		{ "\x08\x02\x00\x06\xff", 5 },
+		{ "\x08\x02\x00\x07\x46\x18\x00", 7 },
+		{ "\x08\x02\x00\x00\x46\x18\x01\xa9\x79\x00", 10 },
+		{ "\x08\x02\x00\x08\x7d\x08\x01\x80\x14\x00", 10 },
+		{ "\x08\x02\x00\x09\x05\x96\x01\x05\x9e\x1c\x01\x01", 12 },
+		{ "\x08\x01\x05\x05", 4 },
 	};
 	struct user user;
 
@@ -424,9 +455,11 @@ static void test_nonsense(void **state)
 /* A seeded storm of cut and flipped messages; a call in progress survives what isn't said to it. */
 static void test_storm(void **state)
 {
-	static const uint8_t seed[] = { 0x08, 0x02, 0x10, 0x01, 0x05, 0x04, 3, 0x80, 0x90, 0xa3, 0x18, 3, 0xa9, 0x83, 0x82,
-					0x1e, 2, 0x81, 0x83, 0x28, 3, 'A', 'd', 'a', 0x6c, 4, 0x21, 0x83, '1', '2',
-					0x70, 3, 0x81, '3', '4', 0x7d, 2, 0x91, 0x81, 0x7e, 3, 4, 'x', 'y' };
+	static const uint8_t seed[] = { 0x08, 0x02, 0x10, 0x01, 0x05, 0x04, 3,    0x80, 0x90,
+					0xa3, 0x18, 3,    0xa9, 0x83, 0x82, 0x1e, 2,    0x81,
+					0x83, 0x28, 3,    'A',  'd',  'a',  0x6c, 4,    0x21,
+					0x83, '1',  '2',  0x70, 3,    0x81, '3',  '4',  0x7d,
+					2,    0x91, 0x81, 0x7e, 3,    4,    'x',  'y' };
 	uint32_t random = 1;
 	struct user user;
 
@@ -441,7 +474,8 @@ static void test_storm(void **state)
 		octets[3] = (uint8_t)i;
 		for (unsigned flips = 0; flips < 4; flips++) {
 			random = random * 1664525 + 1013904223;
-			octets[4 + (random >> 16) % (sizeof(seed) - 4)] ^= (uint8_t)(1u << (random >> 8) % 8);
+			octets[4 + (random >> 16) % (sizeof(seed) - 4)] ^=
+				(uint8_t)(1u << (random >> 8) % 8);
 		}
 		random = random * 1664525 + 1013904223;
 		n = sizeof(seed) - (random >> 16) % 24;
@@ -458,8 +492,13 @@ static void test_storm(void **state)
 /* Frames that are no I frames, too short, too long, or not for us. */
 static void test_frames(void **state)
 {
-	static const uint8_t junk[][4] = { { 0 }, { 0x02, 0x01 }, { 0xff, 0xff, 0xff, 0xff }, { 0x02, 0x01, 0x05, 0x00 },
-					   { 0x02, 0x01, 0x0d, 0x00 }, { 0xfe, 0xff, 0x03, 0x0f }, { 0x02, 0x01, 0xaf, 0 } };
+	static const uint8_t junk[][4] = { { 0 },
+					   { 0x02, 0x01 },
+					   { 0xff, 0xff, 0xff, 0xff },
+					   { 0x02, 0x01, 0x05, 0x00 },
+					   { 0x02, 0x01, 0x0d, 0x00 },
+					   { 0xfe, 0xff, 0x03, 0x0f },
+					   { 0x02, 0x01, 0xaf, 0 } };
 	uint8_t big[E1_FRAME_MAX] = { 0x02, 0x01, 0x03 };
 	struct user user;
 
@@ -503,11 +542,26 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_setup_octets), T(test_repetition), T(test_t303_repeats_patched), T(test_t304), T(test_t305_t308), T(test_stray_connect_ack),
-		T(test_restart_unanswered), T(test_restart_at_start_unanswered), T(test_t313),
-		T(test_t313_acknowledged), T(test_early_ends), T(test_status_disagrees), T(test_status_null),
-		T(test_status_agrees), T(test_enquiry_after_reset), T(test_enquiry_unanswered), T(test_nonsense),
-		T(test_storm), T(test_frames), T(test_channel_named),
+		T(test_setup_octets),
+		T(test_repetition),
+		T(test_t303_repeats_patched),
+		T(test_t304),
+		T(test_t305_t308),
+		T(test_stray_connect_ack),
+		T(test_restart_unanswered),
+		T(test_restart_at_start_unanswered),
+		T(test_t313),
+		T(test_t313_acknowledged),
+		T(test_early_ends),
+		T(test_status_disagrees),
+		T(test_status_null),
+		T(test_status_agrees),
+		T(test_enquiry_after_reset),
+		T(test_enquiry_unanswered),
+		T(test_nonsense),
+		T(test_storm),
+		T(test_frames),
+		T(test_channel_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* libpri's time is the loop's: virtual, and never set back though each test brings a clock that starts at 1 s. */
+/* libpri's time is the loop's: virtual, and never set back though each test brings a clock that
+ * starts at 1 s. */
 static uint64_t pri_time(void)
 {
 	struct timeval tv;
@@ -110,7 +111,8 @@ static void test_no_memory(void **state)
 }
 
 /* A span closed from its own state callback. */
-static void close_on_up(struct isdn_span *span, enum isdn_span_state state, unsigned alarms, void *arg)
+static void close_on_up(struct isdn_span *span, enum isdn_span_state state, unsigned alarms,
+			void *arg)
 {
 	struct side *side = arg;
 
@@ -136,8 +138,13 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_time), T(test_time), T(test_parked_and_used_again), T(test_parked_while_down),
-		T(test_same_roles), T(test_no_memory), T(test_close_in_callback),
+		T(test_time),
+		T(test_time),
+		T(test_parked_and_used_again),
+		T(test_parked_while_down),
+		T(test_same_roles),
+		T(test_no_memory),
+		T(test_close_in_callback),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

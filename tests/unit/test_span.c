@@ -55,9 +55,10 @@ static void test_call_from_user(void **state)
 	struct fixture *f = *state;
 
 	one_call(f, &f->te);
-	assert_string_equal(f->te.ladder, "> SETUP\n< CALL PROCEEDING\n< ALERTING\n< CONNECT\n"
-					  "> CONNECT ACKNOWLEDGE\n> DISCONNECT (16)\n< RELEASE (16)\n"
-					  "> RELEASE COMPLETE (16)\n");
+	assert_string_equal(f->te.ladder,
+			    "> SETUP\n< CALL PROCEEDING\n< ALERTING\n< CONNECT\n"
+			    "> CONNECT ACKNOWLEDGE\n> DISCONNECT (16)\n< RELEASE (16)\n"
+			    "> RELEASE COMPLETE (16)\n");
 }
 
 static void test_call_from_network(void **state)

@@ -39,7 +39,19 @@ static const struct writer_ops ops = { .send = take, .sent = told };
 /* DISCONNECT for reference 5 (ours), cause 16 at the user, as libpri writes it. */
 static size_t disconnect(uint8_t *frame, uint8_t ns, uint8_t nr)
 {
-	const uint8_t octets[] = { 0, 1, (uint8_t)(ns << 1), (uint8_t)(nr << 1), 8, 2, 0, 5, Q931_DISCONNECT, 8, 2, 0x81, 0x90 };
+	const uint8_t octets[] = { 0,
+				   1,
+				   (uint8_t)(ns << 1),
+				   (uint8_t)(nr << 1),
+				   8,
+				   2,
+				   0,
+				   5,
+				   Q931_DISCONNECT,
+				   8,
+				   2,
+				   0x81,
+				   0x90 };
 
 	memcpy(frame, octets, sizeof(octets));
 	return sizeof(octets);
@@ -162,8 +174,9 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_patch_and_repeat), cmocka_unit_test(test_retire),
-		cmocka_unit_test(test_retired_are_bounded), cmocka_unit_test(test_reset), cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_patch_and_repeat),    cmocka_unit_test(test_retire),
+		cmocka_unit_test(test_retired_are_bounded), cmocka_unit_test(test_reset),
+		cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
