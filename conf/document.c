@@ -249,11 +249,31 @@ void document_add_place(struct conf_document *d, const void *member, struct conf
 		insert_place(d, member, place);
 }
 
-struct conf_place conf_place_of(const struct conf_document *d, const void *member)
+static struct conf_place recorded_place(const struct conf_document *d, const void *member)
 {
 	if (!d->place_room)
 		return (struct conf_place){ 0, 0 };
 	return d->places[slot_of(d, member)].place;
+}
+
+/* A faulty value is recorded with a column and no line. */
+void document_add_faulty(struct conf_document *d, const void *member)
+{
+	document_add_place(d, member, (struct conf_place){ 0, 1 });
+}
+
+bool conf_is_faulty(const struct conf_document *d, const void *member)
+{
+	struct conf_place place = recorded_place(d, member);
+
+	return place.line == 0 && place.column != 0;
+}
+
+struct conf_place conf_place_of(const struct conf_document *d, const void *member)
+{
+	struct conf_place place = recorded_place(d, member);
+
+	return place.line ? place : (struct conf_place){ 0, 0 };
 }
 
 struct conf_place conf_place_or(const struct conf_document *d, const void *member,

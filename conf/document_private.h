@@ -45,6 +45,7 @@ struct reference {
 bool document_is_full(struct conf_document *d);
 /* All of these set no_memory instead of failing. */
 void document_add_place(struct conf_document *d, const void *member, struct conf_place place);
+void document_add_faulty(struct conf_document *d, const void *member);
 void document_add_name(struct conf_document *d, const struct name *name);
 void document_add_reference(struct conf_document *d, const struct reference *reference);
 /* Tells of names that are not unique and of references that name nothing. */

@@ -350,6 +350,8 @@ static void load_value(struct conf_document *d, const struct schema_field *f,
 		load_scalar(d, f, node, key, at);
 	if (faults_of(d) > faults || node->refused) {
 		load_default(d, f, node->place, into);
+		if (f->type != SCHEMA_FLAGS)
+			document_add_faulty(d, at);
 		return;
 	}
 	if (f->type != SCHEMA_FLAGS)

@@ -97,6 +97,8 @@ static void check_media_range(struct conf_document *d, const struct machine_conf
 	uint16_t port = netaddr_port(b->address);
 	char text[NETADDR_TEXT], where[PLACE_TEXT] = "the default";
 
+	if (conf_is_faulty(d, &m->media.port_first))
+		return;
 	if (!(b->uses & USE_UDP) || port < m->media.port_first || port > m->media.port_last ||
 	    !media_meets(m, b->address))
 		return;
@@ -122,10 +124,12 @@ static void check_sockets(struct conf_document *d, const struct machine_conf *m)
 
 static void check_media(struct conf_document *d, const struct conf_media *media)
 {
-	if (media->port_last - media->port_first < 1)
+	unsigned first_even = (media->port_first + 1u) & ~1u;
+
+	if (first_even + 1 > media->port_last)
 		conf_fault(d, conf_place_of(d, &media->port_first),
 			   "ports: %u-%u holds no even port and the odd one above; accepted: at "
-			   "least two ports",
+			   "least such a pair",
 			   media->port_first, media->port_last);
 }
 
@@ -203,40 +207,49 @@ static void complete_span(struct conf_document *d, const struct conf_line *line,
 {
 	if (!conf_place_of(d, &s->hunt).line)
 		s->hunt = s->role == CONF_ROLE_NT ? CONF_HUNT_ASCENDING : CONF_HUNT_DESCENDING;
-	if (!s->b_channels && line)
+	if (!s->b_channels && line && !conf_is_faulty(d, &s->b_channels))
 		s->b_channels = line->timeslots & ~bit(s->d_channel);
+}
+
+/* The D-channel, as a set; empty when its value was faulty. */
+static timeslot_set d_bit(const struct conf_document *d, const struct conf_span *s)
+{
+	return conf_is_faulty(d, &s->d_channel) ? 0 : bit(s->d_channel);
+}
+
+/* What the span uses must be carried by its line. */
+static void check_carried(struct conf_document *d, const struct conf_line *line,
+			  const struct conf_span *s)
+{
+	struct conf_place carried = conf_place_or(d, &line->timeslots, line->place);
+
+	if (d_bit(d, s) & ~line->timeslots)
+		conf_fault(d, conf_place_or(d, &s->d_channel, s->place),
+			   "d-channel: timeslot %u is not carried by line %s (line %u); accepted: "
+			   "one of its timeslots",
+			   s->d_channel, line->name, carried.line);
+	if (s->b_channels & ~line->timeslots)
+		conf_fault(d, conf_place_or(d, &s->b_channels, s->place),
+			   "b-channels: timeslot %u is not carried by line %s (line %u); accepted: "
+			   "its timeslots",
+			   first_of(s->b_channels & ~line->timeslots), line->name, carried.line);
+	if (!s->b_channels && !conf_is_faulty(d, &s->b_channels))
+		conf_fault(d, s->place,
+			   "span %s: no timeslot is left for calls; accepted: a line with more "
+			   "than the D-channel",
+			   s->name);
 }
 
 static void check_span(struct conf_document *d, const struct conf_line *line,
 		       const struct conf_span *s)
 {
-	struct conf_place d_place = conf_place_or(d, &s->d_channel, s->place);
-	struct conf_place b_place = conf_place_or(d, &s->b_channels, s->place);
-
-	if (s->b_channels & bit(s->d_channel))
-		conf_fault(d, b_place,
+	if (s->b_channels & d_bit(d, s))
+		conf_fault(d, conf_place_or(d, &s->b_channels, s->place),
 			   "b-channels: timeslot %u is the D-channel (line %u); accepted: one use "
 			   "of each",
-			   s->d_channel, d_place.line);
-	if (!line || !line->timeslots)
-		return;
-	if (!(line->timeslots & bit(s->d_channel)))
-		conf_fault(d, d_place,
-			   "d-channel: timeslot %u is not carried by line %s (line %u); accepted: "
-			   "one of its timeslots",
-			   s->d_channel, line->name,
-			   conf_place_or(d, &line->timeslots, line->place).line);
-	if (s->b_channels & ~line->timeslots)
-		conf_fault(d, b_place,
-			   "b-channels: timeslot %u is not carried by line %s (line %u); accepted: "
-			   "its timeslots",
-			   first_of(s->b_channels & ~line->timeslots), line->name,
-			   conf_place_or(d, &line->timeslots, line->place).line);
-	if (!s->b_channels)
-		conf_fault(d, s->place,
-			   "span %s: no timeslot is left for calls; accepted: a line with more "
-			   "than the D-channel",
-			   s->name);
+			   s->d_channel, conf_place_or(d, &s->d_channel, s->place).line);
+	if (line && !conf_is_faulty(d, &line->timeslots))
+		check_carried(d, line, s);
 }
 
 /* The place of the value that makes a span use this timeslot. */
@@ -251,8 +264,7 @@ static struct conf_place use_place(struct conf_document *d, const struct conf_sp
 static void check_span_pair(struct conf_document *d, const struct conf_span *a,
 			    const struct conf_span *b)
 {
-	timeslot_set common =
-		(a->b_channels | bit(a->d_channel)) & (b->b_channels | bit(b->d_channel));
+	timeslot_set common = (a->b_channels | d_bit(d, a)) & (b->b_channels | d_bit(d, b));
 	unsigned timeslot;
 
 	if (!a->line || !b->line || strcmp(a->line, b->line) != 0 || !common)

@@ -172,7 +172,10 @@ int conf_print(char **out, const struct conf_section *sections, size_t count);
 /* Where the value of a member was read from ({0,0}: it is a default). `member` points into a
  * section's struct. */
 struct conf_place conf_place_of(const struct conf_document *document, const void *member);
-/* The same, and when it is a default the place of the thing it belongs to. */
+/* Was the value of a member faulty, and told of? Checks leave such a member alone: it is at its
+ * default, which nobody wrote. */
+bool conf_is_faulty(const struct conf_document *document, const void *member);
+/* The same as conf_place_of(), and when it is a default the place of the thing it belongs to. */
 struct conf_place conf_place_or(const struct conf_document *document, const void *member,
 				struct conf_place otherwise);
 /* Adds a fault. Text: what is wrong, and what is accepted; no line feed. */

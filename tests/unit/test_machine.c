@@ -185,7 +185,7 @@ static const struct {
 	  "m:1:33: SIP interface a: 127.0.0.1:20000 lies within the RTP ports 20000-29999 (the "
 	  "default); accepted: a port outside, or other media ports\n" },
 	{ "media: { ports: 5000-5000 }\n", "m:1:17: ports: 5000-5000 holds no even port and the "
-					   "odd one above; accepted: at least two ports\n" },
+					   "odd one above; accepted: at least such a pair\n" },
 	/* One timeslot for two. */
 	{ "lines:\n"
 	  "  l: { kind: cesopsn, local: \"127.0.0.1:1\", remote: \"127.0.0.2:1\", timeslots: 1-20 "
@@ -216,6 +216,28 @@ static const struct {
 	  "D-channel\n"
 	  "m:7:14: span c: timeslot 1 of line k is used by span b already (line 6); accepted: "
 	  "timeslots of its own\n" },
+	/* What hangs on a faulty value is not told of. */
+	{ "lines:\n"
+	  "  l: { kind: cesopsn, local: \"127.0.0.1:1\", remote: \"127.0.0.2:1\", timeslots: 32 }\n"
+	  "  k: { kind: cesopsn, local: \"127.0.0.1:20000\", remote: \"127.0.0.2:2\", timeslots: "
+	  "[1-9, 16] }\n"
+	  "spans:\n"
+	  "  a: { line: l, role: te, b-channels: x }\n"
+	  "  b: { line: k, role: te, d-channel: 40, b-channels: [1-3, 16] }\n"
+	  "  c: { line: k, role: te, d-channel: 7, b-channels: 4-x }\n"
+	  "sip-interfaces: { i: { address: 127.0.0.1 } }\n"
+	  "media: { ports: 0-x }\n",
+	  "m:2:79: timeslots: \"32\" is out of range; accepted: timeslots from 1 to 31, such as "
+	  "1-15,17-31\n"
+	  "m:5:39: b-channels: \"x\" is no set of timeslots; accepted: timeslots from 1 to 31, "
+	  "such as 1-15,17-31\n"
+	  "m:6:38: d-channel: 40 is out of range; accepted: a whole number from 1 to 31\n"
+	  "m:7:53: b-channels: \"4-x\" is no set of timeslots; accepted: timeslots from 1 to 31, "
+	  "such as 1-15,17-31\n"
+	  "m:9:17: ports: \"0-x\" is no range; accepted: a range such as 20000-29999, within 1024 "
+	  "to 65535\n" },
+	{ "media: { ports: 5001-5002 }\n", "m:1:17: ports: 5001-5002 holds no even port and the "
+					   "odd one above; accepted: at least such a pair\n" },
 	/* References. */
 	{ "sip-interfaces: { lan: { address: 127.0.0.1 } }\n"
 	  "trunks:\n"
