@@ -11,6 +11,7 @@
 #define NET(offset) ((uint32_t)SKF_NET_OFF + (offset))
 #define IPV4_SOURCE 12 /* RFC 791 3.1 */
 #define IPV6_SOURCE 8  /* RFC 8200 3 */
+#define UDP_HEADER 8   /* octets, RFC 768 */
 #define PASS UINT32_MAX
 
 struct program {
@@ -67,11 +68,16 @@ static void add_family(struct program *p, int family, const struct netprefix *so
 	add(p, BPF_RET | BPF_K, 0, 0, 0);
 }
 
-int sip_filter_build(struct sock_filter *out, size_t room, const struct netprefix *sources, size_t count)
+int sip_filter_build(struct sock_filter *out, size_t room, const struct netprefix *sources, size_t count, bool datagram)
 {
 	struct program p = { .out = out, .room = room < SIP_FILTER_MAX ? room : SIP_FILTER_MAX };
 	size_t jump;
 
+	if (datagram) { /* a UDP socket's data begin with the UDP header */
+		add(&p, BPF_LD | BPF_B | BPF_ABS, UDP_HEADER, 0, 0);
+		add(&p, BPF_JMP | BPF_JGE | BPF_K, 4, 1, 0);
+		add(&p, BPF_RET | BPF_K, 0, 0, 0);
+	}
 	/* The version is in the packet: an IPv6 socket may get IPv4 too. */
 	add(&p, BPF_LD | BPF_B | BPF_ABS, NET(0), 0, 0);
 	add(&p, BPF_ALU | BPF_AND | BPF_K, 0xf0, 0, 0);
@@ -85,16 +91,21 @@ int sip_filter_build(struct sock_filter *out, size_t room, const struct netprefi
 	return p.length > p.room ? -E2BIG : (int)p.length;
 }
 
-static bool is_listening(int fd)
+bool sip_filter_is_datagram(int fd)
 {
-	int type = 0, accepting = 0;
+	int type = 0;
 	socklen_t length = sizeof(type);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0)
-		return false;
-	if (type == SOCK_DGRAM)
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_DGRAM;
+}
+
+static bool is_listening(int fd)
+{
+	int accepting = 0;
+	socklen_t length = sizeof(accepting);
+
+	if (sip_filter_is_datagram(fd))
 		return true;
-	length = sizeof(accepting);
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepting, &length) == 0 && accepting;
 }
 

@@ -13,8 +13,10 @@
 #define SIP_FILTER_MAX 4096 /* instructions, the kernel's limit (BPF_MAXINSNS) */
 
 /* Writes the program for IPv4 and IPv6 sources (also IPv4 on an IPv6 socket). Its length, or -E2BIG. No prefix: all are
- * dropped. */
-int sip_filter_build(struct sock_filter *out, size_t room, const struct netprefix *sources, size_t count);
+ * dropped. `datagram`: for UDP; then packets that begin like STUN (RFC 8489 5: below 4) are dropped too, as Sofia loses
+ * memory for each. */
+int sip_filter_build(struct sock_filter *out, size_t room, const struct netprefix *sources, size_t count, bool datagram);
+bool sip_filter_is_datagram(int fd);
 
 /* Descriptors of this process that are bound to `address` and listen on it (TCP) or are datagram sockets (UDP): Sofia does
  * not tell. Returns how many of at most `room`. */

@@ -85,12 +85,13 @@ int sip_interface_filter(struct sip_interface *interface)
 	if (!sources || !program)
 		goto out;
 	collect(interface, sources);
-	rc = sip_filter_build(program, SIP_FILTER_MAX, sources, count);
-	for (size_t i = 0; rc > 0 && i < interface->socket_count; i++) {
-		int attached = sip_filter_attach(interface->sockets[i], program, (size_t)rc);
+	rc = 0;
+	for (size_t i = 0; rc >= 0 && i < interface->socket_count; i++) {
+		int fd = interface->sockets[i];
 
-		if (attached < 0)
-			rc = attached;
+		rc = sip_filter_build(program, SIP_FILTER_MAX, sources, count, sip_filter_is_datagram(fd));
+		if (rc > 0)
+			rc = sip_filter_attach(fd, program, (size_t)rc);
 	}
 out:
 	mem_free(sources);
