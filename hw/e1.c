@@ -33,7 +33,7 @@ const struct counter_info e1_counter_info[] = {
 	COUNTER(rx_packets, NORMAL, "packets received and taken"),
 	COUNTER(tx_packets, NORMAL, "packets sent"),
 	COUNTER(lost, UNDESIRABLE, "packets missing at the time they had to be played"),
-	COUNTER(late, UNDESIRABLE, "packets that came after their time, or twice"),
+	COUNTER(late, UNDESIRABLE, "packets that came after their time, twice, or far out of sequence"),
 	COUNTER(reordered, UNDESIRABLE, "packets that came after a later one, but in time"),
 	COUNTER(malformed, ERROR, "packets with a wrong header or length"),
 	COUNTER(foreign, ERROR, "packets from an address that is not the far end's"),
