@@ -55,6 +55,15 @@ static bool is_written(const struct ex_step *step, struct conf_place body)
 	return body.line != step->place.line || body.column != step->place.column;
 }
 
+/* A word or key that nobody knows is a fault of its own, and leaves no step. */
+static bool told_already(const struct conf_document *document, struct conf_place place)
+{
+	for (size_t i = 0; i < conf_fault_count(document); i++)
+		if (conf_fault_at(document, i)->place.line == place.line)
+			return true;
+	return false;
+}
+
 static unsigned note_kind(struct ex_step *step, enum ex_step_kind kind, bool written)
 {
 	if (written)
@@ -107,7 +116,7 @@ static void check_step(struct conf_document *document, struct ex_step *step)
 		step->kind = (enum ex_step_kind)step->word;
 		default_of_word(step);
 	}
-	if (found != 1)
+	if (found > 1 || (!found && !told_already(document, step->place)))
 		conf_fault(document, step->place,
 			   "%s; a step is one of proceeding, alerting, progress, connect, disconnect, release, wait, "
 			   "play, echo, prbs, silence, expect, ignore", found ? "several steps in one" : "no step");

@@ -33,7 +33,8 @@ void ex_prbs_send(struct ex_prbs *p, uint8_t *octets, size_t n)
 	}
 }
 
-static void found_at(struct ex_prbs *p, uint64_t expected)
+/* `into`: octets of this block that are already taken; the delay is that of the block's first. */
+static void found_at(struct ex_prbs *p, uint64_t expected, size_t into)
 {
 	int64_t alignment = (int64_t)(expected - p->received);
 
@@ -48,17 +49,17 @@ static void found_at(struct ex_prbs *p, uint64_t expected)
 	p->expected = expected;
 	p->errors = 0;
 	p->since = 0;
-	atomic_store_explicit(&p->delay, (int)(p->sent - expected), memory_order_relaxed);
+	atomic_store_explicit(&p->delay, (int)(p->sent - expected + into), memory_order_relaxed);
 }
 
-static void look_up(struct ex_prbs *p)
+static void look_up(struct ex_prbs *p, size_t into)
 {
 	uint64_t kept = p->sent < PRBS_HISTORY ? p->sent : PRBS_HISTORY, oldest = p->sent - kept;
 	const uint8_t *start = p->history + oldest % PRBS_HISTORY;
 	const uint8_t *found = memmem(start, kept, p->recent, PRBS_NEEDLE);
 
 	if (found)
-		found_at(p, oldest + (uint64_t)(found - start) + PRBS_NEEDLE);
+		found_at(p, oldest + (uint64_t)(found - start) + PRBS_NEEDLE, into);
 }
 
 /* What was compared while the alignment was already wrong is taken back. */
@@ -98,7 +99,7 @@ void ex_prbs_check(struct ex_prbs *p, const uint8_t *octets, size_t n)
 		}
 		p->pending++;
 		if (p->sent >= PRBS_NEEDLE && p->received >= PRBS_NEEDLE && p->received % LOOK_UP_EVERY == 0)
-			look_up(p);
+			look_up(p, i + 1);
 	}
 	if (!p->aligned && p->was_aligned)
 		atomic_store_explicit(&p->tail, p->pending, memory_order_relaxed);

@@ -21,27 +21,77 @@ static const struct schema own_schema = {
 	.name_offset = SCHEMA_NONE, .place_offset = SCHEMA_NONE,
 };
 
-/* Runs before the machine's own check, which derives the hunting order from the role. */
 static void check_own(struct conf_document *document, void *into)
 {
-	struct ex_settings *settings = list_entry(into, struct ex_settings, own);
+	const struct ex_settings *settings = list_entry(into, struct ex_settings, own);
 
-	for (size_t i = 0; i < settings->machine.span_count; i++) {
-		struct conf_span *span = &settings->machine.spans[i];
-
-		if (!conf_place_of(document, &span->role).line)
-			span->role = CONF_ROLE_NT;
-	}
 	if (!settings->machine.span_count)
 		conf_fault(document, (struct conf_place){ 1, 1 }, "no spans; an exchange needs at least one");
+}
+
+/* The machine's schema, but that a span which doesn't say its role is the network side. Made anew for each load. */
+struct exchange_schema {
+	struct schema machine, span;
+	struct schema_field *machine_fields, *span_fields;
+};
+
+static size_t count_fields(const struct schema_field *fields)
+{
+	size_t n = 0;
+
+	while (fields[n].key)
+		n++;
+	return n;
+}
+
+static struct schema_field *find_field(struct schema_field *fields, const char *key)
+{
+	for (; fields->key; fields++)
+		if (!strcmp(fields->key, key))
+			return fields;
+	return NULL;
+}
+
+static struct schema_field *copy_fields(const struct schema *schema)
+{
+	size_t n = count_fields(schema->fields) + 1;
+	struct schema_field *copy = mem_calloc(n, sizeof(*copy));
+
+	if (copy)
+		memcpy(copy, schema->fields, n * sizeof(*copy));
+	return copy;
+}
+
+static int make_schema(struct exchange_schema *s)
+{
+	struct schema_field *spans, *role;
+
+	*s = (struct exchange_schema){ .machine = machine_schema, .machine_fields = copy_fields(&machine_schema) };
+	if (!s->machine_fields)
+		return -ENOMEM;
+	spans = find_field(s->machine_fields, "spans");
+	s->span = *spans->schema;
+	s->span_fields = copy_fields(spans->schema);
+	if (!s->span_fields) {
+		mem_free(s->machine_fields);
+		return -ENOMEM;
+	}
+	role = find_field(s->span_fields, "role");
+	role->required = false;
+	role->initial = "nt";
+	s->span.fields = s->span_fields;
+	spans->schema = &s->span;
+	s->machine.fields = s->machine_fields;
+	return 0;
 }
 
 static int load_document(struct ex_settings *out, const char *path)
 {
 	struct conf_document *document = NULL;
+	struct exchange_schema schema;
 	struct conf_section sections[] = {
 		{ &own_schema, &out->own, check_own },
-		machine_section(&out->machine),
+		{ &schema.machine, &out->machine, machine_check },
 		{ &ex_plan_schema, &out->plan, ex_plan_check },
 	};
 	int rc = conf_read_file(&document, path);
@@ -50,9 +100,15 @@ static int load_document(struct ex_settings *out, const char *path)
 		fprintf(stderr, "%s: %s\n", path, strerror(-rc));
 		return rc;
 	}
+	rc = make_schema(&schema);
+	if (rc < 0)
+		goto fail;
 	rc = conf_load(document, sections, sizeof(sections) / sizeof(*sections));
 	if (rc == -EINVAL)
 		conf_fault_print(document, stderr);
+	mem_free(schema.span_fields);
+	mem_free(schema.machine_fields);
+fail:
 	conf_document_destroy(&document);
 	return rc;
 }
