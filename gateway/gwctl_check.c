@@ -30,6 +30,11 @@ static void print_faults_json(struct gwctl *g, const struct conf_document *docum
 	json_decref(json);
 }
 
+static const char *plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
 static void print_faults(struct gwctl *g, const struct conf_document *document, const struct machine_conf *machine,
 			 const struct dialplan_tables *tables)
 {
@@ -40,11 +45,12 @@ static void print_faults(struct gwctl *g, const struct conf_document *document, 
 	} else if (count) {
 		conf_fault_print(document, g->io->err);
 		fprintf(g->io->err, "gwctl: %s has %zu fault%s; gatewayd would not start with it\n", g->arguments[0],
-			count, count == 1 ? "" : "s");
+			count, plural(count));
 	} else {
-		fprintf(g->out, "%s%s is good%s: %zu trunks, %zu spans, %zu routes\n", tint_on(g, TINT_GOOD),
-			g->arguments[0], tint_off(g, TINT_GOOD), machine->trunk_count, machine->span_count,
-			tables->route_count);
+		fprintf(g->out, "%s%s is good%s: %zu trunk%s, %zu span%s, %zu route%s\n", tint_on(g, TINT_GOOD),
+			g->arguments[0], tint_off(g, TINT_GOOD), machine->trunk_count, plural(machine->trunk_count),
+			machine->span_count, plural(machine->span_count), tables->route_count,
+			plural(tables->route_count));
 	}
 }
 

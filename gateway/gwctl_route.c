@@ -4,49 +4,64 @@
 
 #include <string.h>
 
-/* What stands before a step: a heading when the walk turns to something new. */
-static void print_heading(const struct gwctl *g, const json_t *step, const json_t *before)
+static bool is_rule(const char *kind)
 {
-	const char *kind = gwctl_text(step, "step"), *of = gwctl_text(step, "of"), *table = gwctl_text(step, "table");
-
-	if (before && strcmp(kind, gwctl_text(before, "step")) == 0 && strcmp(of, gwctl_text(before, "of")) == 0 &&
-	    strcmp(table, gwctl_text(before, "table")) == 0)
-		return;
-	if (strcmp(kind, "normalize") == 0)
-		fprintf(g->out, "%snormalize the %s number%s (dial plan %s)\n", tint_on(g, TINT_BOLD), of,
-			tint_off(g, TINT_BOLD), table);
-	else if (strcmp(kind, "translate") == 0)
-		fprintf(g->out, "%stranslate for %s%s (translation %s)\n", tint_on(g, TINT_BOLD), of,
-			tint_off(g, TINT_BOLD), table);
-	else if (!before || strcmp(gwctl_text(before, "step"), "normalize") == 0)
-		fprintf(g->out, "%sroute%s\n", tint_on(g, TINT_BOLD), tint_off(g, TINT_BOLD));
+	return strcmp(kind, "normalize") == 0 || strcmp(kind, "translate") == 0;
 }
 
-/* "rule national", "policy staff"; nothing when there is no such thing. */
+static bool same(const json_t *a, const json_t *b, const char *key)
+{
+	return strcmp(gwctl_text(a, key), gwctl_text(b, key)) == 0;
+}
+
+/* A heading where the walk turns to something new: another list of rules, another number, or from rules to routes. */
+static void print_heading(const struct gwctl *g, const json_t *step, const json_t *before)
+{
+	const char *kind = gwctl_text(step, "step"), *table = gwctl_text(step, "table");
+	bool rules = is_rule(kind), translates = strcmp(kind, "translate") == 0;
+
+	if (before && is_rule(gwctl_text(before, "step")) == rules &&
+	    (!rules || (same(step, before, "step") && same(step, before, "of") && same(step, before, "for"))))
+		return;
+	fprintf(g->out, "%s", tint_on(g, TINT_BOLD));
+	if (!rules)
+		fprintf(g->out, "route");
+	else
+		fprintf(g->out, "%s the %s number", kind, gwctl_text(step, "of"));
+	if (translates)
+		fprintf(g->out, " for %s", gwctl_text(step, "for"));
+	fprintf(g->out, "%s", tint_off(g, TINT_BOLD));
+	if (rules && json_is_string(json_object_get(step, "table")))
+		fprintf(g->out, " (%s %s)", translates ? "translation" : "dial plan", table);
+	fputc('\n', g->out);
+}
+
+/* "rule national: ", "policy staff: "; nothing when there is no such thing. */
 static void print_object(const struct gwctl *g, const json_t *step, const char *kind)
 {
 	const char *key = strcmp(kind, "policy") == 0 ? "table" : "object";
-	bool is_rule = strcmp(kind, "normalize") == 0 || strcmp(kind, "translate") == 0;
 
 	if (json_is_string(json_object_get(step, key)))
-		fprintf(g->out, "%s %s", is_rule ? "rule" : kind, gwctl_text(step, key));
-	else
-		fprintf(g->out, "%s", is_rule ? "no rules" : kind);
+		fprintf(g->out, "%s %s", is_rule(kind) ? "rule" : kind, gwctl_text(step, key));
+	else if (!is_rule(kind))
+		fprintf(g->out, "%s", kind);
 }
 
 static void print_step(const struct gwctl *g, const json_t *step)
 {
-	const char *kind = gwctl_text(step, "step");
+	const char *kind = gwctl_text(step, "step"), *comma = ": ";
 	bool matched = json_is_true(json_object_get(step, "matched"));
 	enum tint tint = matched ? TINT_GOOD : TINT_DIM;
 	int indent = strcmp(kind, "gateway") == 0 ? 6 : strcmp(kind, "route") == 0 ? 4 : 2;
 
 	fprintf(g->out, "%s%*s%s ", tint_on(g, tint), indent, "", matched ? "+" : "-");
 	print_object(g, step, kind);
+	if (is_rule(kind) && !json_is_string(json_object_get(step, "object")))
+		comma = "";
 	if (matched && json_is_string(json_object_get(step, "after")))
 		fprintf(g->out, ": %s becomes %s", gwctl_text(step, "before"), gwctl_text(step, "after"));
 	if (json_is_string(json_object_get(step, "why")))
-		fprintf(g->out, ": %s", gwctl_text(step, "why"));
+		fprintf(g->out, "%s%s", comma, gwctl_text(step, "why"));
 	fprintf(g->out, "%s\n", tint_off(g, tint));
 }
 

@@ -9,7 +9,8 @@ struct walk {
 	struct gateway *gateway;
 	const struct endpoint *ingress;
 	json_t *steps;
-	const char *of;      /* what the steps to come are about: "called", "calling", a gateway's name */
+	const char *of;      /* what the steps to come are about: "called", "calling" */
+	const char *gateway_name; /* that is translated for; NULL: none yet */
 	unsigned left_out;
 	struct party_number called, calling;
 };
@@ -27,9 +28,9 @@ static void add_step(void *arg, const struct dp_explanation *e)
 		walk->left_out++;
 		return;
 	}
-	json_array_append_new(walk->steps, json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "step",
-						     step_names[e->step], "of", walk->of, "matched", e->matched,
-						     "table", inspect_text(e->table), "object",
+	json_array_append_new(walk->steps, json_pack("{s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "step",
+						     step_names[e->step], "of", walk->of, "for",
+						     inspect_text(walk->gateway_name), "matched", e->matched, "table", inspect_text(e->table), "object",
 						     inspect_text(e->object), "before", inspect_text(e->before),
 						     "after", inspect_text(e->after), "why", inspect_text(e->why)));
 }
@@ -68,8 +69,10 @@ static json_t *candidate_object(struct walk *walk, const struct dp_candidate *ca
 	struct party_number called = walk->called, calling = shown_caller(walk, candidate);
 	int available = egress->available ? egress->available(egress) : 0;
 
-	walk->of = egress->name;
+	walk->gateway_name = egress->name;
+	walk->of = "called";
 	dialplan_translate(walk->gateway->plan, egress->called_translation, &called, &called, &explain);
+	walk->of = "calling";
 	if (calling.digits[0])
 		dialplan_translate(walk->gateway->plan, egress->calling_translation, &calling, &calling, &explain);
 	return json_pack("{s:o, s:o, s:s, s:s, s:b, s:o, s:o, s:o}", "route", inspect_text(candidate->route), "usage",
