@@ -5,7 +5,7 @@
 #include <math.h>
 
 #define FREQUENCY_SAMPLES 8000
-#define GRID_HZ_PER_BIN 0.5
+#define GRID_BINS 0.5 /* distance of the points looked at */
 #define CLICK_APART_MS 5
 
 void meter_init(struct meter *m, enum port_codec codec)
@@ -72,8 +72,9 @@ double recording_frequency(const struct recording *r)
 	if (n < 16 || recording_dbm0(r) < -90)
 		return 0;
 	double best = 0, at = 0, bin = (double)r->rate_hz / (double)coarse_n;
-	for (double hz = bin; hz < r->rate_hz / 2.0; hz += bin * GRID_HZ_PER_BIN) {
-		double power = goertzel(r, coarse_n, hz);
+	unsigned points = (unsigned)(r->rate_hz / 2.0 / (bin * GRID_BINS));
+	for (unsigned i = 2; i < points; i++) {
+		double hz = i * bin * GRID_BINS, power = goertzel(r, coarse_n, hz);
 		if (power > best) {
 			best = power;
 			at = hz;

@@ -124,7 +124,7 @@ static void read_bye(struct wire *w, unsigned count, struct rtcp_message *m)
 static void read_packet(struct wire *w, bool first, uint32_t our_ssrc, struct rtcp_message *m)
 {
 	uint8_t flags = wire_u8(w), type = wire_u8(w);
-	struct wire body = wire_sub(w, 4U * wire_u16(w));
+	struct wire body = wire_sub(w, (size_t)4 * wire_u16(w));
 	unsigned count = flags & 0x1f;
 	bool report = type == RTCP_SR || type == RTCP_RR;
 	if (flags >> 6 != 2 || (first && (!report || (flags & 0x20))))

@@ -260,8 +260,10 @@ static void worker_attach(void *object, void *arg)
 	rtp->worker = arg;
 	rtp->loop = worker_loop(rtp->worker);
 	clock = loop_clock(rtp->loop);
-	if (!rtp->wall_base_us)
+	if (!rtp->wall_base_us) { /* its first worker */
 		rtp->wall_base_us = clock_wall_us(clock) - (int64_t)clock_now_us(clock);
+		rtp_rx_drain(rtp);
+	}
 	/* Fails only for want of kernel memory; the endpoint is then deaf, which its counters show.
 	 */
 	if (loop_watch_add(rtp->loop, &rtp->rtp_watch, rtp->rtp_fd, EPOLLIN, rtp_rx_ready, rtp) <

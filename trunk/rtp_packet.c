@@ -24,10 +24,10 @@ int rtp_packet_parse(struct rtp_packet *p, const uint8_t *octets, size_t n)
 	parsed.sequence = wire_u16(&w);
 	parsed.timestamp = wire_u32(&w);
 	parsed.ssrc = wire_u32(&w);
-	wire_skip(&w, 4U * (first & 0x0f));
+	wire_skip(&w, (size_t)4 * (first & 0x0f));
 	if (first & 0x10) {
 		wire_skip(&w, 2);
-		wire_skip(&w, 4U * wire_u16(&w));
+		wire_skip(&w, (size_t)4 * wire_u16(&w));
 	}
 	parsed.length = wire_left(&w);
 	if (wire_ok(&w) && (first & 0x20))

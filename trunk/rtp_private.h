@@ -163,6 +163,7 @@ struct rtp_endpoint {
 /* rtp_rx.c */
 void rtp_rx_ready(struct loop_watch *watch, uint32_t events, void *arg);
 void rtp_rx_packet(struct rtp_endpoint *rtp, uint8_t *octets, size_t n, const struct netaddr *from);
+void rtp_rx_drain(struct rtp_endpoint *rtp);
 void rtp_rx_forget(struct rtp_endpoint *rtp);
 void rtp_rx_sync_counters(struct rtp_endpoint *rtp);
 

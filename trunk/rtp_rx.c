@@ -13,6 +13,8 @@
 #define BATCHES_PER_TURN                                                                           \
 	4 /* a flood must not keep the worker from its lines: the rest comes next turn */
 
+#define DRAIN_BATCHES 64 /* more than a socket buffer holds */
+
 /* One set of buffers per worker thread; what it holds lives no longer than a batch. */
 struct batch {
 	struct mmsghdr headers[BATCH];
@@ -53,6 +55,13 @@ void rtp_rx_ready(struct loop_watch *watch, uint32_t events, void *arg)
 			break;
 	}
 	rtp_rx_sync_counters(rtp);
+}
+
+/* What came before the endpoint had a worker is old: in a relay it would go on as a burst. */
+void rtp_rx_drain(struct rtp_endpoint *rtp)
+{
+	for (unsigned turn = 0; turn < DRAIN_BATCHES && receive_batch(rtp->rtp_fd) == BATCH; turn++)
+		;
 }
 
 /* ---- Whom we listen to ---- */

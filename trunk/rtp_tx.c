@@ -153,7 +153,7 @@ uint32_t rtp_tx_flush(struct rtp_endpoint *rtp)
 		send_pending(rtp, tx->used);
 	/* A clocked peer has brought the timestamp here within its block; only real idleness is
 	 * made up for. */
-	if (now_us - tx->moved_us > RTP_PTIME_MAX_MS * 1000)
+	if (now_us - tx->moved_us > RTP_PTIME_MAX_MS * 1000ULL)
 		catch_up(rtp, now_us);
 	return tx->timestamp;
 }

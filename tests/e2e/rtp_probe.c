@@ -372,7 +372,15 @@ static enum port_codec parse_codec(const char *text)
 
 static void parse_tone(const char *text, double *hz, double *dbm0)
 {
-	if (text[4] == ':' && sscanf(text + 5, "%lf@%lf", hz, dbm0) != 2)
+	char *end = NULL;
+
+	if (text[4] != ':')
+		return;
+	*hz = strtod(text + 5, &end);
+	if (*end != '@')
+		die("not HZ@DBM0", text);
+	*dbm0 = strtod(end + 1, &end);
+	if (*end)
 		die("not HZ@DBM0", text);
 }
 

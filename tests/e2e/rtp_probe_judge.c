@@ -137,7 +137,8 @@ static double judge_delay(const struct probe *p, int64_t lag)
 		int64_t index = (int64_t)p->arrivals[i].at - lag;
 		if (index < 0 || index >= p->sent_samples)
 			continue;
-		double sent = (double)p->send_start_us + (double)(index / step * step) * 1e6 / RATE;
+		double sent =
+			(double)p->send_start_us + (double)(index - index % step) * 1e6 / RATE;
 		trips[n++] = ((double)p->arrivals[i].us - sent) / 1000;
 	}
 	if (n) {

@@ -385,6 +385,23 @@ static void test_report_received_tells_round_trip_and_loss(void **state)
 
 /* ---- Life ---- */
 
+/* Nobody reads the socket until a worker has it: what waits there is old. */
+static void test_packets_from_before_the_worker_are_dropped(void **state)
+{
+	struct fixture *f = *state;
+	f->b = endpoint(f, PORT_PCMA);
+	rtp_configure(f->b, &f->media);
+	for (unsigned i = 0; i < 100; i++)
+		far_audio(&f->far_a, f->b, PCMA, 160);
+	rtp_place(f->b, f->worker);
+	settle(f);
+	advance(f, 20 * MS);
+	assert_int_equal(count(&f->b->counters.rx_packets), 0);
+	far_audio(&f->far_a, f->b, PCMA, 160);
+	advance(f, 0);
+	assert_int_equal(count(&f->b->counters.rx_packets), 1);
+}
+
 static void test_moves_between_workers(void **state)
 {
 	struct fixture *f = *state;
@@ -623,6 +640,7 @@ int main(void)
 		CASE(test_change_of_source_is_followed),
 		CASE(test_reports_go_out_on_hold_too),
 		CASE(test_report_received_tells_round_trip_and_loss),
+		CASE(test_packets_from_before_the_worker_are_dropped),
 		CASE(test_moves_between_workers),
 		CASE(test_join_waits_for_both),
 		CASE(test_ports_are_taken_and_given_back),
