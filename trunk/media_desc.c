@@ -139,6 +139,16 @@ static uint8_t sending_ptime(const struct media_desc *theirs, const struct conf_
 	return (uint8_t)(ms < 10 ? 10 : ms);
 }
 
+/* c=0.0.0.0: nowhere to send to. */
+static bool is_somewhere(const struct netaddr *a)
+{
+	if (!netaddr_port(a))
+		return false;
+	if (netaddr_family(a) == AF_INET6)
+		return !IN6_IS_ADDR_UNSPECIFIED(&a->u.in6.sin6_addr);
+	return a->u.in.sin_addr.s_addr != htonl(INADDR_ANY);
+}
+
 int media_desc_agree(struct rtp_media *out, const struct media_desc *ours, const struct media_desc *theirs,
 		     const struct conf_trunk *trunk)
 {
@@ -154,7 +164,7 @@ int media_desc_agree(struct rtp_media *out, const struct media_desc *ours, const
 	}
 	m.ptime_ms = sending_ptime(theirs, trunk);
 	m.direction = ours->direction & mirror(theirs->direction);
-	if (netaddr_port(&theirs->rtp))
+	if (is_somewhere(&theirs->rtp))
 		m.remote = theirs->rtp;
 	m.remote_rtcp = theirs->rtcp;
 	*out = m;
