@@ -177,18 +177,19 @@ static void test_t305_t308(void **state)
 
 	(void)state;
 	offer_and_connect(&user);
-	isdn_call_release(user.call, q850(Q850_NORMAL_CLEARING, Q850_LOC_PRIVATE_LOCAL));
+	isdn_call_release(user.call, q850(Q850_CALL_REJECTED, Q850_LOC_TRANSIT));
 	advance(&f, 29 * SECOND);
 	assert_false(raw_heard(&raw, Q931_RELEASE));
 	advance(&f, 2 * SECOND);
 	assert_true(raw_heard(&raw, Q931_RELEASE));
-	assert_int_equal(raw.last[11], 0x81); /* location as at first */
+	assert_int_equal(raw.last[11], 0x80 | Q850_LOC_TRANSIT); /* as at first, 5.3.3 */
+	assert_int_equal(raw.last[12], 0x80 | Q850_CALL_REJECTED);
 	assert_false(user.released);
 	advance(&f, 4 * SECOND);
 	assert_false(user.released);
 	advance(&f, 4 * SECOND);
 	assert_true(user.released);
-	assert_int_equal(user.last.cause.value, 16);
+	assert_int_equal(user.last.cause.value, Q850_CALL_REJECTED);
 	assert_true(raw_heard(&raw, Q931_RESTART));
 	assert_int_equal(isdn_span_slot(f.te.span, 31, NULL), SLOT_RESTARTING);
 	raw_q931(&raw,
@@ -322,14 +323,19 @@ static void test_early_ends(void **state)
 static void test_status_disagrees(void **state)
 {
 	struct user user;
+	uint16_t crv;
 
 	(void)state;
 	offer_and_connect(&user);
+	crv = crv_of(&user);
 	SEND(crv_of(&user), true, Q931_STATUS, 0x08, 2, 0x82, 0x9e, 0x14, 1, 0x03);
 	assert_true(user.released);
 	assert_int_equal(user.last.cause.value, Q850_WRONG_CALL_STATE);
 	assert_true(raw_heard(&raw, Q931_DISCONNECT));
 	assert_int_equal(counter_get(&isdn_span_counters(f.te.span)->status_clears), 1);
+	assert_int_equal(isdn_span_calls(f.te.span), 1); /* still being cleared; nobody is told twice */
+	SEND(crv, true, Q931_RELEASE, 0x08, 2, 0x82, 0x90);
+	assert_idle(&f.te);
 }
 
 static void test_status_null(void **state)
