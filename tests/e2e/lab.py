@@ -37,7 +37,7 @@ def free_ports(count, kind=socket.SOCK_DGRAM, ip='127.0.0.1'):
 
 def port_range(count):
     """A block of `count` UDP ports (an even first one) that were free just now; tests that run at once take differing ones."""
-    base = 20000 + (os.getpid() * 337) % 20000 & ~1
+    base = 20000 + (os.getpid() * 337) % 12000 & ~1     # below the kernel's ephemeral ports
     for _ in range(200):
         with contextlib.ExitStack() as stack:
             try:
@@ -46,7 +46,7 @@ def port_range(count):
                     s.bind(('127.0.0.1', port))
                 return base
             except OSError:
-                base = 20000 + (base - 20000 + count + 2) % 24000 & ~1
+                base = 20000 + (base - 20000 + count + 2) % 12000 & ~1
     raise RuntimeError('no free block of ports')
 
 
@@ -387,7 +387,7 @@ scenarios:
   tone: [ proceeding, alerting, connect, { play: { tone: 1004, level: -16 } } ]
   ring: [ proceeding, alerting ]
   early: [ proceeding, { progress: { inband: true } }, { play: { tone: 1004, level: -16 } }, { wait: 1500ms }, connect, echo ]
-  announce: [ proceeding, { disconnect: { cause: 1, location: public-local, inband: true } }, { play: { tone: 1004, level: -16 } }, { wait: 2s } ]
+  announce: [ proceeding, { disconnect: { cause: 1, location: public-local, inband: true } }, { play: { tone: 1004, level: -16 } }, { wait: 2s }, { release: { cause: 1, location: public-local } } ]
 numbers:
   - { called: "2079460000", scenario: echo }
   - { called: "2079460001", scenario: tone }

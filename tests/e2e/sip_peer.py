@@ -281,7 +281,7 @@ class SipPeer:
         box = self.queues[invite.call_id]
         first = box.get()
         assert first is invite
-        return Dialog.of_invite(self, invite)
+        return Dialog.of_invite(self, invite), invite
 
 
 class Dialog:

@@ -63,7 +63,7 @@ def refusals():
 def isdn_hangs_up_while_ringing():
     # DISCONNECT before the answer → CANCEL → 487
     with Lab() as lab:
-        later, dialog, invite = ring(lab, ring='700ms')
+        later, dialog, invite = ring(lab, abandon_after='700ms')
         dialog.respond(180)
         cancel = dialog.peer.wait(dialog.call_id, 'CANCEL', 8)
         dialog.peer.respond(cancel, 200, 'OK')
