@@ -383,6 +383,25 @@ static void test_report_received_tells_round_trip_and_loss(void **state)
 	assert_int_equal(count(&f->a->counters.rx_bad_rtcp), 1);
 }
 
+/* Behind an address translator RTCP comes from a port of its own: reports go back there. */
+static void test_reports_go_where_rtcp_comes_from_when_latched(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t octets[RTCP_PACKET_MAX], in[8], out[8] = { 0 };
+	struct rtcp_message m = { .ssrc = f->far_a.ssrc, .cname = "far" };
+	struct netaddr to = rtp_local(f->a);
+	netaddr_set_port(&to, (uint16_t)(netaddr_port(&to) + 1));
+	far_audio(&f->far_a, f->a, PCMA, 160);
+	advance(f, 0);
+	int n = rtcp_build(&m, octets, sizeof(octets));
+	assert_int_equal(sendto(f->far_b.rtcp, octets, (size_t)n, 0, &to.u.sa, netaddr_len(&to)),
+			 n);
+	for (unsigned ms = 0; ms < 15000; ms++)
+		line_ms(f, out, in);
+	assert_true(recv(f->far_b.rtcp, octets, sizeof(octets), 0) > 0);
+	assert_true(recv(f->far_a.rtcp, octets, sizeof(octets), 0) < 0);
+}
+
 /* ---- Life ---- */
 
 /* Nobody reads the socket until a worker has it: what waits there is old. */
@@ -648,6 +667,7 @@ int main(void)
 		CASE(test_crypto_slot_sees_every_packet),
 		CASE(test_levels_are_those_of_the_last_second),
 		CASE(test_create_survives_want_of_memory),
+		CASE(test_reports_go_where_rtcp_comes_from_when_latched),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,6 +131,31 @@ static void test_events_without_a_clock_queue_up(void **state)
 	assert_string_equal(digits, "123");
 }
 
+/* RFC 4733 2.5.1.3: a digit too long for one event goes on in a second one, and is heard as one. */
+static void test_long_event_in_two_segments_is_one_tone(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t out[8] = { 0 }, heard[4800];
+	uint32_t timestamp = f->far_a.timestamp;
+	for (unsigned ms = 0; ms < 600; ms++) {
+		unsigned k = ms / 20;
+		if (ms % 20 == 0 && k < 20) {
+			bool second = k >= 10;
+			unsigned d = 160 * (k % 10 + 1);
+			uint8_t payload[4] = { 7, (uint8_t)(10 | (k == 19 ? 0x80 : 0)),
+					       (uint8_t)(d >> 8), (uint8_t)d };
+			f->far_a.timestamp = timestamp + (second ? 1600 : 0);
+			far_send(&f->far_a, f->a, EVENT, k == 0, payload, 4);
+			f->far_a.sequence++;
+		}
+		advance(f, 0);
+		line_ms(f, out, heard + 8 * ms);
+	}
+	assert_int_equal(tone_count(heard), 1);
+	assert_in_range(tone_ms(heard), 395, 410);
+	assert_int_equal(count(&f->a->counters.rx_events), 1);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -139,6 +164,7 @@ int main(void)
 		CASE(test_event_is_heard_on_the_line_once),
 		CASE(test_event_is_sent_with_growing_duration_and_three_ends),
 		CASE(test_events_without_a_clock_queue_up),
+		CASE(test_long_event_in_two_segments_is_one_tone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
