@@ -209,6 +209,7 @@ static bool read_query(struct request *request, const char *method, const char *
 	snprintf(q->method, sizeof(q->method), "%s", method);
 	snprintf(q->path, sizeof(q->path), "%s", url + prefix);
 	copy_argument(request, "number", q->number);
+	copy_argument(request, "type", q->type);
 	copy_argument(request, "from", q->from);
 	copy_argument(request, "calling", q->calling);
 	copy_argument(request, "finished", finished);

@@ -16,7 +16,7 @@ struct api_query {
 	char method[8];
 	char path[256];              /* behind API_PREFIX */
 	char id[API_TEXT];           /* what stands in the place of * */
-	char number[API_TEXT], from[API_TEXT], calling[API_TEXT];
+	char number[API_TEXT], type[API_TEXT], from[API_TEXT], calling[API_TEXT];
 	bool finished;
 	const struct api_endpoint *endpoint;
 };

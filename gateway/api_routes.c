@@ -141,7 +141,8 @@ static const char *endpoint_names(const struct gateway *gateway, char *text, siz
 
 static void serve_route_test(struct gateway *gateway, const struct api_query *query, struct api_reply *reply)
 {
-	struct endpoint *from = find_endpoint(gateway, query->from);
+	const struct endpoint *from = find_endpoint(gateway, query->from);
+	int type = inspect_number_type(query->type, query->number);
 	char names[256];
 
 	if (!query->number[0])
@@ -151,10 +152,13 @@ static void serve_route_test(struct gateway *gateway, const struct api_query *qu
 	else if (!from)
 		api_refuse(reply, NOT_FOUND, "no-such-endpoint", "no trunk or span is called \"%s\"; there are: %s",
 			   query->from, endpoint_names(gateway, names, sizeof(names)));
+	else if (type < 0)
+		api_refuse(reply, BAD_REQUEST, "no-such-type", "no type of number is called \"%s\"; there are: unknown, "
+			   "international, national, network-specific, subscriber, abbreviated", query->type);
 	else if (!gateway->plan)
 		api_refuse(reply, NOT_FOUND, "no-dial-plan", "no dial plan is loaded");
 	else
-		answer(reply, inspect_route(gateway, from, query->number, query->calling));
+		answer(reply, inspect_route(gateway, from, query->number, type, query->calling));
 }
 
 static const struct api_endpoint endpoints[] = {

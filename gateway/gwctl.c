@@ -17,14 +17,14 @@ static const struct gwctl_command commands[] = {
 	{ "span list", "", 0, 0, 0, gwctl_span_list, "ISDN spans and their state" },
 	{ "span show", "NAME", 1, 1, 0, gwctl_span_show, "one span: a map of its timeslots, the calls on it, counters" },
 	{ "trunk list", "", 0, 0, 0, gwctl_trunk_list, "SIP trunks and their state" },
-	{ "route test", "NUMBER --from TRUNK|SPAN [--calling NUMBER]", 1, 1, GWCTL_FROM | GWCTL_CALLING,
-	  gwctl_route_test, "where a call would go and why, step by step, without calling" },
+	{ "route test", "NUMBER --from TRUNK|SPAN [--calling NUMBER] [--type TYPE]", 1, 1,
+	  GWCTL_FROM | GWCTL_CALLING | GWCTL_TYPE, gwctl_route_test, "where a call would go and why, step by step, without calling" },
 	{ "config check", "FILE", 1, 1, 0, gwctl_config_check, "all faults of a gateway.yaml; needs no daemon" },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static const char *const options[] = { "--json", "--socket", "--help", "--version", "--colour", "--from", "--calling",
-				       "--finished", NULL };
+				       "--finished", "--type", NULL };
 
 static const char *option_at(const void *list, size_t i)
 {
@@ -103,6 +103,8 @@ static int set_valued(struct gwctl *g, const char *name, const char *value)
 		g->from = value;
 	else if (strcmp(name, "--calling") == 0)
 		g->calling = value;
+	else if (strcmp(name, "--type") == 0)
+		g->type = value;
 	else
 		return set_colour(g, value);
 	return GWCTL_DONE;
@@ -118,7 +120,7 @@ static int unknown_option(struct gwctl *g, const char *name)
 
 static int read_option(struct gwctl *g, int *at, int argc, const char *const *argv)
 {
-	static const char *const valued[] = { "--socket", "--from", "--calling", "--colour" };
+	static const char *const valued[] = { "--socket", "--from", "--calling", "--type", "--colour" };
 	const char *equals = strchr(argv[*at], '=');
 	char name[64];
 
@@ -210,6 +212,7 @@ static int check_arguments(struct gwctl *g)
 	const struct gwctl_command *c = g->command;
 	const char *foreign = g->from && !(c->options & GWCTL_FROM)          ? "--from" :
 			      g->calling && !(c->options & GWCTL_CALLING)    ? "--calling" :
+			      g->type && !(c->options & GWCTL_TYPE)          ? "--type" :
 			      g->finished && !(c->options & GWCTL_FINISHED) ? "--finished" : NULL;
 
 	if (foreign)

@@ -44,7 +44,7 @@ static void print_finished(const struct gwctl *g, const json_t *calls)
 	const json_t *call;
 	size_t i;
 
-	table_begin(&table, "CALL STARTED_(UTC) FROM TO >TOOK >MESSAGES");
+	table_begin(&table, "CALL STARTED_(UTC) FROM TO >TOOK >MESSAGES LAST_NOTE");
 	json_array_foreach(calls, i, call) {
 		table_add(&table, TINT_BOLD, "%s", gwctl_text(call, "id"));
 		table_add(&table, TINT_NONE, "%s", gwctl_time(call, "started"));
@@ -52,6 +52,7 @@ static void print_finished(const struct gwctl *g, const json_t *calls)
 		table_add(&table, TINT_NONE, "%s", gwctl_text(call, "to"));
 		table_add(&table, TINT_NONE, "%s", gwctl_duration(call, "took_ms"));
 		table_add(&table, TINT_NONE, "%lld", gwctl_integer(call, "messages"));
+		table_add(&table, TINT_DIM, "%s", gwctl_text(call, "last_note"));
 	}
 	table_end(&table, g, "No call has ended yet.");
 }

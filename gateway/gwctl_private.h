@@ -16,7 +16,7 @@ struct gwctl {
 	FILE *out;
 	const char *socket;
 	bool json, colour, help, version, finished;
-	const char *from, *calling;
+	const char *from, *calling, *type;
 	const char *words[GWCTL_WORDS]; /* of the command line; behind those of the command: its arguments */
 	unsigned word_count;
 	const struct gwctl_command *command;
@@ -24,7 +24,7 @@ struct gwctl {
 	unsigned argument_count;
 };
 
-enum gwctl_option { GWCTL_FROM = 1, GWCTL_CALLING = 2, GWCTL_FINISHED = 4 };
+enum gwctl_option { GWCTL_FROM = 1, GWCTL_CALLING = 2, GWCTL_FINISHED = 4, GWCTL_TYPE = 8 };
 
 struct gwctl_command {
 	const char *words;      /* "call show" */

@@ -120,16 +120,17 @@ static void print_test(const struct gwctl *g, const json_t *test)
 
 int gwctl_route_test(struct gwctl *g)
 {
-	char number[300], from[300], calling[300];
+	char number[300], from[300], calling[300], type[64];
 	json_t *json = NULL;
 	int rc;
 
 	if (!g->from)
 		return gwctl_complain(g, GWCTL_USAGE, "usage", "where would the call come from? Add --from and the name "
 				      "of a trunk or span (`gwctl trunk list`, `gwctl span list`)");
-	rc = gwctl_ask(g, "GET", &json, "route-test?number=%s&from=%s&calling=%s",
+	rc = gwctl_ask(g, "GET", &json, "route-test?number=%s&from=%s&calling=%s&type=%s",
 		       gwctl_escape(g->arguments[0], number, sizeof(number)), gwctl_escape(g->from, from, sizeof(from)),
-		       gwctl_escape(g->calling ? g->calling : "", calling, sizeof(calling)));
+		       gwctl_escape(g->calling ? g->calling : "", calling, sizeof(calling)),
+		       gwctl_escape(g->type ? g->type : "", type, sizeof(type)));
 	if (rc)
 		return rc;
 	if (json_array_size(json_object_get(json, "candidates")) == 0)

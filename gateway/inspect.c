@@ -51,16 +51,28 @@ json_t *inspect_ms(uint64_t from_us, uint64_t to_us)
 	return json_real((double)((to_us - from_us) / 100) / 10);
 }
 
+/* Q.931 table 4-9. */
+static const char *const number_types[8] = { "unknown", "international", "national", "network-specific",
+					     "subscriber", "5", "abbreviated", "7" };
+
+int inspect_number_type(const char *name, const char *digits)
+{
+	if (!*name)
+		return digits[0] == '+' ? NUMBER_INTERNATIONAL : NUMBER_UNKNOWN;
+	for (int i = 0; i < 8; i++)
+		if (strcmp(number_types[i], name) == 0)
+			return i;
+	return -1;
+}
+
 json_t *inspect_number(const struct party_number *number)
 {
-	static const char *const types[] = { "unknown", "international", "national", "network-specific",
-					     "subscriber", "5", "abbreviated", "7" };
 	static const char *const presentations[] = { "allowed", "restricted", "unavailable", "3" };
 
 	if (!number->present && !number->digits[0])
 		return json_null();
 	return json_pack("{s:o, s:s, s:i, s:s}", "digits", inspect_text(number->digits), "type",
-			 types[number->type & 7], "plan", number->plan, "presentation",
+			 number_types[number->type & 7], "plan", number->plan, "presentation",
 			 presentations[number->presentation & 3]);
 }
 
@@ -244,7 +256,7 @@ json_t *inspect_trace(const struct gateway *gateway, const char *call_id)
 /* What a kept ladder says of its call. */
 struct finished {
 	struct ladder_entry first, last;
-	const char *columns[2];
+	const char *columns[2], *note;
 	int messages;
 };
 
@@ -255,8 +267,10 @@ static void look_at_entry(void *arg, const struct ladder_entry *entry)
 	if (!f->first.wall_us)
 		f->first = *entry;
 	f->last = *entry;
-	if (entry->protocol == TRACE_NOTE)
+	if (entry->protocol == TRACE_NOTE) {
+		f->note = entry->summary; /* the last one says how it ended */
 		return;
+	}
 	f->messages++;
 	if (!f->columns[0])
 		f->columns[0] = entry->column;
@@ -269,10 +283,11 @@ static json_t *finished_row(const struct gateway *gateway, const char *id)
 	struct finished f = { .messages = 0 };
 
 	ladder_each(gateway->ladders, id, look_at_entry, &f);
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:i}", "id", inspect_text(id), "started",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "id", inspect_text(id), "started",
 			 inspect_time(f.first.wall_us), "from", inspect_text(f.columns[0]), "to",
 			 inspect_text(f.columns[1]), "took_ms",
-			 inspect_ms(f.first.monotonic_us, f.last.monotonic_us), "messages", f.messages);
+			 inspect_ms(f.first.monotonic_us, f.last.monotonic_us), "messages", f.messages,
+			 "last_note", inspect_text(f.note));
 }
 
 static bool is_in_progress(const struct gateway *gateway, const char *id)

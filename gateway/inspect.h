@@ -32,9 +32,12 @@ json_t *inspect_spans(const struct gateway *gateway);
 json_t *inspect_span(const struct gateway *gateway, const char *name);
 json_t *inspect_trunks(const struct gateway *gateway);
 
-/* Where a call from `ingress` to this number would go, step by step, and what would be sent. */
-json_t *inspect_route(struct gateway *gateway, struct endpoint *ingress, const char *called,
+/* Where a call from `ingress` to this number would go, step by step, and what would be sent. `type`: the called number's, as
+ * an exchange gives it. */
+json_t *inspect_route(struct gateway *gateway, const struct endpoint *ingress, const char *called, int type,
 		      const char *calling);
+/* "national" → NUMBER_NATIONAL; "": by the number's form; -1: no such type. */
+int inspect_number_type(const char *name, const char *digits);
 
 /* ---- For the files of inspect*.c ---- */
 

@@ -6,8 +6,7 @@
 #include <string.h>
 
 struct walk {
-	struct gateway *gateway;
-	const struct endpoint *ingress;
+	const struct gateway *gateway;
 	json_t *steps;
 	const char *of;      /* what the steps to come are about: "called", "calling" */
 	const char *gateway_name; /* that is translated for; NULL: none yet */
@@ -35,11 +34,10 @@ static void add_step(void *arg, const struct dp_explanation *e)
 						     "after", inspect_text(e->after), "why", inspect_text(e->why)));
 }
 
-static void set_number(struct party_number *number, const char *digits)
+static void set_number(struct party_number *number, const char *digits, int type)
 {
-	*number = (struct party_number){ .present = digits && digits[0], .plan = PLAN_ISDN };
-	snprintf(number->digits, sizeof(number->digits), "%s", digits ? digits : "");
-	number->type = number->digits[0] == '+' ? NUMBER_INTERNATIONAL : NUMBER_UNKNOWN;
+	*number = (struct party_number){ .present = digits[0] != '\0', .type = (uint8_t)type, .plan = PLAN_ISDN };
+	snprintf(number->digits, sizeof(number->digits), "%s", digits);
 }
 
 static void normalize(struct walk *walk, const char *of, const char *dial_plan, struct party_number *number)
@@ -56,7 +54,7 @@ static struct party_number shown_caller(const struct walk *walk, const struct dp
 	struct party_number number = walk->calling;
 
 	if (candidate->suppress_caller_id && candidate->alternate_caller_id)
-		set_number(&number, candidate->alternate_caller_id);
+		set_number(&number, candidate->alternate_caller_id, NUMBER_INTERNATIONAL);
 	else if (candidate->suppress_caller_id)
 		number.presentation = PRESENTATION_RESTRICTED;
 	return number;
@@ -82,17 +80,17 @@ static json_t *candidate_object(struct walk *walk, const struct dp_candidate *ca
 			 inspect_number(&called), "calling_sent", inspect_number(&calling));
 }
 
-json_t *inspect_route(struct gateway *gateway, struct endpoint *ingress, const char *called,
+json_t *inspect_route(struct gateway *gateway, const struct endpoint *ingress, const char *called, int type,
 		      const char *calling)
 {
-	struct walk walk = { .gateway = gateway, .ingress = ingress, .steps = json_array() };
+	struct walk walk = { .gateway = gateway, .steps = json_array() };
 	struct dp_explain explain = { .step = add_step, .arg = &walk };
 	struct dp_request request = { .policy = ingress->policy };
 	json_t *candidates = json_array();
 	struct dp_decision decision = { .count = 0 };
 
-	set_number(&walk.called, called);
-	set_number(&walk.calling, calling);
+	set_number(&walk.called, called, type);
+	set_number(&walk.calling, calling, inspect_number_type("", calling));
 	normalize(&walk, "called", ingress->dial_plan, &walk.called);
 	if (walk.calling.digits[0])
 		normalize(&walk, "calling", ingress->calling_dial_plan, &walk.calling);

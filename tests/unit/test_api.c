@@ -107,6 +107,7 @@ static void add_ladder(struct fixture *f)
 	ladder_bind(f->gateway.ladders, "01ENDED", "telco/1", "telco");
 	trace_emit(&sink, &sip);
 	trace_emit(&sink, &isdn);
+	ladder_note(f->gateway.ladders, "01ENDED", "the end");
 	ladder_close(f->gateway.ladders, "01ENDED");
 }
 
@@ -259,6 +260,7 @@ static void lists_calls(void **state)
 	assert_string_equal(text_of(row, "from"), "core");
 	assert_string_equal(text_of(row, "to"), "telco");
 	assert_int_equal(json_integer_value(json_object_get(row, "messages")), 2);
+	assert_string_equal(text_of(row, "last_note"), "the end");
 }
 
 static void shows_a_call(void **state)
@@ -326,6 +328,10 @@ static void tests_routes(void **state)
 	assert_non_null(strstr(f->reply, "core, telco"));
 	request(f, "GET", "route-test?from=core");
 	assert_int_equal(f->status, 400);
+	request(f, "GET", "route-test?from=core&number=1&type=galactic");
+	assert_string_equal(error_code(f), "no-such-type");
+	test = request(f, "GET", "route-test?from=core&number=1&type=national");
+	assert_string_equal(text_of(json_object_get(test, "called_normalized"), "type"), "national");
 	request(f, "GET", "route-test?from=core&number="
 		"1234567890123456789012345678901234567890123456789012345678901234");
 	assert_string_equal(error_code(f), "long-number");
@@ -479,9 +485,18 @@ static void survives_want_of_memory(void **state)
 	struct api_cfg cfg = { .gateway = &f->gateway, .socket = f->socket, .clock = &clock_system,
 			       .inline_thread = true };
 	char error[256];
-	long n = 0;
+	long n;
 	int rc;
 
+	for (n = 0; n < 4; n++) { /* a request then gets an error or a closed connection */
+		int fd = open_client(f);
+
+		send_text(fd, "GET /api/v1/calls HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+		mem_fail_after(n);
+		read_reply(f, fd);
+		mem_fail_after(-1);
+	}
+	n = 0;
 	do {
 		api_destroy(&f->api);
 		mem_fail_after(n++);

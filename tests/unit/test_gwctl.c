@@ -158,8 +158,9 @@ static void asks_for_the_right_thing(void **state)
 		{ "span list", "GET /api/v1/spans" },
 		{ "span show e1-1", "GET /api/v1/spans/e1-1" },
 		{ "trunk list", "GET /api/v1/trunks" },
-		{ "route test +44207 --from core", "GET /api/v1/route-test?number=%2B44207&from=core&calling=" },
-		{ "route --calling=0 --from=a&b test 1", "GET /api/v1/route-test?number=1&from=a%26b&calling=0" },
+		{ "route test +44207 --from core", "GET /api/v1/route-test?number=%2B44207&from=core&calling=&type=" },
+		{ "route --calling=0 --from=a&b test 1", "GET /api/v1/route-test?number=1&from=a%26b&calling=0&type=" },
+		{ "route test 1 --from a --type national", "GET /api/v1/route-test?number=1&from=a&calling=&type=national" },
 	};
 	struct fixture *f = *state;
 
@@ -244,9 +245,9 @@ static void lists_calls(void **state)
 	assert_int_equal(run(f, "call list"), GWCTL_DONE);
 	assert_string_equal(f->out, "No calls.\n");
 	f->body = "{\"calls\":[{\"id\":\"01A\",\"from\":\"core\",\"to\":\"telco\",\"started\":\"2026-01-01T10:20:30.123Z\","
-		  "\"took_ms\":950.1,\"messages\":12}],\"left_out\":0}";
+		  "\"took_ms\":950.1,\"messages\":12,\"last_note\":\"released\"}],\"left_out\":0}";
 	assert_int_equal(run(f, "call list --finished"), GWCTL_DONE);
-	has(f->out, "01A   2026-01-01 10:20:30  core  telco  950 ms        12\n");
+	has(f->out, "01A   2026-01-01 10:20:30  core  telco  950 ms        12  released\n");
 }
 
 static void shows_a_call(void **state)
