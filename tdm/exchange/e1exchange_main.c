@@ -196,7 +196,8 @@ static int start_faults(struct program *p)
 /* Everything that runs. Afterwards the loop is turned until all is closed, whatever came of it. */
 static int serve(struct program *p)
 {
-	int rc = ex_exchange_create(&p->exchange, &p->settings, p->loop);
+	struct ex_exchange_cfg cfg = { .settings = &p->settings, .loop = p->loop };
+	int rc = ex_exchange_create(&p->exchange, &cfg);
 
 	if (rc < 0)
 		return STATUS_FAILED;

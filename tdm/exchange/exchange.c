@@ -32,6 +32,9 @@ struct ex_exchange {
 	const struct ex_settings *settings;
 	struct loop *loop;
 	struct worker *worker;
+	bool own_worker;
+	int (*open_line)(struct e1_line **out, const struct conf_line *conf, struct worker *worker,
+			 const struct e1_line_ops *ops, void *arg);
 	struct ex_journal *journal;
 	struct ex_line *lines;
 	size_t line_count, lines_open;
@@ -147,7 +150,7 @@ static int open_line(struct ex_exchange *x, size_t index)
 	int rc;
 
 	x->lines[index].exchange = x;
-	rc = e1_line_open(&x->lines[index].line, conf, x->worker, &line_ops, &x->lines[index]);
+	rc = x->open_line(&x->lines[index].line, conf, x->worker, &line_ops, &x->lines[index]);
 	if (rc < 0) {
 		log_write(LOG_LEVEL_ERROR, "line", conf->name, "cannot be opened (%s): %s",
 			  conf->kind == CONF_LINE_CESOPSN ? netaddr_text(&conf->local, local) : "dahdi", strerror(-rc));
@@ -175,15 +178,16 @@ static int open_span(struct ex_exchange *x, size_t index)
 
 static int open_all(struct ex_exchange *x)
 {
-	struct worker_cfg worker = { .name = "lines", .cpu = -1, .clock = loop_clock(x->loop),
-				     .inline_thread = loop_clock(x->loop)->is_virtual };
+	struct worker_cfg worker = { .name = "lines", .cpu = -1, .clock = loop_clock(x->loop) };
 	int rc = ex_journal_open(&x->journal, x->settings->own.log_json, loop_clock(x->loop));
 
 	if (rc < 0) {
 		log_write(LOG_LEVEL_ERROR, "journal", x->settings->own.log_json, "%s", strerror(-rc));
 		return rc;
 	}
-	rc = worker_create(&x->worker, &worker, x->loop);
+	x->own_worker = !x->worker;
+	if (x->own_worker)
+		rc = worker_create(&x->worker, &worker, x->loop);
 	x->lines = mem_calloc(x->line_count + 1, sizeof(*x->lines));
 	x->spans = mem_calloc(x->span_count + 1, sizeof(struct isdn_span *));
 	if (rc == 0 && (!x->lines || !x->spans))
@@ -200,7 +204,7 @@ static void note_gone(void *arg)
 	*(bool *)arg = true;
 }
 
-int ex_exchange_create(struct ex_exchange **out, const struct ex_settings *settings, struct loop *loop)
+int ex_exchange_create(struct ex_exchange **out, const struct ex_exchange_cfg *cfg)
 {
 	struct ex_exchange *x = mem_zalloc(sizeof(*x));
 	bool gone = false;
@@ -208,10 +212,12 @@ int ex_exchange_create(struct ex_exchange **out, const struct ex_settings *setti
 
 	if (!x)
 		return -ENOMEM;
-	x->settings = settings;
-	x->loop = loop;
-	x->line_count = settings->machine.line_count;
-	x->span_count = settings->machine.span_count;
+	x->settings = cfg->settings;
+	x->loop = cfg->loop;
+	x->worker = cfg->worker;
+	x->open_line = cfg->open_line ? cfg->open_line : e1_line_open;
+	x->line_count = cfg->settings->machine.line_count;
+	x->span_count = cfg->settings->machine.span_count;
 	x->trace = (struct trace_sink){ trace_emitted, x };
 	list_init(&x->records);
 	list_init(&x->faults);
@@ -219,7 +225,7 @@ int ex_exchange_create(struct ex_exchange **out, const struct ex_settings *setti
 	if (rc < 0) {
 		ex_exchange_close(&x, note_gone, &gone);
 		while (!gone)
-			loop_turn(loop, 100);
+			loop_turn(cfg->loop, 100);
 		return rc;
 	}
 	*out = x;
@@ -234,7 +240,8 @@ static void end(void *arg)
 	void (*closed)(void *) = x->closed;
 	void *closed_arg = x->closed_arg;
 
-	worker_destroy(&x->worker);
+	if (x->own_worker)
+		worker_destroy(&x->worker);
 	ex_journal_close(&x->journal);
 	json_decref(x->early_wire);
 	mem_free(x->lines);

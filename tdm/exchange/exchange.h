@@ -12,8 +12,17 @@
 
 struct ex_exchange;
 
-/* `settings` is borrowed. Opens all lines and spans. 0 or -errno; what failed is logged. Outside of the loop's turns. */
-int ex_exchange_create(struct ex_exchange **out, const struct ex_settings *settings, struct loop *loop);
+struct ex_exchange_cfg {
+	const struct ex_settings *settings; /* borrowed */
+	struct loop *loop;
+	/* Tests: a worker and lines of their own making. NULL: a worker of the exchange's, and e1_line_open(). */
+	struct worker *worker;
+	int (*open_line)(struct e1_line **out, const struct conf_line *conf, struct worker *worker,
+			 const struct e1_line_ops *ops, void *arg);
+};
+
+/* Opens all lines and spans. 0 or -errno; what failed is logged. Outside of the loop's turns. */
+int ex_exchange_create(struct ex_exchange **out, const struct ex_exchange_cfg *cfg);
 /* Releases all calls, then closes spans and lines; `closed` runs when everything is gone and freed. Sets NULL. */
 void ex_exchange_close(struct ex_exchange **exchange, void (*closed)(void *arg), void *arg);
 

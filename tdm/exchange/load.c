@@ -3,6 +3,7 @@
  * the schedule then goes on from there: a load never catches up by a burst. */
 #include "tdm/exchange/load.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -174,6 +175,8 @@ static void wait_until_ready(struct loop_timer *timer, void *arg)
 		loop_timer_start(loop_of(load), timer, READY_POLL_US, wait_until_ready, load);
 		return;
 	}
+	if (!all_ready(load))
+		log_write(LOG_LEVEL_WARNING, "load", NULL, "not all spans are up with all their channels; calling all the same");
 	load->began_us = load->due_us = now;
 	load->second_us = now + SECOND_US;
 	loop_timer_start_at(loop_of(load), &load->second, load->second_us, a_second, load);
