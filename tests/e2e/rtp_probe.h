@@ -41,6 +41,7 @@ struct probe {
 	struct netaddr remote;
 	/* sent */
 	uint64_t send_start_us;
+	uint64_t held_up_us; /* latest that a packet of ours left after its time */
 	uint32_t sent_samples, packets_sent, ssrc, timestamp;
 	uint16_t sequence;
 	struct tone tone;

@@ -8,10 +8,12 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define WINDOW 8      /* octets that identify a place in what was sent */
 #define LOST_AFTER 24 /* of the last 32 octets that differ: the alignment is lost */
-#define BLOCK 800     /* 100 ms, the grain of level judgements */
+#define HELD_UP_US 30000
+#define BLOCK 800 /* 100 ms, the grain of level judgements */
 
 /* What comes back of it when a line of another law is in between. */
 static uint8_t expected_at(const struct options *o, uint32_t index)
@@ -156,6 +158,15 @@ static void fail_with(struct verdict *v, const char *reason)
 	v->pass = false;
 }
 
+/* Late octets of ours can't be told from lost ones of theirs: who reads the verdict should know. */
+static void name_own_fault(const struct probe *p, struct verdict *v)
+{
+	size_t n = strlen(v->reason);
+	if (!v->pass && p->held_up_us > HELD_UP_US)
+		snprintf(v->reason + n, sizeof(v->reason) - n,
+			 " (the probe itself was held up %.0f ms)", (double)p->held_up_us / 1000);
+}
+
 static void judge_echo(const struct probe *p, struct verdict *v)
 {
 	struct place *places = index_sent(p);
@@ -178,6 +189,7 @@ static void judge_echo(const struct probe *p, struct verdict *v)
 		fail_with(v, "octets differ");
 	if (v->missing)
 		fail_with(v, "octets are missing");
+	name_own_fault(p, v);
 }
 
 /* ---- Judging: tones and audio ---- */
