@@ -210,22 +210,16 @@ static int walk_usage(struct decision *d, unsigned number)
 
 /* ---- Policies ---- */
 
+static int compare_to_name(const void *name, const void *policy)
+{
+	return strcmp(name, ((const struct plan_policy *)policy)->name);
+}
+
 static const struct plan_policy *find_policy(const struct dialplan *plan, const char *name)
 {
-	size_t low = 0, high = plan->policy_count;
-
-	while (name && low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = strcmp(name, plan->policies[middle].name);
-
-		if (order == 0)
-			return &plan->policies[middle];
-		if (order < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return NULL;
+	if (!name || plan->policy_count == 0)
+		return NULL;
+	return bsearch(name, plan->policies, plan->policy_count, sizeof(*plan->policies), compare_to_name);
 }
 
 bool dialplan_has_policy(const struct dialplan *plan, const char *name)

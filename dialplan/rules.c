@@ -161,11 +161,14 @@ struct application {
 	bool gave_up; /* a rule hit the match limit */
 };
 
+static int compare_to_name(const void *name, const void *set)
+{
+	return strcmp(name, ((const struct plan_rules *)set)->name);
+}
+
 static const struct plan_rules *find_ruleset(const struct plan_rules *sets, size_t count, const char *name)
 {
-	struct plan_rules key = { .name = (char *)(uintptr_t)name };
-
-	return name && count ? bsearch(&key, sets, count, sizeof(*sets), compare_rulesets) : NULL;
+	return name && count ? bsearch(name, sets, count, sizeof(*sets), compare_to_name) : NULL;
 }
 
 static void tell(const struct application *a, const struct plan_rule *rule, bool matched, const char *after,

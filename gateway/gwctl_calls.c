@@ -214,8 +214,8 @@ static bool entry_of(const json_t *json, struct ladder_entry *entry)
 static void free_entries(struct ladder_entry *entries, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		mem_free((void *)(uintptr_t)entries[i].column);
-		mem_free((void *)(uintptr_t)entries[i].summary);
+		mem_free((char *)entries[i].column);
+		mem_free((char *)entries[i].summary);
 	}
 	mem_free(entries);
 }

@@ -76,7 +76,7 @@ static bool heading_of(const struct table *table, unsigned column, char out[HEAD
 	bool right = *from == '>';
 	size_t n;
 
-	from += right;
+	from += right ? 1 : 0;
 	n = strcspn(from, " ");
 	n = n < HEADING - 1 ? n : HEADING - 1;
 	for (size_t i = 0; i < n; i++)

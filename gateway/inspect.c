@@ -21,7 +21,7 @@ json_t *inspect_textn(const char *text, size_t length)
 	if (!copy)
 		return NULL;
 	for (size_t i = 0; i < length; i++)
-		copy[i] = text[i] & (char)0x80 ? '?' : text[i];
+		copy[i] = (unsigned char)text[i] > 0x7f ? '?' : text[i];
 	value = json_stringn(copy, length);
 	mem_free(copy);
 	return value;
@@ -46,9 +46,12 @@ json_t *inspect_time(int64_t wall_us)
 
 json_t *inspect_ms(uint64_t from_us, uint64_t to_us)
 {
+	uint64_t tenths;
+
 	if (!from_us || !to_us || to_us < from_us)
 		return json_null();
-	return json_real((double)((to_us - from_us) / 100) / 10);
+	tenths = (to_us - from_us) / 100;
+	return json_real((double)tenths / 10);
 }
 
 /* Q.931 table 4-9. */
