@@ -152,7 +152,7 @@ class Lab:
         self.exchange_span = exchange_span
         self.jitter_ms, self.slots, self.extra, self.media = jitter_ms, slots, extra, media
         self.routes, self.dial_plans, self.translations = routes, dial_plans, translations
-        self.transports = transports
+        self.transports, self.channels = transports, 30
         ports = free_ports(2 * spans + 1)
         self.line_ports = list(zip(ports[0:2 * spans:2], ports[1:2 * spans:2]))
         self.sip_port = free_ports(1, socket.SOCK_STREAM)[0]
@@ -213,7 +213,8 @@ log: {{ level: {os.environ.get('CAUSEWAY_LOG', 'info')} }}
         for i, (ours, theirs) in enumerate(self.line_ports, 1):
             lines.append(f'  line{i}: {{ kind: cesopsn, local: "127.0.0.1:{theirs}", remote: "127.0.0.1:{ours}", clock: source, '
                          f'timeslots: {self.slots}, jitter: {self.jitter_ms}ms }}')
-            spans.append(f'  e1-{i}: {{ line: line{i}, role: nt{", " + self.exchange_span if self.exchange_span else ""} }}')
+            spans.append(f'  e1-{i}: {{ line: line{i}, role: nt, restart-on-start: false'
+                         f'{", " + self.exchange_span if self.exchange_span else ""} }}')
         return 'lines:\n' + '\n'.join(lines) + '\nspans:\n' + '\n'.join(spans) + '\n' + self.plan
 
     def start_exchange(self, name='exchange'):
@@ -318,7 +319,8 @@ log: {{ level: {os.environ.get('CAUSEWAY_LOG', 'info')} }}
         except (AssertionError, ValueError):
             return False
         spans = spans.get('spans', spans) if isinstance(spans, dict) else spans
-        return all(s['state'] == 'up' for s in spans)
+        # up, and past the RESTARTs of the start: a SETUP that crosses one is cleared by it (Q.931 5.5.2)
+        return all(s['state'] == 'up' and s['idle'] == self.channels for s in spans)
 
     def call(self, number='+442079460000', **kw):
         """A call from the first peer, INVITE not yet sent."""
