@@ -138,9 +138,7 @@ static void reply_came(void *object, void *arg)
 		request_free(request);
 		return;
 	}
-	if (request->late)
-		return; /* the 503 is on its way */
-	resume(request);
+	resume(request); /* one that came too late is resumed already */
 	pump(request->api);
 }
 

@@ -234,7 +234,9 @@ static int run_command(struct gwctl *g)
 		return GWCTL_DONE;
 	}
 	rc = check_arguments(g);
-	return rc == GWCTL_DONE ? g->command->run(g) : rc;
+	if (rc == GWCTL_DONE)
+		rc = g->command->run(g);
+	return g->no_memory ? gwctl_complain(g, GWCTL_FAILED, "no-memory", "out of memory") : rc;
 }
 
 int gwctl(int argc, const char *const *argv, const struct gwctl_io *io)

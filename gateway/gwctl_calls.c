@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void print_left_out(const struct gwctl *g, const json_t *json)
+static void print_left_out(struct gwctl *g, const json_t *json)
 {
 	if (gwctl_integer(json, "left_out"))
 		fprintf(g->out, "… and %lld more\n", gwctl_integer(json, "left_out"));
 }
 
-static void print_calls(const struct gwctl *g, const json_t *calls)
+static void print_calls(struct gwctl *g, const json_t *calls)
 {
 	struct table table;
 	const json_t *call;
@@ -38,7 +38,7 @@ static void print_calls(const struct gwctl *g, const json_t *calls)
 	table_end(&table, g, "No calls.");
 }
 
-static void print_finished(const struct gwctl *g, const json_t *calls)
+static void print_finished(struct gwctl *g, const json_t *calls)
 {
 	struct table table;
 	const json_t *call;
@@ -92,7 +92,7 @@ static void add_numbers(struct table *table, const json_t *call, const char *sta
 	add_fact(table, what, gwctl_number(numbers, "calling"));
 }
 
-static void print_facts(const struct gwctl *g, const json_t *call)
+static void print_facts(struct gwctl *g, const json_t *call)
 {
 	const json_t *times = json_object_get(call, "times");
 	struct table table;
@@ -113,7 +113,7 @@ static void print_facts(const struct gwctl *g, const json_t *call)
 	table_end(&table, g, "");
 }
 
-static void print_legs(const struct gwctl *g, const json_t *legs)
+static void print_legs(struct gwctl *g, const json_t *legs)
 {
 	static const char *const sides[] = { "caller", "called" };
 	struct table table;
@@ -143,7 +143,7 @@ static const char *cause_text(const json_t *cause)
 	return text;
 }
 
-static void print_attempts(const struct gwctl *g, const json_t *attempts)
+static void print_attempts(struct gwctl *g, const json_t *attempts)
 {
 	struct table table;
 	const json_t *attempt;

@@ -19,6 +19,7 @@ struct gwctl {
 	const char *from, *calling, *type;
 	const char *words[GWCTL_WORDS]; /* of the command line; behind those of the command: its arguments */
 	unsigned word_count;
+	bool no_memory;                 /* something could not be shown */
 	const struct gwctl_command *command;
 	const char *const *arguments;
 	unsigned argument_count;
@@ -95,7 +96,7 @@ struct table {
 void table_begin(struct table *table, const char *headings);
 /* The next cell, left to right, row by row. */
 void table_add(struct table *table, enum tint tint, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* Prints, or says `nothing` when there is no row; frees. */
-void table_end(struct table *table, const struct gwctl *g, const char *nothing);
+/* Prints, or says `nothing` when there is no row; frees. Without memory nothing is printed and g->no_memory is set. */
+void table_end(struct table *table, struct gwctl *g, const char *nothing);
 
 #endif

@@ -15,7 +15,7 @@ static bool same(const json_t *a, const json_t *b, const char *key)
 }
 
 /* A heading where the walk turns to something new: another list of rules, another number, or from rules to routes. */
-static void print_heading(const struct gwctl *g, const json_t *step, const json_t *before)
+static void print_heading(struct gwctl *g, const json_t *step, const json_t *before)
 {
 	const char *kind = gwctl_text(step, "step"), *table = gwctl_text(step, "table");
 	bool rules = is_rule(kind), translates = strcmp(kind, "translate") == 0;
@@ -37,7 +37,7 @@ static void print_heading(const struct gwctl *g, const json_t *step, const json_
 }
 
 /* "rule national: ", "policy staff: "; nothing when there is no such thing. */
-static void print_object(const struct gwctl *g, const json_t *step, const char *kind)
+static void print_object(struct gwctl *g, const json_t *step, const char *kind)
 {
 	const char *key = strcmp(kind, "policy") == 0 ? "table" : "object";
 
@@ -47,7 +47,7 @@ static void print_object(const struct gwctl *g, const json_t *step, const char *
 		fprintf(g->out, "%s", kind);
 }
 
-static void print_step(const struct gwctl *g, const json_t *step)
+static void print_step(struct gwctl *g, const json_t *step)
 {
 	const char *kind = gwctl_text(step, "step"), *comma = ": ";
 	bool matched = json_is_true(json_object_get(step, "matched"));
@@ -65,7 +65,7 @@ static void print_step(const struct gwctl *g, const json_t *step)
 	fprintf(g->out, "%s\n", tint_off(g, tint));
 }
 
-static void print_steps(const struct gwctl *g, const json_t *test)
+static void print_steps(struct gwctl *g, const json_t *test)
 {
 	const json_t *steps = json_object_get(test, "steps"), *step, *before = NULL;
 	size_t i;
@@ -79,7 +79,7 @@ static void print_steps(const struct gwctl *g, const json_t *test)
 		fprintf(g->out, "  … and %lld more that did not match\n", gwctl_integer(test, "steps_left_out"));
 }
 
-static void print_candidates(const struct gwctl *g, const json_t *candidates)
+static void print_candidates(struct gwctl *g, const json_t *candidates)
 {
 	const json_t *candidate;
 	struct table table;
@@ -101,7 +101,7 @@ static void print_candidates(const struct gwctl *g, const json_t *candidates)
 	table_end(&table, g, "");
 }
 
-static void print_test(const struct gwctl *g, const json_t *test)
+static void print_test(struct gwctl *g, const json_t *test)
 {
 	const json_t *candidates = json_object_get(test, "candidates");
 

@@ -6,7 +6,7 @@
 
 /* ---- Trunks and spans ---- */
 
-static void print_trunks(const struct gwctl *g, const json_t *trunks)
+static void print_trunks(struct gwctl *g, const json_t *trunks)
 {
 	struct table table;
 	const json_t *trunk;
@@ -48,7 +48,7 @@ static enum tint state_tint(const char *state)
 	return strcmp(state, "up") == 0 ? TINT_GOOD : TINT_BAD;
 }
 
-static void print_spans(const struct gwctl *g, const json_t *spans)
+static void print_spans(struct gwctl *g, const json_t *spans)
 {
 	struct table table;
 	const json_t *span;
@@ -113,7 +113,7 @@ static const struct sign *sign_of(const json_t *slot)
 	return &unknown;
 }
 
-static void print_map(const struct gwctl *g, const json_t *slots)
+static void print_map(struct gwctl *g, const json_t *slots)
 {
 	bool used[SIGNS + 1] = { false };
 	size_t count = json_array_size(slots);
@@ -139,7 +139,7 @@ static void print_map(const struct gwctl *g, const json_t *slots)
 	fprintf(g->out, "%s\n", tint_off(g, TINT_DIM));
 }
 
-static void print_busy_slots(const struct gwctl *g, const json_t *slots)
+static void print_busy_slots(struct gwctl *g, const json_t *slots)
 {
 	struct table table;
 	const json_t *slot;
@@ -173,7 +173,7 @@ static void add_counters(struct table *table, const json_t *groups, const char *
 	}
 }
 
-static void print_counters(const struct gwctl *g, const char *heading, const json_t *groups)
+static void print_counters(struct gwctl *g, const char *heading, const json_t *groups)
 {
 	struct table table;
 
@@ -184,7 +184,7 @@ static void print_counters(const struct gwctl *g, const char *heading, const jso
 	table_end(&table, g, "No counter has moved.");
 }
 
-static void print_span(const struct gwctl *g, const json_t *span)
+static void print_span(struct gwctl *g, const json_t *span)
 {
 	const char *state = gwctl_text(span, "state");
 	const json_t *slots = json_object_get(span, "timeslots");
@@ -218,7 +218,7 @@ int gwctl_span_show(struct gwctl *g)
 
 /* ---- The whole ---- */
 
-static void print_summary(const struct gwctl *g, const json_t *status)
+static void print_summary(struct gwctl *g, const json_t *status)
 {
 	const json_t *calls = json_object_get(status, "calls"), *dialplan = json_object_get(status, "dialplan");
 	const json_t *ports = json_object_get(status, "rtp_ports");
@@ -240,7 +240,7 @@ static void print_summary(const struct gwctl *g, const json_t *status)
 	fputc('\n', g->out);
 }
 
-static void print_workers(const struct gwctl *g, const json_t *workers)
+static void print_workers(struct gwctl *g, const json_t *workers)
 {
 	struct table table;
 	const json_t *worker;
@@ -256,7 +256,7 @@ static void print_workers(const struct gwctl *g, const json_t *workers)
 	table_end(&table, g, "No media workers.");
 }
 
-static void print_status(const struct gwctl *g, const json_t *status)
+static void print_status(struct gwctl *g, const json_t *status)
 {
 	print_summary(g, status);
 	fputc('\n', g->out);

@@ -124,10 +124,10 @@ static void print_rows(const struct table *table, const struct gwctl *g)
 	}
 }
 
-void table_end(struct table *table, const struct gwctl *g, const char *nothing)
+void table_end(struct table *table, struct gwctl *g, const char *nothing)
 {
 	if (table->failed)
-		fprintf(g->io->err, "gwctl: out of memory\n");
+		g->no_memory = true;
 	else if (table->count)
 		print_rows(table, g);
 	else

@@ -464,8 +464,12 @@ static void survives_want_of_memory(void **state)
 	f->body = "{\"id\":\"1\",\"calls\":[{\"id\":\"01A\"}],\"entries\":[{\"monotonic_us\":1,\"protocol\":\"sip\","
 		  "\"column\":\"a\",\"summary\":\"b\"}]}";
 	do {
+		int rc;
+
 		mem_fail_after(n++);
-		run(f, "call list");
+		rc = run(f, "call list");
+		assert_int_equal(rc, mem_failed() ? GWCTL_FAILED : GWCTL_DONE);
+		assert_int_equal(f->err_size > 0, mem_failed());
 	} while (mem_failed());
 	n = 0;
 	do {
