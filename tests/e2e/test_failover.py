@@ -98,7 +98,7 @@ def final_words_do_not_fail_over():
             final = call.wait(lambda m: m.status >= 200)
             call.ack(final)
             assert final.status == status, f'{status}: {final.start}'
-        assert not any(e.get('event') == 'setup' for e in lab.exchange_events())
+        assert not any(e.get('message') == 'SETUP' for e in lab.exchange_events())
         lab.nothing_held()
 
 
