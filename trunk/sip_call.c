@@ -20,7 +20,7 @@ struct sip_dialog *sip_dialog_new(struct sip_call *call, const char *tag)
 	d->call = call;
 	snprintf(d->tag, sizeof(d->tag), "%s", tag ? tag : "");
 	d->session = call->session;
-	fsm_init(&d->oa, &oa_machine, OA_NONE, call->stack->cfg.loop, d);
+	fsm_init(&d->oa, &sip_oa_machine, OA_NONE, call->stack->cfg.loop, d);
 	list_append(&call->dialogs, &d->node);
 	return d;
 }
@@ -412,7 +412,20 @@ const struct fsm_machine sip_call_machine = { .name = "sip-call",
 
 void sip_call_reap(void *arg)
 {
-	sip_call_maybe_free(arg);
+	struct sip_call *call = arg;
+
+	if (call->starved && !call->released)
+		sip_call_release(call, q850(Q850_RESOURCE_UNAVAILABLE, Q850_LOC_PRIVATE_LOCAL));
+	if (call->starved && !call->taken)
+		sip_call_done(call); /* its user has never heard of it */
+	call->starved = false;
+	sip_call_maybe_free(call);
+}
+
+void sip_call_starve(struct sip_call *call)
+{
+	call->starved = true;
+	loop_defer(call->stack->cfg.loop, &call->reap, sip_call_reap, call);
 }
 
 /* ---- Verbs ---- */

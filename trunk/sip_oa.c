@@ -97,7 +97,7 @@ static const char *const oa_event_names[OA_EVENTS] = {
 	[OA_REMOTE_REFUSE] = "remote refuse",
 };
 
-const struct fsm_machine oa_machine = { .name = "sip-offer-answer",
+const struct fsm_machine sip_oa_machine = { .name = "sip-offer-answer",
 					.states = oa_states,
 					.state_count = OA_STATES,
 					.event_names = oa_event_names,
@@ -201,6 +201,28 @@ enum oa_result sip_oa_offer_in(struct sip_dialog *d, const sip_t *sip, enum oa_c
 	return OA_TAKEN;
 }
 
+static bool same_address(const struct netaddr *a, const struct netaddr *b)
+{
+	return netaddr_is_set(a) ? netaddr_is_set(b) && netaddr_equal(a, b) : !netaddr_is_set(b);
+}
+
+static bool same_codec(const struct media_codec *a, const struct media_codec *b)
+{
+	return strcasecmp(a->name, b->name) == 0 && a->rate_hz == b->rate_hz && a->channels == b->channels &&
+	       a->payload_type == b->payload_type && strcmp(a->fmtp, b->fmtp) == 0;
+}
+
+static bool same_desc(const struct media_desc *a, const struct media_desc *b)
+{
+	if (!same_address(&a->rtp, &b->rtp) || !same_address(&a->rtcp, &b->rtcp) || a->codec_count != b->codec_count)
+		return false;
+	for (unsigned i = 0; i < a->codec_count; i++)
+		if (!same_codec(&a->codecs[i], &b->codecs[i]))
+			return false;
+	return a->direction == b->direction && a->ptime_ms == b->ptime_ms && a->maxptime_ms == b->maxptime_ms &&
+	       a->rtcp_mux == b->rtcp_mux && strcmp(a->opaque, b->opaque) == 0;
+}
+
 enum oa_result sip_oa_answer_in(struct sip_dialog *d, const sip_t *sip, bool formal, const char **why)
 {
 	struct media_desc desc;
@@ -213,10 +235,11 @@ enum oa_result sip_oa_answer_in(struct sip_dialog *d, const sip_t *sip, bool for
 		counter_inc(&d->call->stack->counters.bad_sdp);
 		return OA_BAD;
 	}
-	news = !d->answer_shown || memcmp(&desc, &d->remote, sizeof(desc)) != 0;
+	news = d->answer_owed || !d->has_remote || !same_desc(&desc, &d->remote);
 	d->remote = desc;
 	d->has_remote = true;
 	d->answer_shown = true;
+	d->answer_owed = false;
 	if (formal)
 		fsm_event(&d->oa, OA_REMOTE_ANSWER, NULL);
 	if (news || d->call->dialog != d) {
@@ -253,6 +276,7 @@ static int offer_again(struct sip_dialog *d, const struct media_desc *desc)
 	if (!fsm_event(&d->oa, OA_LOCAL_OFFER, NULL))
 		return -EPROTO;
 	d->local = *desc;
+	d->answer_owed = true;
 	rc = sip_dialog_modify(d, false);
 	if (rc < 0) {
 		d->local = before;
@@ -273,6 +297,7 @@ int sip_call_offer(struct sip_call *call, const struct media_desc *desc)
 	if (!call->incoming || d->confirmed || !fsm_event(&d->oa, OA_LOCAL_OFFER, NULL))
 		return -EPROTO;
 	d->local = *desc;
+	d->answer_owed = true;
 	return 0;
 }
 

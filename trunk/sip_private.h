@@ -104,7 +104,7 @@ enum oa_event {
 	OA_REMOTE_REFUSE,
 	OA_EVENTS
 };
-extern const struct fsm_machine oa_machine;
+extern const struct fsm_machine sip_oa_machine;
 
 /* The message that brought the peer's offer, so the one that carries our answer. */
 enum oa_carrier {
@@ -133,6 +133,7 @@ struct sip_dialog {
 	struct media_desc wanted;        /* our offer that crossed another, to be made again */
 	bool has_agreed, has_remote;
 	bool answer_shown;          /* an early answer went up */
+	bool answer_owed;           /* the user waits for one, even if it is the same as before */
 	bool peer_allows_update;
 	bool early, confirmed;
 	bool acked;
@@ -231,7 +232,7 @@ struct sip_call {
 	struct sdp_session session;
 	bool has_offer;
 	unsigned queued;           /* events on their way up */
-	bool lingered;
+	bool lingered, starved;    /* starved: an event could not be told for want of memory */
 	struct loop_deferred reap;
 	struct q850_cause closing; /* why, in CALL_CLOSING */
 	struct sip_up released_up; /* RELEASED needs no memory */
@@ -250,6 +251,8 @@ int sip_call_new(struct sip_call **out, struct sip_trunk *trunk, bool incoming, 
 /* Frees it when nobody needs it any more. */
 void sip_call_maybe_free(struct sip_call *call);
 void sip_call_reap(void *call);
+/* Memory is wanted in the middle of something: the call is released at the end of the turn. */
+void sip_call_starve(struct sip_call *call);
 void sip_call_free(struct sip_call *call);
 /* Tells RELEASED and goes to CALL_ENDED. */
 void sip_call_end(struct sip_call *call, struct q850_cause cause, unsigned status, bool by_peer);

@@ -199,6 +199,8 @@ static void handle_response(struct sip_call *call, struct call_response r)
 	r.dialog = dialog_of(call, r.sip);
 	if (r.dialog)
 		fsm_event(&call->fsm, CE_SUCCESS, &r);
+	else
+		sip_call_starve(call); /* Sofia shows a 2xx once: the callee gives up for want of ACK */
 }
 
 static int invite_response(void *magic, nta_outgoing_t *orq, const sip_t *sip)

@@ -25,7 +25,7 @@ static struct sip_up *make(struct sip_call *call, enum sip_up_kind kind, const s
 		return NULL;
 	block = mem_zalloc(sizeof(*block));
 	if (!block) {
-		sip_call_release(call, q850(Q850_RESOURCE_UNAVAILABLE, Q850_LOC_PRIVATE_LOCAL));
+		sip_call_starve(call);
 		return NULL;
 	}
 	block->up = (struct sip_up){ .call = call, .kind = kind };

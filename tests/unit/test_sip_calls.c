@@ -1,0 +1,769 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The stack in virtual time, calling itself over loopback (trunk "a" on one interface and trunk "b" on the other are each
+ * other's peers) and a mute peer (trunk "mute") whose socket the test reads and writes by hand. */
+#include "trunk/sip_private.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define SECOND 1000000ULL
+#define PARALLEL 25
+
+struct side {
+	struct sip_call *call;
+	unsigned events, offers, answers, refuses, released;
+	bool connected;
+	struct q850_cause cause;
+	unsigned status;
+	bool by_peer;
+	struct sip_event_data last;
+};
+
+struct fixture {
+	struct clock_virtual clock;
+	struct loop *loop;
+	struct sip_stack *stack;
+	struct conf_sip_interface interfaces[2];
+	struct conf_trunk trunks[3];
+	enum conf_codec codecs[1];
+	char names[3][8], peers[3][32];
+	int mute;                   /* socket */
+	struct netaddr mute_address;
+	struct side in[200], out[PARALLEL + 1];
+	unsigned in_count;
+	bool in_verb, auto_connect, take;
+	int down;                   /* trunk_state calls that said down, up */
+	int up;
+	char got[16384];
+	size_t got_length;
+	struct netaddr from;
+};
+
+static struct fixture *fx; /* for callbacks' checks */
+
+/* ---- Callbacks ---- */
+
+static void on_event(struct sip_call *call, enum sip_event event, const struct sip_event_data *data, void *arg)
+{
+	struct side *s = arg;
+
+	assert_false(fx->in_verb);
+	assert_int_equal(s->released, 0); /* nothing comes after RELEASED */
+	s->events |= 1u << event;
+	s->last = *data;
+	if (event == SIP_CONNECT || event == SIP_CONNECTED)
+		s->connected = true;
+	if (event != SIP_RELEASED)
+		return;
+	s->released++;
+	s->cause = data->cause;
+	s->status = data->status;
+	s->by_peer = data->by_peer;
+	s->call = NULL;
+	sip_call_done(call);
+}
+
+static void media(struct media_desc *d)
+{
+	struct netaddr local;
+
+	netaddr_parse(&local, "127.0.0.1:40000", 0);
+	media_desc_offer(d, &fx->trunks[0], &local);
+}
+
+static void on_offer(struct sip_call *call, const struct media_desc *desc, void *arg)
+{
+	struct side *s = arg;
+	struct media_desc answer;
+	struct netaddr local;
+
+	assert_false(fx->in_verb);
+	s->offers++;
+	netaddr_parse(&local, "127.0.0.1:40002", 0);
+	assert_int_equal(media_desc_answer(&answer, desc, &fx->trunks[0], &local, RTP_SENDRECV), 0);
+	fx->in_verb = true;
+	sip_call_answer(call, &answer);
+	if (fx->auto_connect && !s->connected && call->incoming)
+		sip_call_connect(call, NULL);
+	fx->in_verb = false;
+}
+
+static void on_answer(struct sip_call *call, const struct media_desc *desc, void *arg)
+{
+	(void)call;
+	(void)desc;
+	assert_false(fx->in_verb);
+	((struct side *)arg)->answers++;
+}
+
+static void on_refuse(struct sip_call *call, struct q850_cause cause, void *arg)
+{
+	(void)call;
+	(void)cause;
+	((struct side *)arg)->refuses++;
+}
+
+static const struct sip_call_ops call_ops = { .event = on_event, .offer = on_offer, .answer = on_answer, .refuse = on_refuse };
+
+static void on_incoming(struct sip_trunk *trunk, struct sip_call *call, const struct sip_info *info, void *arg)
+{
+	struct fixture *f = arg;
+
+	(void)trunk;
+	(void)info;
+	assert_false(f->in_verb);
+	if (!f->take)
+		return; /* not taken: the stack refuses it */
+	assert_in_range(f->in_count, 0, 199);
+	f->in[f->in_count] = (struct side){ .call = call };
+	sip_call_accept(call, &call_ops, &f->in[f->in_count++]);
+}
+
+static void on_state(struct sip_trunk *trunk, bool up, void *arg)
+{
+	struct fixture *f = arg;
+
+	(void)trunk;
+	if (up)
+		f->up++;
+	else
+		f->down++;
+}
+
+static const struct sip_stack_ops stack_ops = { .incoming = on_incoming, .trunk_state = on_state };
+
+/* ---- Fixture ---- */
+
+static uint16_t free_port(int *keep)
+{
+	struct netaddr a;
+	socklen_t length = sizeof(a);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	netaddr_set(&a, "127.0.0.1", 0);
+	assert_int_equal(bind(fd, &a.u.sa, netaddr_len(&a)), 0);
+	assert_int_equal(getsockname(fd, &a.u.sa, &length), 0);
+	if (keep)
+		*keep = fd;
+	else
+		close(fd);
+	return netaddr_port(&a);
+}
+
+static void configure(struct fixture *f)
+{
+	static const char *const names[] = { "a", "b", "mute" };
+	uint16_t ports[3] = { free_port(NULL), free_port(NULL), free_port(&f->mute) };
+	const uint16_t peers[3] = { ports[1], ports[0], ports[2] };
+
+	netaddr_set(&f->mute_address, "127.0.0.1", ports[2]);
+	f->codecs[0] = CONF_PCMA;
+	for (unsigned i = 0; i < 2; i++) {
+		f->interfaces[i] = (struct conf_sip_interface){ .name = i ? "second" : "first", .udp = true };
+		netaddr_set(&f->interfaces[i].address, "127.0.0.1", ports[i]);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(f->names[i], sizeof(f->names[i]), "%s", names[i]);
+		snprintf(f->peers[i], sizeof(f->peers[i]), "127.0.0.1:%u", peers[i]);
+		f->trunks[i] = (struct conf_trunk){ .name = f->names[i], .interface = f->interfaces[i == 1].name,
+						    .peer = f->peers[i], .codecs = f->codecs, .codec_count = 1,
+						    .telephone_event = true, .ptime_ms = 20, .trusted = true, .prack = true,
+						    .early_media = true, .user_phone = true };
+	}
+}
+
+static int open_stack(struct fixture *f)
+{
+	struct sip_stack_cfg cfg = { .interfaces = f->interfaces, .interface_count = 2, .trunks = f->trunks,
+				     .trunk_count = 3, .loop = f->loop };
+	char error[200];
+
+	return sip_stack_create(&f->stack, &cfg, &stack_ops, f, error, sizeof(error));
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	fx = f;
+	clock_virtual_init(&f->clock);
+	configure(f);
+	assert_int_equal(loop_create(&f->loop, &f->clock.clock), 0);
+	assert_int_equal(open_stack(f), 0);
+	f->take = f->auto_connect = true;
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	sip_stack_destroy(&f->stack);
+	loop_destroy(&f->loop);
+	close(f->mute);
+	free(f);
+	return mem_live_blocks() ? -1 : 0;
+}
+
+/* Until nothing more is on the way. */
+static void settle(struct fixture *f)
+{
+	for (int i = 0; i < 30; i++)
+		sip_stack_step(f->stack, 0);
+}
+
+static void pass(struct fixture *f, uint64_t us)
+{
+	for (uint64_t step; us; us -= step) {
+		step = us < 250000 ? us : 250000;
+		loop_advance(f->loop, &f->clock, step);
+		for (int i = 0; i < 6; i++)
+			sip_stack_step(f->stack, 0);
+	}
+}
+
+static void call_on(struct fixture *f, const char *trunk, struct side *side, bool offered)
+{
+	struct sip_info info = { .called = { .number = { .digits = "+442079460000", .present = true } } };
+	struct media_desc offer;
+
+	media(&offer);
+	*side = (struct side){ 0 };
+	f->in_verb = true;
+	assert_int_equal(sip_call_create(&side->call, sip_stack_trunk(f->stack, trunk), &info, offered ? &offer : NULL,
+					 &call_ops, side), 0);
+	f->in_verb = false;
+}
+
+static struct q850_cause normal(void)
+{
+	return q850(Q850_NORMAL_CLEARING, Q850_LOC_USER);
+}
+
+static void nothing_left(struct fixture *f)
+{
+	pass(f, 70 * SECOND);
+	for (unsigned i = 0; i < 2; i++) {
+		usize_t incoming = 1, outgoing = 1, legs = 1;
+
+		nta_agent_get_stats(f->stack->interfaces[i].agent, NTATAG_S_IRQ_HASH_USED_REF(incoming),
+				    NTATAG_S_ORQ_HASH_USED_REF(outgoing), NTATAG_S_LEG_HASH_USED_REF(legs), TAG_END());
+		assert_int_equal(incoming, 0);
+		assert_int_equal(outgoing, 0);
+		assert_int_equal(legs, 0);
+	}
+	assert_true(list_empty(&f->stack->calls));
+	assert_true(list_empty(&f->stack->up));
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(sip_trunk_calls(&f->stack->trunks[i]), 0);
+}
+
+/* ---- The mute peer's hand ---- */
+
+static bool receive(struct fixture *f, const char *begin)
+{
+	socklen_t length = sizeof(f->from);
+	ssize_t n;
+
+	while ((n = recvfrom(f->mute, f->got, sizeof(f->got) - 1, 0, &f->from.u.sa, &length)) >= 0) {
+		f->got[n] = '\0';
+		f->got_length = (size_t)n;
+		if (strncmp(f->got, begin, strlen(begin)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The value of a header of the message received last. */
+static const char *header(const struct fixture *f, const char *name, char value[512])
+{
+	char pattern[64];
+	const char *at;
+
+	snprintf(pattern, sizeof(pattern), "\r\n%s: ", name);
+	at = strstr(f->got, pattern);
+	if (!at)
+		return NULL;
+	at += strlen(pattern);
+	snprintf(value, 512, "%.*s", (int)strcspn(at, "\r"), at);
+	return value;
+}
+
+static const char sdp[] = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 50000 RTP/AVP 8\r\n";
+
+static void send_mute(struct fixture *f, const char *text, const struct netaddr *to)
+{
+	assert_true(sendto(f->mute, text, strlen(text), 0, &to->u.sa, netaddr_len(to)) > 0);
+}
+
+static void respond(struct fixture *f, const char *status, const char *extra, const char *body)
+{
+	char text[4096], via[512], from[512], to[512], call_id[512], cseq[512];
+	bool tagged = strstr(header(f, "To", to), "tag=") != NULL;
+
+	snprintf(text, sizeof(text),
+		 "SIP/2.0 %s\r\nVia: %s\r\nFrom: %s\r\nTo: %s%s\r\nCall-ID: %s\r\nCSeq: %s\r\nContact: <sip:mute@127.0.0.1:%u>\r\n%s"
+		 "%sContent-Length: %zu\r\n\r\n%s",
+		 status, header(f, "Via", via), header(f, "From", from), to, tagged ? "" : ";tag=mute",
+		 header(f, "Call-ID", call_id), header(f, "CSeq", cseq), netaddr_port(&f->mute_address), extra,
+		 body[0] ? "Content-Type: application/sdp\r\n" : "", strlen(body), body);
+	send_mute(f, text, &f->from);
+}
+
+static void request(struct fixture *f, const char *method, unsigned cseq, const char *to_tag, const char *extra,
+		    const char *body)
+{
+	const struct netaddr *to = &f->interfaces[0].address;
+	char text[4096];
+
+	snprintf(text, sizeof(text),
+		 "%s sip:123@127.0.0.1:%u SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bK%s%u\r\nFrom: <sip:m@x>;tag=mm\r\n"
+		 "To: <sip:123@x>%s%s\r\nCall-ID: by-hand\r\nCSeq: %u %s\r\nContact: <sip:mute@127.0.0.1:%u>\r\nMax-Forwards: 70\r\n"
+		 "%s%sContent-Length: %zu\r\n\r\n%s",
+		 method, netaddr_port(to), netaddr_port(&f->mute_address), method, cseq, to_tag[0] ? ";tag=" : "", to_tag, cseq,
+		 method, netaddr_port(&f->mute_address), extra, body[0] ? "Content-Type: application/sdp\r\n" : "", strlen(body),
+		 body);
+	send_mute(f, text, to);
+}
+
+static void tag_of(const struct fixture *f, char tag[64])
+{
+	char to[512];
+	const char *at = strstr(header(f, "To", to), "tag=");
+
+	assert_non_null(at);
+	snprintf(tag, 64, "%.*s", (int)strcspn(at + 4, ";"), at + 4);
+}
+
+/* ---- Calls with ourselves ---- */
+
+static void both_ways(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned offered = 0; offered < 2; offered++)
+		for (unsigned side = 0; side < 2; side++) {
+			struct sip_call **ends;
+
+			f->in_count = 0;
+			f->auto_connect = offered;
+			call_on(f, side ? "b" : "a", &f->out[0], offered);
+			settle(f);
+			assert_int_equal(f->in_count, 1);
+			if (!offered) {
+				struct media_desc d;
+
+				media(&d);
+				assert_int_equal(sip_call_connect(f->in[0].call, NULL), -EPROTO);
+				assert_int_equal(sip_call_offer(f->in[0].call, &d), 0);
+				assert_int_equal(sip_call_connect(f->in[0].call, NULL), 0);
+				settle(f);
+			}
+			assert_true(f->out[0].connected && f->in[0].connected);
+			assert_int_equal(f->out[0].answers + f->in[0].answers, 1);
+			assert_string_equal(sip_call_state_name(f->out[0].call), "confirmed");
+			ends = side ? &f->in[0].call : &f->out[0].call;
+			sip_call_release(*ends, q850(Q850_USER_BUSY, Q850_LOC_TRANSIT));
+			settle(f);
+			assert_int_equal(f->in[0].released, 1);
+			assert_int_equal(f->out[0].released, 1);
+			assert_int_equal(f->in[0].cause.value, Q850_USER_BUSY);
+			assert_int_equal(f->out[0].cause.location, Q850_LOC_TRANSIT);
+			assert_int_equal(f->in[0].by_peer, side == 0);
+		}
+	nothing_left(f);
+}
+
+static void untaken_call_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	f->take = false;
+	call_on(f, "a", &f->out[0], true);
+	settle(f);
+	assert_int_equal(f->out[0].released, 1);
+	assert_int_equal(f->out[0].cause.value, Q850_NORMAL_UNSPECIFIED);
+	nothing_left(f);
+}
+
+static void taking_no_calls(void **state)
+{
+	struct fixture *f = *state;
+
+	sip_stack_refuse(f->stack, q850(Q850_CONGESTION, Q850_LOC_PRIVATE_LOCAL));
+	call_on(f, "a", &f->out[0], true);
+	settle(f);
+	assert_int_equal(f->out[0].cause.value, Q850_CONGESTION);
+	assert_int_equal(f->out[0].status, 503);
+	assert_int_equal(f->in_count, 0);
+	assert_int_equal(counter_get(&sip_stack_counters(f->stack)->refused_overload), 1);
+	sip_stack_refuse(f->stack, q850(0, 0));
+	call_on(f, "a", &f->out[1], true);
+	settle(f);
+	assert_int_equal(f->in_count, 1);
+}
+
+static void full_trunk(void **state)
+{
+	struct fixture *f = *state;
+	struct sip_info info = { .called = { .number = { .digits = "1" } } };
+	struct sip_call *call;
+
+	f->trunks[0].max_calls = 1;
+	call_on(f, "a", &f->out[0], true);
+	assert_int_equal(sip_call_create(&call, sip_stack_trunk(f->stack, "a"), &info, NULL, &call_ops, &f->out[1]), -EBUSY);
+	info.called.number.digits[0] = '\0';
+	assert_int_equal(sip_call_create(&call, sip_stack_trunk(f->stack, "b"), &info, NULL, &call_ops, &f->out[1]), -EINVAL);
+}
+
+static void stack_ends_calls(void **state)
+{
+	struct fixture *f = *state;
+
+	call_on(f, "a", &f->out[0], true);
+	settle(f);
+	call_on(f, "mute", &f->out[1], true);
+	sip_stack_destroy(&f->stack);
+	assert_int_equal(f->out[0].cause.value, Q850_DESTINATION_OUT_OF_ORDER);
+	assert_int_equal(f->out[1].cause.value, Q850_DESTINATION_OUT_OF_ORDER);
+	assert_int_equal(f->in[0].released, 1);
+}
+
+static void ten_thousand_calls(void **state)
+{
+	struct fixture *f = *state;
+	unsigned done = 0;
+
+	for (unsigned round = 0; round < 10000 / PARALLEL; round++) {
+		f->in_count = 0;
+		for (unsigned i = 0; i < PARALLEL; i++)
+			call_on(f, "a", &f->out[i], true);
+		settle(f);
+		settle(f);
+		for (unsigned i = 0; i < PARALLEL; i++)
+			sip_call_release(i % 2 ? f->out[i].call : f->in[i].call, normal());
+		settle(f);
+		settle(f);
+		for (unsigned i = 0; i < PARALLEL; i++)
+			done += f->out[i].connected && f->in[i].connected && f->out[i].released && f->in[i].released;
+		loop_advance(f->loop, &f->clock, 2 * SECOND);
+	}
+	assert_int_equal(done, 10000);
+	nothing_left(f);
+}
+
+/* ---- Timers ---- */
+
+static void nobody_answers(void **state)
+{
+	struct fixture *f = *state;
+
+	call_on(f, "mute", &f->out[0], true);
+	pass(f, 31 * SECOND);
+	assert_int_equal(f->out[0].released, 0);
+	pass(f, 2 * SECOND); /* timer B: RFC 3261 17.1.1.2 */
+	assert_int_equal(f->out[0].released, 1);
+	assert_int_equal(f->out[0].cause.value, Q850_TIMER_EXPIRY);
+	assert_int_equal(f->out[0].status, 408);
+	assert_int_equal(counter_get(&sip_stack_counters(f->stack)->timeouts), 1);
+	assert_true(counter_get(&sip_stack_counters(f->stack)->retransmissions) >= 5);
+	nothing_left(f);
+}
+
+static void cancelled_while_nobody_answers(void **state)
+{
+	struct fixture *f = *state;
+
+	call_on(f, "mute", &f->out[0], true);
+	settle(f);
+	sip_call_release(f->out[0].call, normal());
+	settle(f);
+	assert_int_equal(f->out[0].released, 1);
+	while (receive(f, "INVITE"))
+		;
+	nothing_left(f);
+	assert_false(receive(f, "CANCEL")); /* never before a provisional response */
+}
+
+static void no_final_after_cancel(void **state)
+{
+	struct fixture *f = *state;
+
+	call_on(f, "mute", &f->out[0], true);
+	settle(f);
+	assert_true(receive(f, "INVITE"));
+	respond(f, "180 Ringing", "", "");
+	settle(f);
+	assert_true(f->out[0].events & 1u << SIP_ALERTING);
+	sip_call_release(f->out[0].call, normal());
+	settle(f);
+	assert_true(receive(f, "CANCEL"));
+	respond(f, "200 OK", "", "");
+	pass(f, 40 * SECOND); /* 64·T1 after CANCEL it is over: RFC 3261 9.1 */
+	assert_int_equal(f->out[0].released, 1);
+	assert_int_equal(f->stack->trunks[2].calls, 0);
+}
+
+static void no_ack(void **state)
+{
+	struct fixture *f = *state;
+
+	request(f, "INVITE", 1, "", "", sdp);
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 200"));
+	pass(f, 31 * SECOND);
+	assert_int_equal(f->in[0].released, 0);
+	assert_true(receive(f, "SIP/2.0 200")); /* repeated */
+	pass(f, 2 * SECOND); /* RFC 3261 13.3.1.4: then BYE */
+	assert_int_equal(f->in[0].released, 1);
+	assert_int_equal(f->in[0].cause.value, Q850_TIMER_EXPIRY);
+	assert_true(receive(f, "BYE"));
+	nothing_left(f);
+}
+
+static void no_prack(void **state)
+{
+	struct fixture *f = *state;
+
+	f->auto_connect = false;
+	request(f, "INVITE", 1, "", "Supported: 100rel\r\n", sdp);
+	settle(f);
+	assert_int_equal(sip_call_alerting(f->in[0].call, true), 0);
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 183"));
+	pass(f, 31 * SECOND);
+	assert_int_equal(f->in[0].released, 0);
+	pass(f, 2 * SECOND); /* RFC 3262 3: then the INVITE is refused with 5xx */
+	assert_true(receive(f, "SIP/2.0 504"));
+	assert_int_equal(f->in[0].released, 1);
+	nothing_left(f);
+}
+
+static void take_session(struct fixture *f, const char *expires, char tag[64])
+{
+	request(f, "INVITE", 1, "", expires, sdp);
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 200"));
+	tag_of(f, tag);
+	request(f, "ACK", 1, tag, "", "");
+	settle(f);
+	assert_true(f->in[0].connected);
+}
+
+static void session_is_not_refreshed(void **state)
+{
+	struct fixture *f = *state;
+	char tag[64];
+
+	take_session(f, "Supported: timer\r\nSession-Expires: 180;refresher=uac\r\n", tag);
+	pass(f, 140 * SECOND);
+	request(f, "UPDATE", 2, tag, "Supported: timer\r\nSession-Expires: 180;refresher=uac\r\n", "");
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 200"));
+	pass(f, 147 * SECOND);
+	assert_int_equal(f->in[0].released, 0);
+	pass(f, 2 * SECOND); /* RFC 4028 10: 32 s before the end */
+	assert_int_equal(f->in[0].released, 1);
+	assert_int_equal(f->in[0].cause.value, Q850_TIMER_EXPIRY);
+	assert_true(receive(f, "BYE"));
+	nothing_left(f);
+}
+
+static void we_refresh(void **state)
+{
+	struct fixture *f = *state;
+	char tag[64], value[512];
+
+	take_session(f, "Supported: timer\r\nAllow: UPDATE\r\nSession-Expires: 90;refresher=uas\r\n", tag);
+	for (int i = 0; i < 3; i++) {
+		pass(f, 44 * SECOND);
+		assert_false(receive(f, "UPDATE"));
+		pass(f, 2 * SECOND);
+		assert_true(receive(f, "UPDATE"));
+		assert_string_equal(header(f, "Session-Expires", value), "90;refresher=uac");
+		assert_null(strstr(f->got, "m=audio"));
+		respond(f, "200 OK", "Session-Expires: 90;refresher=uac\r\n", "");
+		settle(f);
+		while (receive(f, "UPDATE")) /* repetitions */
+			;
+	}
+	pass(f, 46 * SECOND);
+	assert_true(receive(f, "UPDATE"));
+	respond(f, "422 Too small", "Min-SE: 120\r\n", "");
+	while (receive(f, "UPDATE"))
+		;
+	settle(f);
+	assert_true(receive(f, "UPDATE"));
+	assert_string_equal(header(f, "Session-Expires", value), "120;refresher=uac");
+	respond(f, "481 Gone", "", "");
+	settle(f);
+	assert_int_equal(f->in[0].released, 1);
+	nothing_left(f);
+}
+
+static void we_refresh_by_invite(void **state)
+{
+	struct fixture *f = *state;
+	char tag[64], value[512];
+
+	take_session(f, "Session-Expires: 90\r\n", tag); /* a proxy asked, the peer can't */
+	pass(f, 46 * SECOND);
+	assert_true(receive(f, "INVITE"));
+	assert_non_null(strstr(f->got, "m=audio 40002"));
+	assert_string_equal(header(f, "Session-Expires", value), "90;refresher=uac");
+	respond(f, "200 OK", "Session-Expires: 90;refresher=uac\r\n", sdp);
+	settle(f);
+	assert_true(receive(f, "ACK"));
+	assert_int_equal(f->in[0].answers, 0); /* the same answer as before is no news */
+	pass(f, 46 * SECOND);
+	assert_true(receive(f, "INVITE"));
+	pass(f, 70 * SECOND); /* silence: 408, the dialog is over */
+	assert_int_equal(f->in[0].released, 1);
+	nothing_left(f);
+}
+
+static void session_asked_by_callee(void **state)
+{
+	struct fixture *f = *state;
+
+	call_on(f, "mute", &f->out[0], true);
+	settle(f);
+	assert_true(receive(f, "INVITE"));
+	respond(f, "200 OK", "Session-Expires: 90;refresher=uac\r\nRequire: timer\r\nAllow: UPDATE\r\n", sdp);
+	settle(f);
+	assert_true(f->out[0].connected);
+	pass(f, 46 * SECOND);
+	assert_true(receive(f, "UPDATE"));
+	respond(f, "200 OK", "", ""); /* without Session-Expires the session lasts */
+	pass(f, 300 * SECOND);
+	assert_int_equal(f->out[0].released, 0);
+}
+
+static void keepalive(void **state)
+{
+	struct fixture *f = *state;
+
+	sip_stack_destroy(&f->stack);
+	f->trunks[2].options_interval_s = 10;
+	assert_int_equal(open_stack(f), 0);
+	settle(f);
+	assert_true(receive(f, "OPTIONS"));
+	respond(f, "404 Not Found", "", ""); /* any answer will do */
+	pass(f, 11 * SECOND);
+	assert_true(receive(f, "OPTIONS"));
+	assert_int_equal(f->down, 0);
+	pass(f, 33 * SECOND);
+	assert_int_equal(f->down, 1);
+	assert_false(sip_trunk_is_up(sip_stack_trunk(f->stack, "mute")));
+	while (receive(f, "OPTIONS"))
+		;
+	pass(f, 11 * SECOND);
+	assert_true(receive(f, "OPTIONS"));
+	respond(f, "200 OK", "", "");
+	settle(f);
+	assert_int_equal(f->up, 1);
+}
+
+/* ---- Want of memory, bad configuration ---- */
+
+static void one_call(struct fixture *f)
+{
+	struct sip_info info = { .called = { .number = { .digits = "+44" } } };
+	struct media_desc offer;
+
+	media(&offer);
+	f->out[0] = (struct side){ 0 };
+	if (sip_call_create(&f->out[0].call, sip_stack_trunk(f->stack, "a"), &info, &offer, &call_ops, &f->out[0]) < 0)
+		return;
+	settle(f);
+	if (f->out[0].call)
+		sip_call_release(f->out[0].call, normal());
+	settle(f);
+	pass(f, 2 * SECOND);
+	assert_int_equal(f->out[0].released, 1);
+}
+
+static void every_allocation_fails_once(void **state)
+{
+	struct fixture *f = *state;
+	long n = 0;
+
+	do {
+		mem_fail_after(n++);
+		one_call(f);
+	} while (mem_failed());
+	mem_fail_after(-1);
+	assert_in_range(n, 5, 200);
+	nothing_left(f);
+	sip_stack_destroy(&f->stack);
+	n = 0;
+	do {
+		mem_fail_after(n++);
+	} while (open_stack(f) < 0);
+	mem_fail_after(-1);
+	assert_in_range(n, 4, 100);
+}
+
+static void bad_configuration(void **state)
+{
+	struct fixture *f = *state;
+	struct sip_stack *second = NULL;
+	struct sip_stack_cfg cfg = { .interfaces = f->interfaces, .interface_count = 1, .trunks = f->trunks,
+				     .trunk_count = 1, .loop = f->loop };
+	char error[200];
+	int taken;
+
+	assert_int_equal(sip_stack_create(&second, &cfg, &stack_ops, f, error, sizeof(error)), -EBUSY);
+	assert_null(second);
+	sip_stack_destroy(&f->stack);
+	f->trunks[0].interface = (char *)"nowhere";
+	assert_int_equal(sip_stack_create(&second, &cfg, &stack_ops, f, error, sizeof(error)), -ENOENT);
+	assert_non_null(strstr(error, "trunk a"));
+	f->trunks[0].interface = f->interfaces[0].name;
+	f->trunks[0].peer = (char *)"host:99999";
+	assert_int_equal(sip_stack_create(&second, &cfg, &stack_ops, f, error, sizeof(error)), -EINVAL);
+	f->trunks[0].peer = f->peers[0];
+	taken = socket(AF_INET, SOCK_DGRAM, 0);
+	assert_int_equal(bind(taken, &f->interfaces[0].address.u.sa, sizeof(struct sockaddr_in)), 0);
+	assert_true(sip_stack_create(&second, &cfg, &stack_ops, f, error, sizeof(error)) < 0);
+	assert_non_null(strstr(error, "sip interface first"));
+	close(taken);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(both_ways),
+		CASE(untaken_call_is_refused),
+		CASE(taking_no_calls),
+		CASE(full_trunk),
+		CASE(stack_ends_calls),
+		CASE(nobody_answers),
+		CASE(cancelled_while_nobody_answers),
+		CASE(no_final_after_cancel),
+		CASE(no_ack),
+		CASE(no_prack),
+		CASE(session_is_not_refreshed),
+		CASE(we_refresh),
+		CASE(we_refresh_by_invite),
+		CASE(session_asked_by_callee),
+		CASE(keepalive),
+		CASE(every_allocation_fails_once),
+		CASE(bad_configuration),
+		CASE(ten_thousand_calls),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
