@@ -5,6 +5,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -400,6 +401,51 @@ static void is_shared(void **state)
 	assert_string_equal(decide(*state, "staff", "+441611230000", text), "uk/0 uk/2");
 }
 
+/* Many threads read one snapshot; round robin stays exact among them. */
+struct reader {
+	pthread_t thread;
+	struct dialplan *plan;
+	unsigned first[3];
+};
+
+#define READERS 4
+#define DECISIONS 500
+
+static void *read_plan(void *arg)
+{
+	struct reader *reader = arg;
+	struct dp_request request = { .policy = "lobby", .called = "+442079460000" };
+	struct dp_decision decision;
+
+	for (int i = 0; i < DECISIONS; i++) {
+		struct party_number in = number("02079460000", NUMBER_UNKNOWN);
+
+		if (dialplan_route(reader->plan, &request, &decision, NULL) == 0)
+			reader->first[decision.candidates[0].gateway]++;
+		dialplan_normalize(reader->plan, "london", &in, &in, NULL);
+	}
+	dialplan_unref(&reader->plan);
+	return NULL;
+}
+
+static void serves_many_threads(void **state)
+{
+	struct reader readers[READERS] = { 0 };
+	unsigned a = 0, b = 0;
+
+	for (int i = 0; i < READERS; i++) {
+		readers[i].plan = dialplan_ref(*state);
+		assert_int_equal(pthread_create(&readers[i].thread, NULL, read_plan, &readers[i]), 0);
+	}
+	for (int i = 0; i < READERS; i++) {
+		pthread_join(readers[i].thread, NULL);
+		a += readers[i].first[E1_A];
+		b += readers[i].first[E1_B];
+	}
+	assert_int_equal(a, READERS * DECISIONS / 2);
+	assert_int_equal(b, READERS * DECISIONS / 2);
+}
+
 static void keeps_to_64_candidates(void **state)
 {
 	static char *all[] = { "U" };
@@ -466,6 +512,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(finds_every_fault, setup, teardown),
 		cmocka_unit_test_setup_teardown(checks_tables_without_gateways, setup, teardown),
 		cmocka_unit_test_setup_teardown(is_shared, setup, teardown),
+		cmocka_unit_test_setup_teardown(serves_many_threads, setup, teardown),
 		cmocka_unit_test_setup_teardown(keeps_to_64_candidates, setup, teardown),
 		cmocka_unit_test_setup_teardown(survives_want_of_memory, setup, teardown),
 	};
