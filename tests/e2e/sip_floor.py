@@ -133,9 +133,9 @@ class Floor:
     def call_out(self, number='+442079460000', options='', **kw):
         self.do(f'call {number} {options}')
         line = self.expect('calling ')
-        dialog = self.peer.take_call(**kw)
+        dialog, invite = self.peer.take_call(**kw)
         dialog.number = int(line.split()[1])
-        return dialog, dialog.invite
+        return dialog, invite
 
     def answered_out(self, options=''):
         dialog, invite = self.call_out(options=options)

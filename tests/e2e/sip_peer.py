@@ -49,9 +49,10 @@ class Message:
             name = name.strip().lower()
             self.headers.append((COMPACT.get(name, name), value.strip()))
         self.is_response = self.start.startswith('SIP/2.0 ')
-        self.status = int(self.start.split(' ')[1]) if self.is_response else 0
-        self.method = self.get('cseq').split()[-1] if self.is_response else self.start.split(' ')[0]
-        self.uri = '' if self.is_response else self.start.split(' ')[1]
+        self.status = int(self.start[8:11]) if self.is_response else 0
+        words = self.get('cseq').split() if self.is_response else self.start.split(' ')[:1]
+        self.method = words[-1] if words else ''
+        self.uri = '' if self.is_response or ' ' not in self.start else self.start.split(' ')[1]
 
     def get(self, name, default=''):
         return next((v for n, v in self.headers if n == name.lower()), default)
