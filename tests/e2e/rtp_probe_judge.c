@@ -12,6 +12,7 @@
 
 #define WINDOW 8      /* octets that identify a place in what was sent */
 #define LOST_AFTER 24 /* of the last 32 octets that differ: the alignment is lost */
+#define HOLD 400      /* octets that an alignment must hold for: 50 ms */
 #define HELD_UP_US 30000
 #define BLOCK 800 /* 100 ms, the grain of level judgements */
 
@@ -82,38 +83,59 @@ static struct place *index_sent(const struct probe *p)
 	return places;
 }
 
-/* Walks through the recording. Unaligned: look each window up. Aligned: compare octet by octet
- * until most of 32 differ. */
+/* Does the recording follow what was sent with this delay, for a while? Concealment repeats a few
+ * milliseconds of the past, which are no other alignment. */
+static bool holds(const struct probe *p, uint32_t at, int64_t lag)
+{
+	uint32_t n = p->end - at < HOLD ? p->end - at : HOLD, same = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		int64_t index = (int64_t)at + i - lag;
+		same += index >= 0 && index < p->sent_samples && p->present[at + i] &&
+			p->heard[at + i] == expected_at(&p->o, (uint32_t)index);
+	}
+	return same > n - n / 8;
+}
+
+/* The delay from here on: the one we had, if it holds again, or another one that does. */
+static bool find_lag(const struct probe *p, const struct place *places, uint32_t at,
+		     const struct verdict *v, int64_t *lag)
+{
+	uint32_t index;
+	uint64_t key;
+	if (v->aligned && holds(p, at, *lag))
+		return true;
+	if (!window_at(p, at, &key) || !find(places, p->sent_samples, key, &index) ||
+	    !holds(p, at, (int64_t)at - index))
+		return false;
+	*lag = (int64_t)at - index;
+	return true;
+}
+
+/* Walks through the recording. Unaligned: look for the delay. Aligned: compare octet by octet until
+ * most of 32 differ. What comes before the first alignment isn't compared. */
 static void judge_alignment(const struct probe *p, const struct place *places, struct verdict *v)
 {
-	uint32_t history = 0, index = 0;
-	uint64_t key;
+	uint32_t history = 0;
 	bool aligned = false;
 	int64_t lag = 0;
 	for (uint32_t at = 0; at < p->end; at++) {
-		if (!aligned) {
-			if (!window_at(p, at, &key) ||
-			    !find(places, p->sent_samples, key, &index)) {
-				if (!v->aligned)
-					v->before++;
-				else if (p->present[at])
-					v->mismatches++;
-				else
-					v->missing++;
-				continue;
-			}
-			int64_t found = (int64_t)at - index;
-			v->slips += v->aligned && found != lag;
-			lag = found;
+		int64_t before = lag;
+		bool here = p->present[at], same = false;
+		if (!aligned && find_lag(p, places, at, v, &lag)) {
+			v->slips += v->aligned && lag != before;
 			if (!v->aligned)
 				v->alignment = lag;
 			aligned = v->aligned = true;
 			history = 0;
 		}
+		if (!v->aligned) {
+			v->before++;
+			continue;
+		}
 		if (at - lag >= p->sent_samples)
 			break;
-		bool here = p->present[at];
-		bool same = here && p->heard[at] == expected_at(&p->o, (uint32_t)(at - lag));
+		if (aligned)
+			same = here && p->heard[at] == expected_at(&p->o, (uint32_t)(at - lag));
 		v->compared += here;
 		v->missing += !here;
 		v->mismatches += here && !same;
