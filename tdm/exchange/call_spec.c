@@ -16,7 +16,8 @@ static void *member_of(struct ex_call_spec *spec, const struct ex_call_option *o
 	return (char *)spec + option->offset;
 }
 
-static int set_number(struct ex_call_spec *spec, const struct ex_call_option *option, const char *value)
+static int set_number(struct ex_call_spec *spec, const struct ex_call_option *option,
+		      const char *value)
 {
 	struct party_number *number = member_of(spec, option);
 
@@ -27,7 +28,8 @@ static int set_number(struct ex_call_spec *spec, const struct ex_call_option *op
 	return 0;
 }
 
-static int set_text(struct ex_call_spec *spec, const struct ex_call_option *option, const char *value)
+static int set_text(struct ex_call_spec *spec, const struct ex_call_option *option,
+		    const char *value)
 {
 	if (strlen(value) > (size_t)option->max)
 		return -EINVAL;
@@ -36,7 +38,8 @@ static int set_text(struct ex_call_spec *spec, const struct ex_call_option *opti
 }
 
 /* Of a member of one octet. */
-static int set_octet_choice(struct ex_call_spec *spec, const struct ex_call_option *option, const char *value)
+static int set_octet_choice(struct ex_call_spec *spec, const struct ex_call_option *option,
+			    const char *value)
 {
 	int found;
 	long number;
@@ -50,7 +53,8 @@ static int set_octet_choice(struct ex_call_spec *spec, const struct ex_call_opti
 	return 0;
 }
 
-static int set_octet(struct ex_call_spec *spec, const struct ex_call_option *option, const char *value)
+static int set_octet(struct ex_call_spec *spec, const struct ex_call_option *option,
+		     const char *value)
 {
 	long number;
 
@@ -60,7 +64,8 @@ static int set_octet(struct ex_call_spec *spec, const struct ex_call_option *opt
 	return 0;
 }
 
-static int set_unsigned(struct ex_call_spec *spec, const struct ex_call_option *option, const char *value)
+static int set_unsigned(struct ex_call_spec *spec, const struct ex_call_option *option,
+			const char *value)
 {
 	long number;
 
@@ -70,17 +75,20 @@ static int set_unsigned(struct ex_call_spec *spec, const struct ex_call_option *
 	return 0;
 }
 
-static int set_int_choice(struct ex_call_spec *spec, const struct ex_call_option *option, const char *value)
+static int set_int_choice(struct ex_call_spec *spec, const struct ex_call_option *option,
+			  const char *value)
 {
 	return ex_choice_value(option->choices, value, member_of(spec, option)) ? 0 : -EINVAL;
 }
 
-static int set_duration(struct ex_call_spec *spec, const struct ex_call_option *option, const char *value)
+static int set_duration(struct ex_call_spec *spec, const struct ex_call_option *option,
+			const char *value)
 {
 	return ex_parse_duration(value, member_of(spec, option));
 }
 
-static int set_raw(struct ex_call_spec *spec, const struct ex_call_option *option, const char *value)
+static int set_raw(struct ex_call_spec *spec, const struct ex_call_option *option,
+		   const char *value)
 {
 	struct isdn_raw raw = { 0 };
 	int n = ex_parse_hex(value, raw.octets, sizeof(raw.octets));
@@ -92,7 +100,8 @@ static int set_raw(struct ex_call_spec *spec, const struct ex_call_option *optio
 	return 0;
 }
 
-static int set_flag(struct ex_call_spec *spec, const struct ex_call_option *option, const char *value)
+static int set_flag(struct ex_call_spec *spec, const struct ex_call_option *option,
+		    const char *value)
 {
 	bool on = !strcmp(value, "on") || !strcmp(value, "yes") || !strcmp(value, "true");
 
@@ -102,13 +111,15 @@ static int set_flag(struct ex_call_spec *spec, const struct ex_call_option *opti
 	return 0;
 }
 
-static int set_detail(struct ex_call_spec *spec, const struct ex_call_option *option, const char *value)
+static int set_detail(struct ex_call_spec *spec, const struct ex_call_option *option,
+		      const char *value)
 {
 	spec->detail_given = true;
 	return set_flag(spec, option, value);
 }
 
-static int set_law(struct ex_call_spec *spec, const struct ex_call_option *option, const char *value)
+static int set_law(struct ex_call_spec *spec, const struct ex_call_option *option,
+		   const char *value)
 {
 	(void)option;
 	if (strcmp(value, "alaw") && strcmp(value, "ulaw"))
@@ -118,7 +129,8 @@ static int set_law(struct ex_call_spec *spec, const struct ex_call_option *optio
 }
 
 /* "8" or "3,8": descriptions, each with the location "user", as a terminal would send them. */
-static int set_progress(struct ex_call_spec *spec, const struct ex_call_option *option, const char *value)
+static int set_progress(struct ex_call_spec *spec, const struct ex_call_option *option,
+			const char *value)
 {
 	(void)option;
 	spec->info.progress_count = 0;
@@ -126,8 +138,8 @@ static int set_progress(struct ex_call_spec *spec, const struct ex_call_option *
 		char *end;
 		long description = strtol(value, &end, 10);
 
-		if (end == value || description < 1 || description > 127 || spec->info.progress_count == ISDN_PROGRESS_MAX ||
-		    (*end && *end != ','))
+		if (end == value || description < 1 || description > 127 ||
+		    spec->info.progress_count == ISDN_PROGRESS_MAX || (*end && *end != ','))
 			return -EINVAL;
 		spec->info.progress[spec->info.progress_count++] =
 			(struct isdn_progress){ (uint8_t)description, Q850_LOC_USER };
@@ -137,7 +149,8 @@ static int set_progress(struct ex_call_spec *spec, const struct ex_call_option *
 }
 
 /* "silence", "echo", "prbs", "tone", "tone:1004", "tone:1004:-16" */
-static int set_media(struct ex_call_spec *spec, const struct ex_call_option *option, const char *value)
+static int set_media(struct ex_call_spec *spec, const struct ex_call_option *option,
+		     const char *value)
 {
 	char word[16] = "";
 	size_t length = strcspn(value, ":");
@@ -164,7 +177,8 @@ static int set_media(struct ex_call_spec *spec, const struct ex_call_option *opt
 	return 0;
 }
 
-static int set_abandon_after(struct ex_call_spec *spec, const struct ex_call_option *option, const char *value)
+static int set_abandon_after(struct ex_call_spec *spec, const struct ex_call_option *option,
+			     const char *value)
 {
 	(void)option;
 	spec->abandon = EX_ABANDON_TIME;
@@ -172,11 +186,13 @@ static int set_abandon_after(struct ex_call_spec *spec, const struct ex_call_opt
 }
 
 static const struct schema_choice event_choices[] = {
-	{ "setup-ack", ISDN_SETUP_ACK }, { "proceeding", ISDN_PROCEEDING }, { "alerting", ISDN_ALERTING },
-	{ "progress", ISDN_PROGRESS }, { "connect", ISDN_CONNECT }, { 0 },
+	{ "setup-ack", ISDN_SETUP_ACK }, { "proceeding", ISDN_PROCEEDING },
+	{ "alerting", ISDN_ALERTING },   { "progress", ISDN_PROGRESS },
+	{ "connect", ISDN_CONNECT },     { 0 },
 };
 
-static int set_abandon_at(struct ex_call_spec *spec, const struct ex_call_option *option, const char *value)
+static int set_abandon_at(struct ex_call_spec *spec, const struct ex_call_option *option,
+			  const char *value)
 {
 	int event;
 
@@ -187,7 +203,8 @@ static int set_abandon_at(struct ex_call_spec *spec, const struct ex_call_option
 	return 0;
 }
 
-static int set_expect_cause(struct ex_call_spec *spec, const struct ex_call_option *option, const char *value)
+static int set_expect_cause(struct ex_call_spec *spec, const struct ex_call_option *option,
+			    const char *value)
 {
 	long number;
 
@@ -197,7 +214,8 @@ static int set_expect_cause(struct ex_call_spec *spec, const struct ex_call_opti
 	return 0;
 }
 
-static int set_expect_level(struct ex_call_spec *spec, const struct ex_call_option *option, const char *value)
+static int set_expect_level(struct ex_call_spec *spec, const struct ex_call_option *option,
+			    const char *value)
 {
 	long number;
 
@@ -208,7 +226,8 @@ static int set_expect_level(struct ex_call_spec *spec, const struct ex_call_opti
 	return 0;
 }
 
-static int set_rate(struct ex_call_spec *spec, const struct ex_call_option *option, const char *value)
+static int set_rate(struct ex_call_spec *spec, const struct ex_call_option *option,
+		    const char *value)
 {
 	char *end;
 	double rate = strtod(value, &end);
@@ -224,35 +243,37 @@ static int set_rate(struct ex_call_spec *spec, const struct ex_call_option *opti
 const struct ex_call_option ex_call_options[] = {
 	{ "to", "DIGITS", "called number", set_number, AT(info.called.number) },
 	{ "from", "DIGITS", "calling number", set_number, AT(info.calling.number) },
-	{ "span", "NAME[,NAME…]", "spans to call on, in turn (all)", set_text, AT(spans), .max = 255 },
-	{ "to-type", "TYPE", "type of the called number", set_octet_choice, AT(info.called.number.type),
-	  .choices = ex_type_choices + 1 },
-	{ "to-plan", "PLAN", "its numbering plan (isdn)", set_octet_choice, AT(info.called.number.plan),
-	  .choices = ex_numbering_choices },
-	{ "from-type", "TYPE", "type of the calling number", set_octet_choice, AT(info.calling.number.type),
-	  .choices = ex_type_choices + 1 },
-	{ "from-plan", "PLAN", "its numbering plan (isdn)", set_octet_choice, AT(info.calling.number.plan),
-	  .choices = ex_numbering_choices },
+	{ "span", "NAME[,NAME…]", "spans to call on, in turn (all)", set_text, AT(spans),
+	  .max = 255 },
+	{ "to-type", "TYPE", "type of the called number", set_octet_choice,
+	  AT(info.called.number.type), .choices = ex_type_choices + 1 },
+	{ "to-plan", "PLAN", "its numbering plan (isdn)", set_octet_choice,
+	  AT(info.called.number.plan), .choices = ex_numbering_choices },
+	{ "from-type", "TYPE", "type of the calling number", set_octet_choice,
+	  AT(info.calling.number.type), .choices = ex_type_choices + 1 },
+	{ "from-plan", "PLAN", "its numbering plan (isdn)", set_octet_choice,
+	  AT(info.calling.number.plan), .choices = ex_numbering_choices },
 	{ "presentation", "WORD", "presentation of the calling number", set_octet_choice,
 	  AT(info.calling.number.presentation), .choices = ex_presentation_choices + 1 },
-	{ "screening", "WORD", "screening of the calling number", set_octet_choice, AT(info.calling.number.screening),
-	  .choices = ex_screening_choices + 1 },
-	{ "second-from", "DIGITS", "second calling number (ETS 300 092)", set_number, AT(info.calling.second) },
-	{ "second-type", "TYPE", "its type of number", set_octet_choice, AT(info.calling.second.type),
-	  .choices = ex_type_choices + 1 },
-	{ "second-presentation", "WORD", "its presentation", set_octet_choice, AT(info.calling.second.presentation),
-	  .choices = ex_presentation_choices + 1 },
-	{ "second-screening", "WORD", "its screening", set_octet_choice, AT(info.calling.second.screening),
-	  .choices = ex_screening_choices + 1 },
+	{ "screening", "WORD", "screening of the calling number", set_octet_choice,
+	  AT(info.calling.number.screening), .choices = ex_screening_choices + 1 },
+	{ "second-from", "DIGITS", "second calling number (ETS 300 092)", set_number,
+	  AT(info.calling.second) },
+	{ "second-type", "TYPE", "its type of number", set_octet_choice,
+	  AT(info.calling.second.type), .choices = ex_type_choices + 1 },
+	{ "second-presentation", "WORD", "its presentation", set_octet_choice,
+	  AT(info.calling.second.presentation), .choices = ex_presentation_choices + 1 },
+	{ "second-screening", "WORD", "its screening", set_octet_choice,
+	  AT(info.calling.second.screening), .choices = ex_screening_choices + 1 },
 	{ "redirecting", "DIGITS", "redirecting number", set_number, AT(info.redirecting.number) },
-	{ "redirecting-type", "TYPE", "its type of number", set_octet_choice, AT(info.redirecting.number.type),
-	  .choices = ex_type_choices + 1 },
+	{ "redirecting-type", "TYPE", "its type of number", set_octet_choice,
+	  AT(info.redirecting.number.type), .choices = ex_type_choices + 1 },
 	{ "redirecting-presentation", "WORD", "its presentation", set_octet_choice,
 	  AT(info.redirecting.number.presentation), .choices = ex_presentation_choices + 1 },
-	{ "redirecting-reason", "N", "reason for redirection (Q.931 4.6.7)", set_octet, AT(info.redirecting_reason),
-	  .min = 0, .max = 15 },
-	{ "capability", "WORD", "information transfer capability (speech)", set_octet_choice, AT(info.capability),
-	  .choices = ex_capability_choices },
+	{ "redirecting-reason", "N", "reason for redirection (Q.931 4.6.7)", set_octet,
+	  AT(info.redirecting_reason), .min = 0, .max = 15 },
+	{ "capability", "WORD", "information transfer capability (speech)", set_octet_choice,
+	  AT(info.capability), .choices = ex_capability_choices },
 	{ "law", "alaw|ulaw", "layer 1 protocol of the bearer (alaw)", set_law, AT(info.law) },
 	{ "bearer", "HEX", "bearer capability as it stands", set_raw, AT(info.bearer) },
 	{ "hlc", "HEX", "high layer compatibility", set_raw, AT(info.hlc) },
@@ -260,29 +281,42 @@ const struct ex_call_option ex_call_options[] = {
 	{ "user-user", "HEX", "user-user element", set_raw, AT(info.user_user) },
 	{ "progress", "N[,N…]", "progress descriptions in SETUP", set_progress, AT(info.progress) },
 	{ "display", "TEXT", "display element", set_text, AT(info.display), .max = 82 },
-	{ "name", "TEXT", "name of the caller", set_text, AT(info.calling.name), .max = PARTY_NAME - 1 },
+	{ "name", "TEXT", "name of the caller", set_text, AT(info.calling.name),
+	  .max = PARTY_NAME - 1 },
 	{ "keypad", "DIGITS", "keypad facility", set_text, AT(info.keypad), .max = 32 },
-	{ "sending-complete", "on|off", "sending complete element (on)", set_flag, AT(info.sending_complete) },
-	{ "media", "KIND", "silence, tone[:HZ[:DBM0]], echo, prbs (= echo-check) (silence)", set_media, AT(media) },
-	{ "hold", "TIME", "from answer to hang-up; 0s: the far end clears (5s)", set_duration, AT(hold_ms) },
-	{ "listen", "TIME", "to an announcement in DISCONNECT, at most (10s)", set_duration, AT(listen_ms) },
-	{ "ring", "TIME", "at most without an answer, then hang up (3min)", set_duration, AT(ring_ms) },
-	{ "abandon-after", "TIME", "hang up this long after SETUP, answered or not", set_abandon_after, AT(abandon_ms) },
-	{ "abandon-at", "EVENT", "hang up as this comes", set_abandon_at, AT(abandon_at), .choices = event_choices },
-	{ "hangup-cause", "N", "cause of our clearing (16)", set_octet, AT(hangup.value), .min = 1, .max = 127 },
+	{ "sending-complete", "on|off", "sending complete element (on)", set_flag,
+	  AT(info.sending_complete) },
+	{ "media", "KIND", "silence, tone[:HZ[:DBM0]], echo, prbs (= echo-check) (silence)",
+	  set_media, AT(media) },
+	{ "hold", "TIME", "from answer to hang-up; 0s: the far end clears (5s)", set_duration,
+	  AT(hold_ms) },
+	{ "listen", "TIME", "to an announcement in DISCONNECT, at most (10s)", set_duration,
+	  AT(listen_ms) },
+	{ "ring", "TIME", "at most without an answer, then hang up (3min)", set_duration,
+	  AT(ring_ms) },
+	{ "abandon-after", "TIME", "hang up this long after SETUP, answered or not",
+	  set_abandon_after, AT(abandon_ms) },
+	{ "abandon-at", "EVENT", "hang up as this comes", set_abandon_at, AT(abandon_at),
+	  .choices = event_choices },
+	{ "hangup-cause", "N", "cause of our clearing (16)", set_octet, AT(hangup.value), .min = 1,
+	  .max = 127 },
 	{ "hangup-location", "WORD", "its location (user)", set_octet_choice, AT(hangup.location),
 	  .choices = ex_location_choices },
-	{ "expect-cause", "N", "the call must end with this cause", set_expect_cause, AT(expect_cause), .min = 1, .max = 127 },
+	{ "expect-cause", "N", "the call must end with this cause", set_expect_cause,
+	  AT(expect_cause), .min = 1, .max = 127 },
 	{ "expect-location", "WORD", "and with this location", set_int_choice, AT(expect_location),
 	  .choices = ex_location_choices },
-	{ "expect-level", "DBM0", "a tone of this level must be heard, within 1 dB", set_expect_level,
-	  .min = -60, .max = 3 },
-	{ "expect-octets", "N", "least octets that must come back (1)", set_unsigned, AT(least_octets),
-	  .min = 1, .max = 1000000000 },
+	{ "expect-level", "DBM0", "a tone of this level must be heard, within 1 dB",
+	  set_expect_level, .min = -60, .max = 3 },
+	{ "expect-octets", "N", "least octets that must come back (1)", set_unsigned,
+	  AT(least_octets), .min = 1, .max = 1000000000 },
 	{ "rate", "R", "calls per second (10)", set_rate, AT(rate), .load = true },
-	{ "calls", "N", "how many (1)", set_unsigned, AT(calls), .min = 1, .max = 10000000, .load = true },
-	{ "limit", "N", "at most so many at once (no limit)", set_unsigned, AT(limit), .min = 1, .max = 100000, .load = true },
-	{ "detail", "on|off", "every call's messages in the result (on up to 50 calls)", set_detail, AT(detail), .load = true },
+	{ "calls", "N", "how many (1)", set_unsigned, AT(calls), .min = 1, .max = 10000000,
+	  .load = true },
+	{ "limit", "N", "at most so many at once (no limit)", set_unsigned, AT(limit), .min = 1,
+	  .max = 100000, .load = true },
+	{ "detail", "on|off", "every call's messages in the result (on up to 50 calls)", set_detail,
+	  AT(detail), .load = true },
 };
 const size_t ex_call_option_count = sizeof(ex_call_options) / sizeof(*ex_call_options);
 

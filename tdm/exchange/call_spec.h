@@ -2,8 +2,8 @@
 #ifndef TDM_EXCHANGE_CALL_SPEC_H
 #define TDM_EXCHANGE_CALL_SPEC_H
 
-/* What shall be called, how, and what is expected of it: one table of options for the command line (`--hold 5s`) and
- * the control socket (`hold=5s`). Plain values; any thread. */
+/* What shall be called, how, and what is expected of it: one table of options for the command line
+ * (`--hold 5s`) and the control socket (`hold=5s`). Plain values; any thread. */
 
 #include "tdm/exchange/media.h"
 #include "tdm/span.h"
@@ -16,7 +16,7 @@ struct ex_call_spec {
 	enum ex_source media;
 	unsigned hz;
 	int level_dbm0;
-	unsigned hold_ms;           /* from CONNECT to our DISCONNECT; 0: until the far end clears */
+	unsigned hold_ms; /* from CONNECT to our DISCONNECT; 0: until the far end clears */
 	unsigned listen_ms;         /* how long an announcement in DISCONNECT is listened to */
 	unsigned ring_ms;           /* longest time without an answer */
 	enum ex_abandon abandon;
@@ -38,7 +38,8 @@ struct ex_call_spec {
 
 struct ex_call_option {
 	const char *name, *argument, *help;
-	int (*set)(struct ex_call_spec *spec, const struct ex_call_option *option, const char *value);
+	int (*set)(struct ex_call_spec *spec, const struct ex_call_option *option,
+		   const char *value);
 	size_t offset;
 	const struct schema_choice *choices;
 	long min, max;

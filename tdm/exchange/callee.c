@@ -30,22 +30,28 @@ void ex_callee_info(const struct ex_message *m, struct isdn_info *out)
 			(struct isdn_progress){ PROGRESS_INBAND, (uint8_t)m->progress_location };
 	if (m->description)
 		out->progress[out->progress_count++] =
-			(struct isdn_progress){ (uint8_t)m->description, (uint8_t)m->progress_location };
+			(struct isdn_progress){ (uint8_t)m->description,
+						(uint8_t)m->progress_location };
 	out->cause = (struct q850_cause){ (uint8_t)m->cause, (uint8_t)m->location };
 	if (m->display)
 		snprintf(out->display, sizeof(out->display), "%s", m->display);
-	n = m->diagnostics ? ex_parse_hex(m->diagnostics, out->cause_diagnostics.octets, ISDN_RAW_MAX) : 0;
+	n = m->diagnostics
+		    ? ex_parse_hex(m->diagnostics, out->cause_diagnostics.octets, ISDN_RAW_MAX)
+		    : 0;
 	out->cause_diagnostics.length = (uint8_t)(n > 0 ? n : 0);
 	n = m->user_user ? ex_parse_hex(m->user_user, out->user_user.octets, ISDN_RAW_MAX) : 0;
 	out->user_user.length = (uint8_t)(n > 0 ? n : 0);
 	if (!m->connected)
 		return;
 	out->connected.number = (struct party_number){
-		.type = (uint8_t)m->connected_type, .plan = (uint8_t)m->connected_plan,
-		.presentation = (uint8_t)m->connected_presentation, .screening = (uint8_t)m->connected_screening,
+		.type = (uint8_t)m->connected_type,
+		.plan = (uint8_t)m->connected_plan,
+		.presentation = (uint8_t)m->connected_presentation,
+		.screening = (uint8_t)m->connected_screening,
 		.present = true,
 	};
-	snprintf(out->connected.number.digits, sizeof(out->connected.number.digits), "%s", m->connected);
+	snprintf(out->connected.number.digits, sizeof(out->connected.number.digits), "%s",
+		 m->connected);
 }
 
 /* ---- The scenario's verbs ---- */
@@ -79,8 +85,10 @@ static int send_message(struct ex_callee *c, enum ex_step_kind kind, const struc
 
 static const char *message_name(enum ex_step_kind kind)
 {
-	return kind == EX_STEP_PROCEEDING ? "CALL PROCEEDING" : kind == EX_STEP_ALERTING ? "ALERTING" :
-	       kind == EX_STEP_PROGRESS ? "PROGRESS" : "CONNECT";
+	return kind == EX_STEP_PROCEEDING ? "CALL PROCEEDING"
+	       : kind == EX_STEP_ALERTING ? "ALERTING"
+	       : kind == EX_STEP_PROGRESS ? "PROGRESS"
+					  : "CONNECT";
 }
 
 static int run_message(enum ex_step_kind kind, const struct ex_message *message, void *arg)
@@ -102,7 +110,8 @@ static int run_message(enum ex_step_kind kind, const struct ex_message *message,
 	if (rc < 0)
 		return rc;
 	if (kind == EX_STEP_CONNECT && !c->seat.record.connected_us)
-		c->seat.record.connected_us = clock_now_us(loop_clock(ex_exchange_loop(c->exchange)));
+		c->seat.record.connected_us =
+			clock_now_us(loop_clock(ex_exchange_loop(c->exchange)));
 	ex_record_message(&c->seat.record, false, message_name(kind), &info);
 	ex_seat_join(&c->seat);
 	return 0;
@@ -111,8 +120,10 @@ static int run_message(enum ex_step_kind kind, const struct ex_message *message,
 static void run_media(enum ex_step_kind kind, const struct ex_play *play, void *arg)
 {
 	struct ex_callee *c = arg;
-	enum ex_source source = kind == EX_STEP_PLAY ? EX_SOURCE_TONE : kind == EX_STEP_ECHO ? EX_SOURCE_ECHO :
-				kind == EX_STEP_PRBS ? EX_SOURCE_PRBS : EX_SOURCE_SILENCE;
+	enum ex_source source = kind == EX_STEP_PLAY   ? EX_SOURCE_TONE
+				: kind == EX_STEP_ECHO ? EX_SOURCE_ECHO
+				: kind == EX_STEP_PRBS ? EX_SOURCE_PRBS
+						       : EX_SOURCE_SILENCE;
 
 	ex_seat_send(&c->seat, source, play->hz, play->level_dbm0);
 	ex_seat_join(&c->seat);
@@ -137,15 +148,17 @@ static bool run_expect(const struct ex_expect *expect, void *arg)
 {
 	struct ex_callee *c = arg;
 	const struct party_number *calling = &c->setup.calling.number;
-	bool as_expected = fits(expect->calling, calling->digits) &&
-			   fits(expect->called, c->setup.called.number.digits) &&
-			   fits(expect->redirecting, c->setup.redirecting.number.digits) &&
-			   (expect->type == EX_ANY || expect->type == calling->type) &&
-			   (expect->presentation == EX_ANY || expect->presentation == calling->presentation) &&
-			   (expect->screening == EX_ANY || expect->screening == calling->screening);
+	bool as_expected =
+		fits(expect->calling, calling->digits) &&
+		fits(expect->called, c->setup.called.number.digits) &&
+		fits(expect->redirecting, c->setup.redirecting.number.digits) &&
+		(expect->type == EX_ANY || expect->type == calling->type) &&
+		(expect->presentation == EX_ANY || expect->presentation == calling->presentation) &&
+		(expect->screening == EX_ANY || expect->screening == calling->screening);
 
 	if (!as_expected)
-		clog(c, LOG_LEVEL_WARNING, "SETUP from '%s' to '%s' is not what line %u of the plan expects",
+		clog(c, LOG_LEVEL_WARNING,
+		     "SETUP from '%s' to '%s' is not what line %u of the plan expects",
 		     calling->digits, c->setup.called.number.digits, expect->place.line);
 	return as_expected;
 }
@@ -154,7 +167,8 @@ static void run_refused(const struct ex_step *step, int rc, void *arg)
 {
 	struct ex_callee *c = arg;
 
-	clog(c, LOG_LEVEL_WARNING, "step '%s' on line %u of the plan: %s", ex_step_name(step->kind), step->place.line,
+	clog(c, LOG_LEVEL_WARNING, "step '%s' on line %u of the plan: %s", ex_step_name(step->kind),
+	     step->place.line,
 	     rc == -EPROTO ? "not allowed in this state of the call" : strerror(-rc));
 }
 
@@ -183,7 +197,8 @@ static void released(struct ex_callee *c)
 	ex_seat_leave(&c->seat, callee_left);
 }
 
-static void callee_event(struct isdn_call *call, enum isdn_event event, const struct isdn_info *info, void *arg)
+static void callee_event(struct isdn_call *call, enum isdn_event event,
+			 const struct isdn_info *info, void *arg)
 {
 	struct ex_callee *c = arg;
 
@@ -200,8 +215,8 @@ static void callee_event(struct isdn_call *call, enum isdn_event event, const st
 
 static const struct isdn_call_ops callee_ops = { .event = callee_event };
 
-void ex_callee_start(struct ex_exchange *exchange, struct isdn_call *call, const struct isdn_info *setup,
-		     const struct ex_steps *steps)
+void ex_callee_start(struct ex_exchange *exchange, struct isdn_call *call,
+		     const struct isdn_info *setup, const struct ex_steps *steps)
 {
 	const struct isdn_span *span = isdn_call_span(call);
 	struct ex_seat_cfg cfg = ex_exchange_seat(exchange, span, false, false);
@@ -218,8 +233,8 @@ void ex_callee_start(struct ex_exchange *exchange, struct isdn_call *call, const
 	c->setup = *setup;
 	ex_exchange_seated(exchange, &c->seat);
 	ex_record_message(&c->seat.record, true, "SETUP", setup);
-	clog(c, LOG_LEVEL_INFO, "from '%s' to '%s': %s", setup->calling.number.digits, setup->called.number.digits,
-	     steps->scenario);
+	clog(c, LOG_LEVEL_INFO, "from '%s' to '%s': %s", setup->calling.number.digits,
+	     setup->called.number.digits, steps->scenario);
 	isdn_call_accept(call, &callee_ops, c);
 	ex_scenario_start(&c->run, ex_exchange_loop(exchange), steps, &scenario_ops, c);
 }

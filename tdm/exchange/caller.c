@@ -37,14 +37,16 @@ static bool heard_level(const struct ex_media_result *media, int dbm0)
 const char *ex_caller_judge(const struct ex_call_spec *spec, const struct ex_record *record,
 			    const struct ex_media_result *media)
 {
-	bool normal = record->cause.value == Q850_NORMAL_CLEARING || record->cause.value == Q850_NORMAL_UNSPECIFIED;
+	bool normal = record->cause.value == Q850_NORMAL_CLEARING ||
+		      record->cause.value == Q850_NORMAL_UNSPECIFIED;
 	bool ours = !record->far_cleared && record->cause.value == spec->hangup.value;
 
 	if (spec->expect_cause != EX_ANY && record->cause.value != spec->expect_cause)
 		return "cause";
 	if (spec->expect_location != EX_ANY && record->cause.location != spec->expect_location)
 		return "location";
-	if (spec->expect_cause == EX_ANY && spec->abandon == EX_ABANDON_NEVER && !record->connected_us)
+	if (spec->expect_cause == EX_ANY && spec->abandon == EX_ABANDON_NEVER &&
+	    !record->connected_us)
 		return "not answered";
 	if (spec->expect_cause == EX_ANY && !normal && !ours)
 		return "cleared with a cause that is not normal";
@@ -109,7 +111,8 @@ static void deadline_passed(struct loop_timer *timer, void *arg)
 
 	(void)timer;
 	if (c->spec->abandon != EX_ABANDON_TIME)
-		log_write(LOG_LEVEL_INFO, "call", c->seat.record.key, "no answer within %u ms", c->spec->ring_ms);
+		log_write(LOG_LEVEL_INFO, "call", c->seat.record.key, "no answer within %u ms",
+			  c->spec->ring_ms);
 	ex_caller_hangup(c);
 }
 
@@ -119,7 +122,8 @@ static void far_disconnects(struct ex_caller *c, const struct isdn_info *info)
 	ex_media_end_check(c->seat.media);
 	loop_timer_stop(loop_of(c), &c->deadline);
 	if (isdn_info_inband(info) && c->spec->listen_ms)
-		loop_timer_start(loop_of(c), &c->timer, (uint64_t)c->spec->listen_ms * 1000, listened, c);
+		loop_timer_start(loop_of(c), &c->timer, (uint64_t)c->spec->listen_ms * 1000,
+				 listened, c);
 	else
 		listened(NULL, c);
 }
@@ -135,12 +139,14 @@ static void connected(struct ex_caller *c)
 	if (spec->abandon != EX_ABANDON_TIME)
 		loop_timer_stop(loop_of(c), &c->deadline);
 	if (spec->hold_ms)
-		loop_timer_start(loop_of(c), &c->timer, (uint64_t)spec->hold_ms * 1000, hold_over, c);
+		loop_timer_start(loop_of(c), &c->timer, (uint64_t)spec->hold_ms * 1000, hold_over,
+				 c);
 	if (c->ops->answered)
 		c->ops->answered(c->arg);
 }
 
-static void caller_event(struct isdn_call *call, enum isdn_event event, const struct isdn_info *info, void *arg)
+static void caller_event(struct isdn_call *call, enum isdn_event event,
+			 const struct isdn_info *info, void *arg)
 {
 	struct ex_caller *c = arg;
 
@@ -171,8 +177,10 @@ static void refused(void *arg)
 /* Why a span says no, in the language that calls end in (Q.850 2.2.7). */
 static struct q850_cause cause_of(int rc)
 {
-	uint8_t value = rc == -EBUSY ? Q850_NO_CIRCUIT : rc == -ENETDOWN ? Q850_DESTINATION_OUT_OF_ORDER :
-			rc == -EINVAL ? Q850_INVALID_NUMBER : Q850_RESOURCE_UNAVAILABLE;
+	uint8_t value = rc == -EBUSY      ? Q850_NO_CIRCUIT
+			: rc == -ENETDOWN ? Q850_DESTINATION_OUT_OF_ORDER
+			: rc == -EINVAL   ? Q850_INVALID_NUMBER
+					  : Q850_RESOURCE_UNAVAILABLE;
 
 	return q850(value, Q850_LOC_USER);
 }
@@ -186,14 +194,17 @@ static void set_up(struct ex_caller *c, struct isdn_span *span)
 	ex_record_message(&c->seat.record, false, "SETUP", &spec->info);
 	rc = isdn_call_setup(&c->seat.call, span, &spec->info, &caller_ops, c);
 	if (rc < 0) {
-		snprintf(c->seat.record.span, sizeof(c->seat.record.span), "%s", isdn_span_name(span));
+		snprintf(c->seat.record.span, sizeof(c->seat.record.span), "%s",
+			 isdn_span_name(span));
 		ex_record_cleared_by_us(&c->seat.record, cause_of(rc));
-		log_write(LOG_LEVEL_INFO, "span", isdn_span_name(span), "call refused: %s", strerror(-rc));
+		log_write(LOG_LEVEL_INFO, "span", isdn_span_name(span), "call refused: %s",
+			  strerror(-rc));
 		loop_defer(loop_of(c), &c->refused, refused, c);
 		return;
 	}
 	ex_exchange_seated(c->exchange, &c->seat);
-	loop_timer_start(loop_of(c), &c->deadline, (uint64_t)deadline_ms * 1000, deadline_passed, c);
+	loop_timer_start(loop_of(c), &c->deadline, (uint64_t)deadline_ms * 1000, deadline_passed,
+			 c);
 }
 
 int ex_caller_start(struct ex_caller **out, struct ex_exchange *exchange, struct isdn_span *span,

@@ -22,7 +22,8 @@ struct ex_caller_ops {
 
 struct ex_caller;
 
-/* `spec` is borrowed for the call's life. A call that the span refuses ends with that cause, in `done`. 0 or -ENOMEM. */
+/* `spec` is borrowed for the call's life. A call that the span refuses ends with that cause, in
+ * `done`. 0 or -ENOMEM. */
 int ex_caller_start(struct ex_caller **out, struct ex_exchange *exchange, struct isdn_span *span,
 		    const struct ex_call_spec *spec, const struct ex_caller_ops *ops, void *arg);
 /* Clears it; `done` follows. */

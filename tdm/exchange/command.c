@@ -117,7 +117,8 @@ static json_t *set_stop(const struct ex_command_env *env, char **words, unsigned
 		if (ex_fault_parse(&fault, words[i], why) < 0)
 			return ex_command_error("%s", why);
 	rc = ex_exchange_fault(env->exchange, &fault);
-	return rc < 0 ? ex_command_error("%s", rc == -ENOENT ? "no such line" : strerror(-rc)) : done();
+	return rc < 0 ? ex_command_error("%s", rc == -ENOENT ? "no such line" : strerror(-rc))
+		      : done();
 }
 
 static json_t *run_stop(const struct ex_command_env *env, char **words, unsigned count)
@@ -142,13 +143,16 @@ static json_t *run_restart(const struct ex_command_env *env, char **words, unsig
 		if (value && !strcmp(words[i], "span"))
 			span = value;
 		else if (!value || strcmp(words[i], "timeslot") ||
-			 (strcmp(value, "all") && ex_parse_integer(value, 1, E1_TIMESLOTS - 1, &timeslot) < 0))
-			return ex_command_error("'%s'; span=NAME and timeslot=1…31 or all are accepted", words[i]);
+			 (strcmp(value, "all") &&
+			  ex_parse_integer(value, 1, E1_TIMESLOTS - 1, &timeslot) < 0))
+			return ex_command_error(
+				"'%s'; span=NAME and timeslot=1…31 or all are accepted", words[i]);
 	}
 	rc = ex_exchange_restart(env->exchange, span, (unsigned)timeslot);
 	if (rc == -ENOENT)
 		return unknown_span(env->exchange);
-	return rc < 0 ? ex_command_error("%s", rc == -ENOTCONN ? "layer 2 is down" : strerror(-rc)) : done();
+	return rc < 0 ? ex_command_error("%s", rc == -ENOTCONN ? "layer 2 is down" : strerror(-rc))
+		      : done();
 }
 
 static json_t *run_hangup(const struct ex_command_env *env, char **words, unsigned count)
@@ -159,13 +163,16 @@ static json_t *run_hangup(const struct ex_command_env *env, char **words, unsign
 
 	for (unsigned i = 0; i < count; i++) {
 		char *value = value_of(words[i]);
-		bool good = value && ((!strcmp(words[i], "call") && ex_parse_integer(value, 1, INT32_MAX, &id) == 0) ||
-				      (!strcmp(words[i], "cause") && ex_parse_integer(value, 1, 127, &cause) == 0) ||
+		bool good = value && ((!strcmp(words[i], "call") &&
+				       ex_parse_integer(value, 1, INT32_MAX, &id) == 0) ||
+				      (!strcmp(words[i], "cause") &&
+				       ex_parse_integer(value, 1, 127, &cause) == 0) ||
 				      (!strcmp(words[i], "location") &&
 				       ex_choice_value(ex_location_choices, value, &location)));
 
 		if (!good && strcmp(words[i], "all"))
-			return ex_command_error("'%s'; call=N, cause=1…127, location=WORD are accepted", words[i]);
+			return ex_command_error(
+				"'%s'; call=N, cause=1…127, location=WORD are accepted", words[i]);
 	}
 	object = done();
 	json_object_set_new(object, "calls", json_integer(ex_exchange_hangup(
@@ -173,7 +180,8 @@ static json_t *run_hangup(const struct ex_command_env *env, char **words, unsign
 	return object;
 }
 
-static int read_spec(struct ex_call_spec *spec, unsigned *wait_ms, char **words, unsigned count, char *why)
+static int read_spec(struct ex_call_spec *spec, unsigned *wait_ms, char **words, unsigned count,
+		     char *why)
 {
 	for (unsigned i = 0; i < count; i++) {
 		char *value = value_of(words[i]);
@@ -234,13 +242,20 @@ static json_t *run_help(const struct ex_command_env *env, char **words, unsigned
 
 static const struct command commands[] = {
 	{ "status", "spans, lines, counters and calls", run_status },
-	{ "call", "to=DIGITS [from=DIGITS] [media=KIND] [hold=TIME] …: one call; answers when it has ended; options as of "
-	  "'e1exchange call --help', and wait-up=TIME", run_calls },
-	{ "load", "to=DIGITS calls=N rate=R limit=M …: many calls; answers with the report", run_calls },
+	{ "call",
+	  "to=DIGITS [from=DIGITS] [media=KIND] [hold=TIME] …: one call; answers when it has "
+	  "ended; options as of "
+	  "'e1exchange call --help', and wait-up=TIME",
+	  run_calls },
+	{ "load", "to=DIGITS calls=N rate=R limit=M …: many calls; answers with the report",
+	  run_calls },
 	{ "hangup", "[call=N|all] [cause=N] [location=WORD]: clear calls", run_hangup },
 	{ "restart", "[span=NAME] [timeslot=N|all]: send RESTART", run_restart },
-	{ "fault", "[line=NAME] drop=N stop=on|off start l=on|off r=on|off rdi=on|off ppm=N seed=N after=TIME for=TIME "
-	  "clear: misbehave", run_fault },
+	{ "fault",
+	  "[line=NAME] drop=N stop=on|off start l=on|off r=on|off rdi=on|off ppm=N seed=N "
+	  "after=TIME for=TIME "
+	  "clear: misbehave",
+	  run_fault },
 	{ "stop", "[line=NAME] [for=TIME]: send nothing on the line", run_stop },
 	{ "start", "[line=NAME]: send again", run_start },
 	{ "log", "LEVEL: error, warning, notice, info, debug", run_log },
@@ -271,7 +286,8 @@ json_t *ex_command_run(const struct ex_command_env *env, char **words, unsigned 
 			return commands[i].run(env, words + 1, count - 1);
 		ex_nearest(&nearest, words[0], commands[i].name);
 	}
-	return ex_command_error("unknown command '%.60s'; the nearest is '%s'", words[0], nearest.name);
+	return ex_command_error("unknown command '%.60s'; the nearest is '%s'", words[0],
+				nearest.name);
 }
 
 json_t *ex_command_load_answer(struct ex_load *load)

@@ -8,7 +8,8 @@
 
 #define EX_WORDS_MAX 64
 
-/* A line cut into words, in place. Number of words, or -E2BIG, -EINVAL (a quote without its end). */
+/* A line cut into words, in place. Number of words, or -E2BIG, -EINVAL (a quote without its end).
+ * */
 int ex_command_words(char *line, char *words[EX_WORDS_MAX]);
 
 struct ex_command_env {
@@ -19,7 +20,8 @@ struct ex_command_env {
 	const struct ex_load_ops *load_ops; /* of that load, with `arg` */
 	void *arg;
 };
-/* The answer, or NULL when a load was started (`started` was called with it). Without memory: json_null(). */
+/* The answer, or NULL when a load was started (`started` was called with it). Without memory:
+ * json_null(). */
 json_t *ex_command_run(const struct ex_command_env *env, char **words, unsigned count);
 /* The answer of a load that is done: the report, and beside it what is known of a single call. */
 json_t *ex_command_load_answer(struct ex_load *load);

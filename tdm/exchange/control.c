@@ -76,7 +76,8 @@ static void hang_up(struct connection *c)
 static bool write_out(struct connection *c)
 {
 	while (c->out_sent < c->out_used) {
-		ssize_t n = send(c->watch.fd, c->out + c->out_sent, c->out_used - c->out_sent, MSG_NOSIGNAL);
+		ssize_t n = send(c->watch.fd, c->out + c->out_sent, c->out_used - c->out_sent,
+				 MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EAGAIN) {
 			loop_watch_change(&c->watch, EPOLLIN | EPOLLOUT);
@@ -149,7 +150,11 @@ static void quit(void *arg)
 static bool run_line(struct connection *c, char *line)
 {
 	struct ex_command_env env = {
-		.exchange = c->control->exchange, .quit = quit, .started = load_started, .load_ops = &load_ops, .arg = c,
+		.exchange = c->control->exchange,
+		.quit = quit,
+		.started = load_started,
+		.load_ops = &load_ops,
+		.arg = c,
 	};
 	char *words[EX_WORDS_MAX];
 	int count = ex_command_words(line, words);
@@ -158,7 +163,8 @@ static bool run_line(struct connection *c, char *line)
 	if (count == 0)
 		return true;
 	if (count < 0)
-		object = ex_command_error("%s", count == -E2BIG ? "too many words" : "a quote has no end");
+		object = ex_command_error("%s", count == -E2BIG ? "too many words"
+								: "a quote has no end");
 	else if (c->control->stopped)
 		object = ex_command_error("the exchange is ending");
 	else
@@ -197,6 +203,11 @@ static void connection_ready(struct loop_watch *watch, uint32_t events, void *ar
 	n = recv(watch->fd, c->in + c->in_used, sizeof(c->in) - c->in_used, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
+	if (n == 0 && c->load &&
+	    !(events & EPOLLHUP)) { /* nothing more to ask, but still there for the answer */
+		loop_watch_change(watch, 0);
+		return;
+	}
 	if (n <= 0) { /* closed, or a line longer than we take */
 		hang_up(c);
 		return;
@@ -211,7 +222,8 @@ static void accept_connection(struct loop_watch *watch, uint32_t events, void *a
 {
 	struct ex_control *control = arg;
 	int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct connection *c = fd < 0 || control->count == CONNECTIONS_MAX ? NULL : mem_zalloc(sizeof(*c));
+	struct connection *c =
+		fd < 0 || control->count == CONNECTIONS_MAX ? NULL : mem_zalloc(sizeof(*c));
 
 	(void)events;
 	if (!c || loop_watch_add(control->loop, &c->watch, fd, EPOLLIN, connection_ready, c) < 0) {
@@ -238,7 +250,8 @@ static int make_address(struct sockaddr_un *address, const char *path)
 static bool is_abandoned(const struct sockaddr_un *address)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
+	bool refused = fd >= 0 &&
+		       connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
 		       errno == ECONNREFUSED;
 
 	if (fd >= 0)
@@ -261,7 +274,8 @@ static int listen_on(struct ex_control *control)
 		rc = bind(control->fd, (struct sockaddr *)&address, sizeof(address));
 	if (rc < 0 || listen(control->fd, 16) < 0)
 		return -errno;
-	return loop_watch_add(control->loop, &control->watch, control->fd, EPOLLIN, accept_connection, control);
+	return loop_watch_add(control->loop, &control->watch, control->fd, EPOLLIN,
+			      accept_connection, control);
 }
 
 int ex_control_create(struct ex_control **out, const char *path, struct ex_exchange *exchange,
@@ -329,7 +343,8 @@ static int send_words(int fd, char *const *words, unsigned count)
 	for (unsigned i = 0; i < count; i++) {
 		const char *quote = strchr(words[i], ' ') ? "\"" : "";
 
-		used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s%s%s", i ? " " : "", quote, words[i], quote);
+		used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s%s%s", i ? " " : "",
+					 quote, words[i], quote);
 		if (used >= sizeof(line) - 1)
 			return -E2BIG;
 	}

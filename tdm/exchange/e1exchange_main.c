@@ -53,7 +53,8 @@ static void signalled(struct loop_watch *watch, uint32_t events, void *arg)
 
 	(void)events;
 	if (read(watch->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		log_write(LOG_LEVEL_NOTICE, "exchange", NULL, "ending after %s", strsignal((int)info.ssi_signo));
+		log_write(LOG_LEVEL_NOTICE, "exchange", NULL, "ending after %s",
+			  strsignal((int)info.ssi_signo));
 	end(p);
 }
 
@@ -116,10 +117,12 @@ static int start_load(struct program *p)
 
 	if (p->options.verb != EX_VERB_CALL)
 		return 0;
-	rc = ex_load_start(&p->load, p->exchange, &p->options.spec, p->options.wait_ms, &load_ops, p);
+	rc = ex_load_start(&p->load, p->exchange, &p->options.spec, p->options.wait_ms, &load_ops,
+			   p);
 	if (rc == -ENOENT) {
 		ex_exchange_span_names(p->exchange, names, sizeof(names));
-		fprintf(stderr, "e1exchange: --span %s: no such span; there is %s\n", p->options.spec.spans, names);
+		fprintf(stderr, "e1exchange: --span %s: no such span; there is %s\n",
+			p->options.spec.spans, names);
 	}
 	return rc;
 }
@@ -134,7 +137,8 @@ static int watch_signals(struct program *p)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL); /* before the worker's thread is made: it inherits this */
+	sigprocmask(SIG_BLOCK, &set,
+		    NULL); /* before the worker's thread is made: it inherits this */
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		return -errno;
@@ -186,7 +190,8 @@ static int start_faults(struct program *p)
 		int rc = ex_exchange_fault(p->exchange, &p->options.faults[i]);
 
 		if (rc < 0) {
-			fprintf(stderr, "e1exchange: --fault: %s\n", rc == -ENOENT ? "no such line" : strerror(-rc));
+			fprintf(stderr, "e1exchange: --fault: %s\n",
+				rc == -ENOENT ? "no such line" : strerror(-rc));
 			return rc;
 		}
 	}

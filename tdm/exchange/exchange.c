@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Closing is a chain: calls released → spans closed → lines closed → worker joined → freed; each waits for all of the last. */
+/* Closing is a chain: calls released → spans closed → lines closed → worker joined → freed; each
+ * waits for all of the last. */
 #include "tdm/exchange/exchange.h"
 
 #include "base/log.h"
@@ -96,24 +97,29 @@ void ex_exchange_seated(struct ex_exchange *x, struct ex_seat *seat)
 		json_array_append(seat->record.wire, x->early_wire);
 }
 
-static void span_incoming(struct isdn_span *span, struct isdn_call *call, const struct isdn_info *info, void *arg)
+static void span_incoming(struct isdn_span *span, struct isdn_call *call,
+			  const struct isdn_info *info, void *arg)
 {
 	struct ex_exchange *x = arg;
-	const char *called = info->called.number.digits[0] ? info->called.number.digits : info->keypad;
+	const char *called =
+		info->called.number.digits[0] ? info->called.number.digits : info->keypad;
 	struct ex_steps steps;
 
-	if (!x->closing && (ex_plan_find(&x->settings->plan, isdn_span_name(span), called, &steps) ||
-			    ex_plan_find(&x->settings->further, isdn_span_name(span), called, &steps))) {
+	if (!x->closing &&
+	    (ex_plan_find(&x->settings->plan, isdn_span_name(span), called, &steps) ||
+	     ex_plan_find(&x->settings->further, isdn_span_name(span), called, &steps))) {
 		ex_callee_start(x, call, info, &steps);
 		return;
 	}
 	log_write(LOG_LEVEL_NOTICE, "span", isdn_span_name(span), "call to '%s': %s", called,
 		  x->closing ? "refused, ending" : "not in the plan");
-	isdn_call_release(call, q850(x->closing ? Q850_TEMPORARY_FAILURE : Q850_UNALLOCATED, Q850_LOC_PUBLIC_LOCAL));
+	isdn_call_release(call, q850(x->closing ? Q850_TEMPORARY_FAILURE : Q850_UNALLOCATED,
+				     Q850_LOC_PUBLIC_LOCAL));
 	isdn_call_done(call);
 }
 
-static void span_state(struct isdn_span *span, enum isdn_span_state state, unsigned alarms, void *arg)
+static void span_state(struct isdn_span *span, enum isdn_span_state state, unsigned alarms,
+		       void *arg)
 {
 	struct ex_exchange *x = arg;
 	char text[64];
@@ -153,7 +159,9 @@ static int open_line(struct ex_exchange *x, size_t index)
 	rc = x->open_line(&x->lines[index].line, conf, x->worker, &line_ops, &x->lines[index]);
 	if (rc < 0) {
 		log_write(LOG_LEVEL_ERROR, "line", conf->name, "cannot be opened (%s): %s",
-			  conf->kind == CONF_LINE_CESOPSN ? netaddr_text(&conf->local, local) : "dahdi", strerror(-rc));
+			  conf->kind == CONF_LINE_CESOPSN ? netaddr_text(&conf->local, local)
+							  : "dahdi",
+			  strerror(-rc));
 		return rc;
 	}
 	x->lines_open++;
@@ -164,12 +172,16 @@ static int open_span(struct ex_exchange *x, size_t index)
 {
 	const struct conf_span *conf = &x->settings->machine.spans[index];
 	struct isdn_span_cfg cfg = {
-		.conf = conf, .line = line_by_name(x, conf->line), .loop = x->loop, .trace = &x->trace,
+		.conf = conf,
+		.line = line_by_name(x, conf->line),
+		.loop = x->loop,
+		.trace = &x->trace,
 	};
 	int rc = isdn_span_create(&x->spans[index], &cfg, &span_ops, x);
 
 	if (rc < 0) {
-		log_write(LOG_LEVEL_ERROR, "span", conf->name, "cannot be opened: %s", strerror(-rc));
+		log_write(LOG_LEVEL_ERROR, "span", conf->name, "cannot be opened: %s",
+			  strerror(-rc));
 		return rc;
 	}
 	x->spans_open++;
@@ -182,7 +194,8 @@ static int open_all(struct ex_exchange *x)
 	int rc = ex_journal_open(&x->journal, x->settings->own.log_json, loop_clock(x->loop));
 
 	if (rc < 0) {
-		log_write(LOG_LEVEL_ERROR, "journal", x->settings->own.log_json, "%s", strerror(-rc));
+		log_write(LOG_LEVEL_ERROR, "journal", x->settings->own.log_json, "%s",
+			  strerror(-rc));
 		return rc;
 	}
 	x->own_worker = !x->worker;
@@ -295,7 +308,8 @@ static void drained(struct loop_timer *timer, void *arg)
 	close_spans(arg);
 }
 
-/* The last RELEASE COMPLETE may still be on its way through the D-channel: it goes out before the line does. */
+/* The last RELEASE COMPLETE may still be on its way through the D-channel: it goes out before the
+ * line does. */
 static void calls_gone(struct ex_exchange *x)
 {
 	if (x->calls_gone)
@@ -337,13 +351,20 @@ void ex_exchange_close(struct ex_exchange **out, void (*closed)(void *arg), void
 
 /* ---- Seats ---- */
 
-struct ex_seat_cfg ex_exchange_seat(struct ex_exchange *x, const struct isdn_span *span, bool outgoing, bool keep)
+struct ex_seat_cfg ex_exchange_seat(struct ex_exchange *x, const struct isdn_span *span,
+				    bool outgoing, bool keep)
 {
 	unsigned id = ++x->next_id;
 
 	return (struct ex_seat_cfg){
-		.journal = x->journal, .clock = loop_clock(x->loop), .records = &x->records,
-		.id = id, .seed = id, .law = isdn_span_conf(span)->law, .outgoing = outgoing, .keep = keep,
+		.journal = x->journal,
+		.clock = loop_clock(x->loop),
+		.records = &x->records,
+		.id = id,
+		.seed = id,
+		.law = isdn_span_conf(span)->law,
+		.outgoing = outgoing,
+		.keep = keep,
 	};
 }
 
@@ -396,7 +417,8 @@ static void fault_due(struct loop_timer *timer, void *arg)
 		return;
 	}
 	pending->applied = true;
-	loop_timer_start(pending->exchange->loop, timer, (uint64_t)pending->fault.for_ms * 1000, fault_due, pending);
+	loop_timer_start(pending->exchange->loop, timer, (uint64_t)pending->fault.for_ms * 1000,
+			 fault_due, pending);
 }
 
 int ex_exchange_fault(struct ex_exchange *x, const struct ex_fault *fault)
@@ -416,7 +438,8 @@ int ex_exchange_fault(struct ex_exchange *x, const struct ex_fault *fault)
 	pending->applied = !fault->after_ms;
 	list_append(&x->faults, &pending->node);
 	loop_timer_start(x->loop, &pending->timer,
-			 (uint64_t)(pending->applied ? fault->for_ms : fault->after_ms) * 1000, fault_due, pending);
+			 (uint64_t)(pending->applied ? fault->for_ms : fault->after_ms) * 1000,
+			 fault_due, pending);
 	return 0;
 }
 
@@ -489,7 +512,8 @@ void ex_exchange_span_names(const struct ex_exchange *x, char *text, size_t room
 
 	text[0] = '\0';
 	for (size_t i = 0; i < x->span_count && used < room; i++)
-		used += (size_t)snprintf(text + used, room - used, "%s%s", used ? ", " : "", isdn_span_name(x->spans[i]));
+		used += (size_t)snprintf(text + used, room - used, "%s%s", used ? ", " : "",
+					 isdn_span_name(x->spans[i]));
 }
 
 bool ex_exchange_span_ready(const struct isdn_span *span)
@@ -502,7 +526,8 @@ bool ex_exchange_span_ready(const struct isdn_span *span)
 	return true;
 }
 
-void ex_exchange_each_call(const struct ex_exchange *x, void (*call)(const struct ex_seat *seat, void *arg), void *arg)
+void ex_exchange_each_call(const struct ex_exchange *x,
+			   void (*call)(const struct ex_seat *seat, void *arg), void *arg)
 {
 	struct ex_record *record;
 

@@ -2,8 +2,8 @@
 #ifndef TDM_EXCHANGE_EXCHANGE_H
 #define TDM_EXCHANGE_EXCHANGE_H
 
-/* The exchange: owns lines, spans, the plan, and all calls. Incoming calls are answered by the plan; outgoing ones are
- * made by loads (load.h). Thread: signalling. */
+/* The exchange: owns lines, spans, the plan, and all calls. Incoming calls are answered by the
+ * plan; outgoing ones are made by loads (load.h). Thread: signalling. */
 
 #include "base/loop.h"
 #include "tdm/exchange/fault.h"
@@ -15,7 +15,8 @@ struct ex_exchange;
 struct ex_exchange_cfg {
 	const struct ex_settings *settings; /* borrowed */
 	struct loop *loop;
-	/* Tests: a worker and lines of their own making. NULL: a worker of the exchange's, and e1_line_open(). */
+	/* Tests: a worker and lines of their own making. NULL: a worker of the exchange's, and
+	 * e1_line_open(). */
 	struct worker *worker;
 	int (*open_line)(struct e1_line **out, const struct conf_line *conf, struct worker *worker,
 			 const struct e1_line_ops *ops, void *arg);
@@ -23,7 +24,8 @@ struct ex_exchange_cfg {
 
 /* Opens all lines and spans. 0 or -errno; what failed is logged. Outside of the loop's turns. */
 int ex_exchange_create(struct ex_exchange **out, const struct ex_exchange_cfg *cfg);
-/* Releases all calls, then closes spans and lines; `closed` runs when everything is gone and freed. Sets NULL. */
+/* Releases all calls, then closes spans and lines; `closed` runs when everything is gone and freed.
+ * Sets NULL. */
 void ex_exchange_close(struct ex_exchange **exchange, void (*closed)(void *arg), void *arg);
 
 struct loop *ex_exchange_loop(const struct ex_exchange *exchange);
@@ -51,14 +53,16 @@ int ex_exchange_restart(struct ex_exchange *exchange, const char *span, unsigned
 unsigned ex_exchange_hangup(struct ex_exchange *exchange, unsigned id, struct q850_cause cause);
 size_t ex_exchange_line_count(const struct ex_exchange *exchange);
 struct e1_line *ex_exchange_line(const struct ex_exchange *exchange, size_t index);
-void ex_exchange_each_call(const struct ex_exchange *exchange, void (*call)(const struct ex_seat *seat, void *arg),
-			   void *arg);
+void ex_exchange_each_call(const struct ex_exchange *exchange,
+			   void (*call)(const struct ex_seat *seat, void *arg), void *arg);
 
 /* ---- For caller and callee ---- */
 
 /* Settings for a new call's seat. */
-struct ex_seat_cfg ex_exchange_seat(struct ex_exchange *exchange, const struct isdn_span *span, bool outgoing, bool keep);
-/* The seat has its call: its record is told who it is, and gets the wire messages that came before. */
+struct ex_seat_cfg ex_exchange_seat(struct ex_exchange *exchange, const struct isdn_span *span,
+				    bool outgoing, bool keep);
+/* The seat has its call: its record is told who it is, and gets the wire messages that came before.
+ * */
 void ex_exchange_seated(struct ex_exchange *exchange, struct ex_seat *seat);
 /* Closes a seat whose call is gone: the exchange waits for all of them before it closes. */
 void ex_exchange_unseat(struct ex_exchange *exchange, struct ex_seat *seat);

@@ -10,7 +10,8 @@
 #define WHY 256
 
 static const char *const words[] = {
-	"drop", "stop", "start", "l", "r", "rdi", "ppm", "seed", "line", "after", "for", "stop-after", "clear",
+	"drop", "stop", "start", "l",   "r",          "rdi",   "ppm",
+	"seed", "line", "after", "for", "stop-after", "clear",
 };
 
 static int set_switch(bool *value, bool *set, const char *text)
@@ -28,7 +29,9 @@ static int set_number(const char *text, long min, long max, long *value, bool *s
 
 static int set_line(struct ex_fault *fault, const char *text)
 {
-	return snprintf(fault->line, sizeof(fault->line), "%s", text) < (int)sizeof(fault->line) ? 0 : -EINVAL;
+	return snprintf(fault->line, sizeof(fault->line), "%s", text) < (int)sizeof(fault->line)
+		       ? 0
+		       : -EINVAL;
 }
 
 static int set_stop_after(struct ex_fault *fault, const char *text)
@@ -100,8 +103,11 @@ int ex_fault_word(struct ex_fault *fault, const char *word, char *why)
 	if (rc == -ENOENT)
 		snprintf(why, WHY, "unknown fault '%.60s'; the nearest is '%s'", key, nearest.name);
 	else
-		snprintf(why, WHY, "'%.60s' is not accepted; drop=0…1000 (per mille), stop|l|r|rdi=on|off, ppm=-1000…1000, seed=N, "
-			 "line=NAME, after=TIME, for=TIME, stop-after=TIME, start, clear are", word);
+		snprintf(why, WHY,
+			 "'%.60s' is not accepted; drop=0…1000 (per mille), stop|l|r|rdi=on|off, "
+			 "ppm=-1000…1000, seed=N, "
+			 "line=NAME, after=TIME, for=TIME, stop-after=TIME, start, clear are",
+			 word);
 	return -EINVAL;
 }
 
@@ -142,5 +148,6 @@ void ex_fault_apply(const struct ex_fault *fault, struct e1_faults *faults)
 
 bool ex_fault_is_empty(const struct ex_fault *f)
 {
-	return !(f->drop || f->stop || f->l_bit || f->r_bit || f->rdi || f->clock || f->seed || f->clear);
+	return !(f->drop || f->stop || f->l_bit || f->r_bit || f->rdi || f->clock || f->seed ||
+		 f->clear);
 }

@@ -3,8 +3,8 @@
 #define TDM_EXCHANGE_FAULT_H
 
 /* Misbehaviour on command: what of a line's faults shall change, when, and for how long.
- * "drop=10" "stop=on after=10s for=5s" "stop-after=10s" "ppm=-80" "l=on r=off rdi=on" "seed=7" "line=telco" "clear".
- * Plain values; any thread. */
+ * "drop=10" "stop=on after=10s for=5s" "stop-after=10s" "ppm=-80" "l=on r=off rdi=on" "seed=7"
+ * "line=telco" "clear". Plain values; any thread. */
 
 #include "hw/e1.h"
 

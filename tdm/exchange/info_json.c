@@ -6,9 +6,15 @@
 #include <string.h>
 
 static const char *const event_names[] = {
-	[ISDN_SETUP_ACK] = "SETUP ACKNOWLEDGE", [ISDN_PROCEEDING] = "CALL PROCEEDING", [ISDN_ALERTING] = "ALERTING",
-	[ISDN_PROGRESS] = "PROGRESS", [ISDN_CONNECT] = "CONNECT", [ISDN_INFORMATION] = "INFORMATION",
-	[ISDN_NOTIFY] = "NOTIFY", [ISDN_DISCONNECT] = "DISCONNECT", [ISDN_RELEASED] = "RELEASED",
+	[ISDN_SETUP_ACK] = "SETUP ACKNOWLEDGE",
+	[ISDN_PROCEEDING] = "CALL PROCEEDING",
+	[ISDN_ALERTING] = "ALERTING",
+	[ISDN_PROGRESS] = "PROGRESS",
+	[ISDN_CONNECT] = "CONNECT",
+	[ISDN_INFORMATION] = "INFORMATION",
+	[ISDN_NOTIFY] = "NOTIFY",
+	[ISDN_DISCONNECT] = "DISCONNECT",
+	[ISDN_RELEASED] = "RELEASED",
 };
 
 const char *ex_event_name(enum isdn_event event)
@@ -70,8 +76,10 @@ static json_t *number_json(const struct party_number *number)
 	json_object_set_new(object, "digits", text_json(number->digits));
 	json_object_set_new(object, "type", choice_json(ex_type_choices, number->type));
 	json_object_set_new(object, "plan", choice_json(ex_numbering_choices, number->plan));
-	json_object_set_new(object, "presentation", choice_json(ex_presentation_choices, number->presentation));
-	json_object_set_new(object, "screening", choice_json(ex_screening_choices, number->screening));
+	json_object_set_new(object, "presentation",
+			    choice_json(ex_presentation_choices, number->presentation));
+	json_object_set_new(object, "screening",
+			    choice_json(ex_screening_choices, number->screening));
 	return object;
 }
 
@@ -108,8 +116,10 @@ static void add_progress(json_t *object, const struct isdn_info *info)
 	for (unsigned i = 0; i < info->progress_count; i++) {
 		json_t *one = json_object();
 
-		json_object_set_new(one, "description", json_integer(info->progress[i].description));
-		json_object_set_new(one, "location", choice_json(ex_location_choices, info->progress[i].location));
+		json_object_set_new(one, "description",
+				    json_integer(info->progress[i].description));
+		json_object_set_new(one, "location",
+				    choice_json(ex_location_choices, info->progress[i].location));
 		json_array_append_new(list, one);
 	}
 	if (info->progress_count)
@@ -120,7 +130,8 @@ static void add_progress(json_t *object, const struct isdn_info *info)
 
 static void add_setup(json_t *object, const struct isdn_info *info)
 {
-	json_object_set_new(object, "capability", choice_json(ex_capability_choices, info->capability));
+	json_object_set_new(object, "capability",
+			    choice_json(ex_capability_choices, info->capability));
 	json_object_set_new(object, "law", json_string(info->law == CONF_ALAW ? "alaw" : "ulaw"));
 	json_object_set_new(object, "sending_complete", json_boolean(info->sending_complete));
 	add_raw(object, "bearer", &info->bearer);
@@ -136,7 +147,8 @@ void ex_info_json(json_t *object, const struct isdn_info *info, bool setup)
 	add_party(object, "called", &info->called);
 	add_party(object, "redirecting", &info->redirecting);
 	if (number_is_there(&info->redirecting.number))
-		json_object_set_new(object, "redirecting_reason", json_integer(info->redirecting_reason));
+		json_object_set_new(object, "redirecting_reason",
+				    json_integer(info->redirecting_reason));
 	add_party(object, "connected", &info->connected);
 	add_progress(object, info);
 	if (info->cause.value)

@@ -8,8 +8,8 @@
 
 #include <jansson.h>
 
-/* Adds the members to `object`: capability, law, calling, called, redirecting, connected, progress, cause … Without memory
- * members are missing. */
+/* Adds the members to `object`: capability, law, calling, called, redirecting, connected, progress,
+ * cause … Without memory members are missing. */
 void ex_info_json(json_t *object, const struct isdn_info *info, bool setup);
 /* Adds "cause" (a number), "location" and "cause_name". */
 void ex_cause_json(json_t *object, struct q850_cause cause);

@@ -60,7 +60,8 @@ static void write_line(struct ex_journal *j, const char *line, size_t length)
 	if (written == (ssize_t)length || j->complained)
 		return;
 	j->complained = true;
-	log_write(LOG_LEVEL_ERROR, "journal", NULL, "events are lost: %s", written < 0 ? strerror(errno) : "disk full");
+	log_write(LOG_LEVEL_ERROR, "journal", NULL, "events are lost: %s",
+		  written < 0 ? strerror(errno) : "disk full");
 }
 
 void ex_journal_write(struct ex_journal *j, json_t *object)
@@ -68,12 +69,14 @@ void ex_journal_write(struct ex_journal *j, json_t *object)
 	char *line;
 
 	if (object && j->fd >= 0) {
-		json_object_set_new(object, "time", json_real((double)clock_wall_us(j->clock) / 1e6));
+		json_object_set_new(object, "time",
+				    json_real((double)clock_wall_us(j->clock) / 1e6));
 		line = json_dumps(object, JSON_COMPACT);
 		if (line) {
 			size_t length = strlen(line);
 
-			line[length] = '\n'; /* one write: readers see whole lines; the NUL isn't needed any more */
+			/* One write, so that readers see whole lines; the NUL isn't needed any more. */
+			line[length] = '\n';
 			write_line(j, line, length + 1);
 			mem_free(line);
 		}

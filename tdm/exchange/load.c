@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Calls fall due at the rate from the first on. What could not start for the limit's sake starts as soon as a call ends;
- * the schedule then goes on from there: a load never catches up by a burst. */
+/* Calls fall due at the rate from the first on. What could not start for the limit's sake starts as
+ * soon as a call ends; the schedule then goes on from there: a load never catches up by a burst. */
 #include "tdm/exchange/load.h"
 
 #include "base/log.h"
@@ -112,7 +112,8 @@ static void begin_call(struct ex_load *load)
 	struct ex_caller *caller;
 
 	ex_report_started(&load->report);
-	if (ex_caller_start(&caller, load->exchange, pick_span(load), &load->spec, &caller_ops, load) == 0)
+	if (ex_caller_start(&caller, load->exchange, pick_span(load), &load->spec, &caller_ops,
+			    load) == 0)
 		return;
 	/* No memory for it: an attempt that ended at once. */
 	struct ex_record record = { .cause = q850(Q850_RESOURCE_UNAVAILABLE, Q850_LOC_USER) };
@@ -176,7 +177,8 @@ static void wait_until_ready(struct loop_timer *timer, void *arg)
 		return;
 	}
 	if (!all_ready(load))
-		log_write(LOG_LEVEL_WARNING, "load", NULL, "not all spans are up with all their channels; calling all the same");
+		log_write(LOG_LEVEL_WARNING, "load", NULL,
+			  "not all spans are up with all their channels; calling all the same");
 	load->began_us = load->due_us = now;
 	load->second_us = now + SECOND_US;
 	loop_timer_start_at(loop_of(load), &load->second, load->second_us, a_second, load);
@@ -207,8 +209,9 @@ static int find_spans(struct ex_load *load)
 	return rc < 0 || !load->span_count ? -ENOENT : 0;
 }
 
-int ex_load_start(struct ex_load **out, struct ex_exchange *exchange, const struct ex_call_spec *spec, unsigned wait_ms,
-		  const struct ex_load_ops *ops, void *arg)
+int ex_load_start(struct ex_load **out, struct ex_exchange *exchange,
+		  const struct ex_call_spec *spec, unsigned wait_ms, const struct ex_load_ops *ops,
+		  void *arg)
 {
 	struct ex_load *load = mem_zalloc(sizeof(*load));
 	int rc;

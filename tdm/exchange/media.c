@@ -51,10 +51,15 @@ struct ex_media {
 };
 
 static const char *const source_names[] = {
-	[EX_SOURCE_SILENCE] = "silence", [EX_SOURCE_TONE] = "tone", [EX_SOURCE_ECHO] = "echo", [EX_SOURCE_PRBS] = "prbs",
+	[EX_SOURCE_SILENCE] = "silence",
+	[EX_SOURCE_TONE] = "tone",
+	[EX_SOURCE_ECHO] = "echo",
+	[EX_SOURCE_PRBS] = "prbs",
 };
 static const char *const phase_names[] = {
-	[EX_PHASE_EARLY] = "early", [EX_PHASE_ANSWERED] = "answered", [EX_PHASE_CLEARING] = "clearing",
+	[EX_PHASE_EARLY] = "early",
+	[EX_PHASE_ANSWERED] = "answered",
+	[EX_PHASE_CLEARING] = "clearing",
 };
 
 const char *ex_source_name(enum ex_source source)
@@ -78,7 +83,9 @@ const char *ex_phase_name(enum ex_phase phase)
 static void media_push(struct port *port, const struct frame *frame);
 static size_t media_pull(struct port *port, uint8_t *octets, size_t n);
 
-static const struct port_ops media_ops = { .name = "exchange", .push = media_push, .pull = media_pull };
+static const struct port_ops media_ops = { .name = "exchange",
+					   .push = media_push,
+					   .pull = media_pull };
 
 int ex_media_create(struct ex_media **out, enum port_codec law, uint64_t seed)
 {
@@ -90,7 +97,8 @@ int ex_media_create(struct ex_media **out, enum port_codec law, uint64_t seed)
 	ex_prbs_init(&m->prbs, seed);
 	meter_init(&m->meter, law);
 	for (unsigned i = 0; i < EX_PHASES; i++)
-		m->hearing[i].max_millidb = m->hearing[i].last_millidb = (int)(EX_LEVEL_NONE * 1000);
+		m->hearing[i].max_millidb = m->hearing[i].last_millidb =
+			(int)(EX_LEVEL_NONE * 1000);
 	*out = m;
 	return 0;
 }
@@ -153,7 +161,8 @@ static void echo_put(struct ex_media *m, const uint8_t *octets, size_t n)
 	}
 }
 
-/* Returns how many octets were there; silence goes before the first, so that the alignment is kept from then on. */
+/* Returns how many octets were there; silence goes before the first, so that the alignment is kept
+ * from then on. */
 static size_t echo_take(struct ex_media *m, uint8_t *octets, size_t n)
 {
 	size_t taken = n < m->echo_used ? n : m->echo_used, missing = n - taken;
@@ -179,7 +188,8 @@ static void end_window(struct ex_media *m)
 	h->last_millidb = millidb;
 	if (level > LOUD_DBM0) {
 		counter_inc(&h->loud_windows);
-		/* Frequency is that of the loudest stretch: a window that only half belongs to it counts for nothing. */
+		/* Frequency is that of the loudest stretch: a window that only half belongs to it
+		 * counts for nothing. */
 		if (millidb > h->max_millidb + 1000) {
 			h->crossings = 0;
 			h->crossing_windows = 0;
@@ -236,7 +246,8 @@ static void media_push(struct port *port, const struct frame *frame)
 	measure(m, frame->octets, frame->length);
 	if (m->source == EX_SOURCE_ECHO)
 		echo_put(m, frame->octets, frame->length);
-	if (m->source == EX_SOURCE_PRBS && !atomic_load_explicit(&m->check_ended, memory_order_relaxed))
+	if (m->source == EX_SOURCE_PRBS &&
+	    !atomic_load_explicit(&m->check_ended, memory_order_relaxed))
 		ex_prbs_check(&m->prbs, frame->octets, frame->length);
 }
 
@@ -270,7 +281,8 @@ static void heard_of(const struct hearing *h, struct ex_heard *out)
 	out->octets = counter_get(&h->octets);
 	out->level_dbm0 = h->max_millidb / 1000.0;
 	out->last_dbm0 = h->last_millidb / 1000.0;
-	out->hz = windows ? (double)counter_get(&h->crossings) * (8000.0 / WINDOW) / (double)windows : 0;
+	out->hz = windows ? (double)counter_get(&h->crossings) * (8000.0 / WINDOW) / (double)windows
+			  : 0;
 	out->loud_ms = counter_get(&h->loud_windows) * WINDOW / 8;
 }
 

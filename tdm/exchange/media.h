@@ -2,11 +2,11 @@
 #ifndef TDM_EXCHANGE_MEDIA_H
 #define TDM_EXCHANGE_MEDIA_H
 
-/* What one call hears and says: a media port with a source that can be changed while it runs, a level meter for each
- * phase of the call, and the check of a sequence that should come back.
+/* What one call hears and says: a media port with a source that can be changed while it runs, a
+ * level meter for each phase of the call, and the check of a sequence that should come back.
  *
- * Thread: made, ordered and asked on the signalling thread; pushed and pulled on the line's worker. Orders and results
- * cross by atomics. */
+ * Thread: made, ordered and asked on the signalling thread; pushed and pulled on the line's worker.
+ * Orders and results cross by atomics. */
 
 #include "tdm/exchange/prbs.h"
 #include "transcoding/port.h"

@@ -12,10 +12,14 @@
 #include <string.h>
 
 const struct schema_choice ex_location_choices[] = {
-	{ "user", Q850_LOC_USER }, { "private-local", Q850_LOC_PRIVATE_LOCAL },
-	{ "public-local", Q850_LOC_PUBLIC_LOCAL }, { "transit", Q850_LOC_TRANSIT },
-	{ "public-remote", Q850_LOC_PUBLIC_REMOTE }, { "private-remote", Q850_LOC_PRIVATE_REMOTE },
-	{ "international", Q850_LOC_INTERNATIONAL }, { "beyond-interworking", Q850_LOC_BEYOND_INTERWORKING },
+	{ "user", Q850_LOC_USER },
+	{ "private-local", Q850_LOC_PRIVATE_LOCAL },
+	{ "public-local", Q850_LOC_PUBLIC_LOCAL },
+	{ "transit", Q850_LOC_TRANSIT },
+	{ "public-remote", Q850_LOC_PUBLIC_REMOTE },
+	{ "private-remote", Q850_LOC_PRIVATE_REMOTE },
+	{ "international", Q850_LOC_INTERNATIONAL },
+	{ "beyond-interworking", Q850_LOC_BEYOND_INTERWORKING },
 	{ 0 },
 };
 
@@ -26,22 +30,39 @@ const struct schema_choice ex_type_choices[] = {
 	{ "subscriber", NUMBER_SUBSCRIBER }, { "abbreviated", NUMBER_ABBREVIATED }, { 0 },
 };
 const struct schema_choice ex_numbering_choices[] = {
-	{ "unknown", PLAN_UNKNOWN }, { "isdn", PLAN_ISDN }, { "data", PLAN_DATA }, { "telex", PLAN_TELEX },
-	{ "national", PLAN_NATIONAL }, { "private", PLAN_PRIVATE }, { 0 },
+	{ "unknown", PLAN_UNKNOWN },
+	{ "isdn", PLAN_ISDN },
+	{ "data", PLAN_DATA },
+	{ "telex", PLAN_TELEX },
+	{ "national", PLAN_NATIONAL },
+	{ "private", PLAN_PRIVATE },
+	{ 0 },
 };
 const struct schema_choice ex_presentation_choices[] = {
-	{ "any", EX_ANY }, { "allowed", PRESENTATION_ALLOWED }, { "restricted", PRESENTATION_RESTRICTED },
-	{ "unavailable", PRESENTATION_UNAVAILABLE }, { 0 },
+	{ "any", EX_ANY },
+	{ "allowed", PRESENTATION_ALLOWED },
+	{ "restricted", PRESENTATION_RESTRICTED },
+	{ "unavailable", PRESENTATION_UNAVAILABLE },
+	{ 0 },
 };
 const struct schema_choice ex_screening_choices[] = {
-	{ "any", EX_ANY }, { "not-screened", SCREENING_USER_NOT_SCREENED }, { "passed", SCREENING_USER_PASSED },
-	{ "failed", SCREENING_USER_FAILED }, { "network", SCREENING_NETWORK }, { 0 },
+	{ "any", EX_ANY },
+	{ "not-screened", SCREENING_USER_NOT_SCREENED },
+	{ "passed", SCREENING_USER_PASSED },
+	{ "failed", SCREENING_USER_FAILED },
+	{ "network", SCREENING_NETWORK },
+	{ 0 },
 };
 
 /* Q.931 table 4-6 */
 const struct schema_choice ex_capability_choices[] = {
-	{ "speech", ISDN_SPEECH }, { "unrestricted", ISDN_UNRESTRICTED }, { "restricted", ISDN_RESTRICTED },
-	{ "audio", ISDN_AUDIO_3K1 }, { "unrestricted-tones", ISDN_UNRESTRICTED_TONES }, { "video", ISDN_VIDEO }, { 0 },
+	{ "speech", ISDN_SPEECH },
+	{ "unrestricted", ISDN_UNRESTRICTED },
+	{ "restricted", ISDN_RESTRICTED },
+	{ "audio", ISDN_AUDIO_3K1 },
+	{ "unrestricted-tones", ISDN_UNRESTRICTED_TONES },
+	{ "video", ISDN_VIDEO },
+	{ 0 },
 };
 
 const char *ex_choice_name(const struct schema_choice *choices, int64_t value)
@@ -68,7 +89,8 @@ void ex_choice_list(const struct schema_choice *choices, char *text, size_t room
 
 	text[0] = '\0';
 	for (; choices->name && used < room; choices++)
-		used += (size_t)snprintf(text + used, room - used, "%s%s", used ? ", " : "", choices->name);
+		used += (size_t)snprintf(text + used, room - used, "%s%s", used ? ", " : "",
+					 choices->name);
 }
 
 static size_t least(size_t a, size_t b)
@@ -142,7 +164,10 @@ int ex_parse_integer(const char *text, long min, long max, long *value)
 
 static int hex_digit(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
 }
 
 int ex_parse_hex(const char *text, uint8_t *octets, size_t room)

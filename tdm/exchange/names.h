@@ -2,8 +2,8 @@
 #ifndef TDM_EXCHANGE_NAMES_H
 #define TDM_EXCHANGE_NAMES_H
 
-/* The words for values of Q.931 and Q.850 that plans, commands and results share, and the readers of small values.
- * Pure; any thread. */
+/* The words for values of Q.931 and Q.850 that plans, commands and results share, and the readers
+ * of small values. Pure; any thread. */
 
 #include "conf/schema.h"
 

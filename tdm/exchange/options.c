@@ -10,8 +10,8 @@
 #define WHY 320
 
 static const char *const verb_names[] = {
-	[EX_VERB_RUN] = "run", [EX_VERB_CALL] = "call", [EX_VERB_CTL] = "ctl", [EX_VERB_CHECK] = "check",
-	[EX_VERB_HELP] = "help",
+	[EX_VERB_RUN] = "run",     [EX_VERB_CALL] = "call", [EX_VERB_CTL] = "ctl",
+	[EX_VERB_CHECK] = "check", [EX_VERB_HELP] = "help",
 };
 
 struct option {
@@ -96,11 +96,17 @@ static int set_seed(struct ex_options *o, const char *value, char *why)
 static const struct option own_options[] = {
 	{ "plan", "FILE", "numbers plan, in place of the configuration's", false, set_plan },
 	{ "control", "PATH", "control socket for 'e1exchange ctl'", false, set_control },
-	{ "log-json", "FILE", "append a JSON line for every message, call and span event", false, set_log_json },
-	{ "log-level", "LEVEL", "error, warning, notice, info, debug (notice)", false, set_log_level },
-	{ "fault", "WORDS", "misbehave: drop=PERMILLE stop-after=TIME ppm=N l=on r=on rdi=on after=TIME for=TIME "
-	  "line=NAME, separated by commas; may be repeated", false, set_fault },
-	{ "json", "FILE", "call: the report as JSON, to the file or (without =FILE) as standard output", true, set_json },
+	{ "log-json", "FILE", "append a JSON line for every message, call and span event", false,
+	  set_log_json },
+	{ "log-level", "LEVEL", "error, warning, notice, info, debug (notice)", false,
+	  set_log_level },
+	{ "fault", "WORDS",
+	  "misbehave: drop=PERMILLE stop-after=TIME ppm=N l=on r=on rdi=on after=TIME for=TIME "
+	  "line=NAME, separated by commas; may be repeated",
+	  false, set_fault },
+	{ "json", "FILE",
+	  "call: the report as JSON, to the file or (without =FILE) as standard output", true,
+	  set_json },
 	{ "quiet", NULL, "call: no line per second", true, set_quiet },
 	{ "wait-up", "TIME", "call: for the spans to come up (20s)", false, set_wait },
 	{ "seed", "N", "call: of the pseudo-random sequences", false, set_seed },
@@ -229,8 +235,10 @@ int ex_options_parse(struct ex_options *o, int argc, char **argv, char *why)
 	if (rc < 0 || o->verb == EX_VERB_HELP)
 		return rc;
 	if (!o->path || (o->verb == EX_VERB_CTL && !o->word_count)) {
-		snprintf(why, WHY, "%s is missing", !o->path ? o->verb == EX_VERB_CTL ? "the socket's path"
-			 : "the configuration file" : "the command");
+		snprintf(why, WHY, "%s is missing",
+			 !o->path ? o->verb == EX_VERB_CTL ? "the socket's path"
+							   : "the configuration file"
+				  : "the command");
 		return -EINVAL;
 	}
 	return o->verb == EX_VERB_CALL ? ex_call_spec_check(&o->spec, why) : 0;
@@ -240,7 +248,8 @@ static void help_line(const char *name, const char *argument, const char *help, 
 {
 	char left[64];
 
-	snprintf(left, sizeof(left), "--%s%s%s", name, argument ? " " : "", argument ? argument : "");
+	snprintf(left, sizeof(left), "--%s%s%s", name, argument ? " " : "",
+		 argument ? argument : "");
 	fprintf(to, "  %-32s %s\n", left, help);
 }
 
@@ -274,12 +283,16 @@ static void help_calls(bool load, FILE *to)
 
 void ex_options_help(const char *about, FILE *to)
 {
-	fprintf(to, "e1exchange: the network side of an E1. It answers calls by a numbers plan and makes them.\n\n"
-		"  e1exchange run CONFIG [options]              answer calls until SIGTERM\n"
-		"  e1exchange call CONFIG --to DIGITS [options] make calls and report; the plan answers others meanwhile\n"
-		"  e1exchange ctl SOCKET COMMAND…               ask a running exchange; COMMAND 'help' lists them\n"
-		"  e1exchange check CONFIG                      read configuration and plan, and say what is wrong\n"
-		"  e1exchange help call                         all options of calls\n");
+	fprintf(to, "e1exchange: the network side of an E1. It answers calls by a numbers plan and "
+		    "makes them.\n\n"
+		    "  e1exchange run CONFIG [options]              answer calls until SIGTERM\n"
+		    "  e1exchange call CONFIG --to DIGITS [options] make calls and report; the "
+		    "plan answers others meanwhile\n"
+		    "  e1exchange ctl SOCKET COMMAND…               ask a running exchange; "
+		    "COMMAND 'help' lists them\n"
+		    "  e1exchange check CONFIG                      read configuration and plan, "
+		    "and say what is wrong\n"
+		    "  e1exchange help call                         all options of calls\n");
 	help_options(to);
 	if (about && !strcmp(about, "call")) {
 		fprintf(to, "\nOptions of a call (in 'ctl' the same as key=value):\n");
@@ -287,6 +300,7 @@ void ex_options_help(const char *about, FILE *to)
 		fprintf(to, "\nMany calls:\n");
 		help_calls(true, to);
 	}
-	fprintf(to, "\nExit status: 0 all calls ended as expected; 1 not all did, or the other end said no; "
-		"2 wrong command line or configuration.\n");
+	fprintf(to, "\nExit status: 0 all calls ended as expected; 1 not all did, or the other end "
+		    "said no; "
+		    "2 wrong command line or configuration.\n");
 }

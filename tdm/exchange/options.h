@@ -9,7 +9,14 @@
 
 #include <stdio.h>
 
-enum ex_verb { EX_VERB_RUN, EX_VERB_CALL, EX_VERB_CTL, EX_VERB_CHECK, EX_VERB_HELP, EX_VERB_VERSION };
+enum ex_verb {
+	EX_VERB_RUN,
+	EX_VERB_CALL,
+	EX_VERB_CTL,
+	EX_VERB_CHECK,
+	EX_VERB_HELP,
+	EX_VERB_VERSION
+};
 
 #define EX_FAULTS_MAX 16
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The checks find out which step each one is: the schema fills a member per key, and the place tells which was written. */
+/* The checks find out which step each one is: the schema fills a member per key, and the place
+ * tells which was written. */
 #include "tdm/exchange/plan.h"
 
 #include "base/mem.h"
@@ -10,10 +11,19 @@
 #include <string.h>
 
 static const char *const step_names[EX_STEP_COUNT] = {
-	[EX_STEP_PROCEEDING] = "proceeding", [EX_STEP_ALERTING] = "alerting", [EX_STEP_PROGRESS] = "progress",
-	[EX_STEP_CONNECT] = "connect", [EX_STEP_DISCONNECT] = "disconnect", [EX_STEP_RELEASE] = "release",
-	[EX_STEP_WAIT] = "wait", [EX_STEP_PLAY] = "play", [EX_STEP_ECHO] = "echo", [EX_STEP_PRBS] = "prbs",
-	[EX_STEP_SILENCE] = "silence", [EX_STEP_EXPECT] = "expect", [EX_STEP_IGNORE] = "ignore",
+	[EX_STEP_PROCEEDING] = "proceeding",
+	[EX_STEP_ALERTING] = "alerting",
+	[EX_STEP_PROGRESS] = "progress",
+	[EX_STEP_CONNECT] = "connect",
+	[EX_STEP_DISCONNECT] = "disconnect",
+	[EX_STEP_RELEASE] = "release",
+	[EX_STEP_WAIT] = "wait",
+	[EX_STEP_PLAY] = "play",
+	[EX_STEP_ECHO] = "echo",
+	[EX_STEP_PRBS] = "prbs",
+	[EX_STEP_SILENCE] = "silence",
+	[EX_STEP_EXPECT] = "expect",
+	[EX_STEP_IGNORE] = "ignore",
 };
 
 const char *ex_step_name(enum ex_step_kind kind)
@@ -80,7 +90,9 @@ static void check_hex(struct conf_document *document, char *const *text)
 {
 	if (*text && !is_hex(*text))
 		conf_fault(document, conf_place_of(document, text),
-			   "'%s' is no sequence of octets in hex; an even number of 0-9 a-f is accepted", *text);
+			   "'%s' is no sequence of octets in hex; an even number of 0-9 a-f is "
+			   "accepted",
+			   *text);
 }
 
 static void check_expression(struct conf_document *document, char *const *text)
@@ -118,8 +130,10 @@ static void check_step(struct conf_document *document, struct ex_step *step)
 	}
 	if (found > 1 || (!found && !told_already(document, step->place)))
 		conf_fault(document, step->place,
-			   "%s; a step is one of proceeding, alerting, progress, connect, disconnect, release, wait, "
-			   "play, echo, prbs, silence, expect, ignore", found ? "several steps in one" : "no step");
+			   "%s; a step is one of proceeding, alerting, progress, connect, "
+			   "disconnect, release, wait, "
+			   "play, echo, prbs, silence, expect, ignore",
+			   found ? "several steps in one" : "no step");
 	check_expression(document, &step->expect.calling);
 	check_expression(document, &step->expect.called);
 	check_expression(document, &step->expect.redirecting);
@@ -131,7 +145,8 @@ static void check_steps(struct conf_document *document, struct ex_step *steps, s
 		check_step(document, &steps[i]);
 	for (size_t i = 0; i + 1 < count; i++)
 		if (steps[i].kind == EX_STEP_RELEASE || steps[i].kind == EX_STEP_IGNORE)
-			conf_fault(document, steps[i + 1].place, "never reached: the call ends with '%s' before it",
+			conf_fault(document, steps[i + 1].place,
+				   "never reached: the call ends with '%s' before it",
 				   ex_step_name(steps[i].kind));
 }
 
@@ -139,9 +154,12 @@ static void check_pattern(struct conf_document *document, struct ex_number *numb
 {
 	size_t digits = number->called ? strspn(number->called, "0123456789ABCD#Xx+") : 0;
 
-	if (number->called && strcmp(number->called + digits, "") && strcmp(number->called + digits, "*"))
-		conf_fault(document, conf_place_of(document, &number->called),
-			   "'%s': digits, X for any digit, and * at the end for any rest are accepted", number->called);
+	if (number->called && strcmp(number->called + digits, "") &&
+	    strcmp(number->called + digits, "*"))
+		conf_fault(
+			document, conf_place_of(document, &number->called),
+			"'%s': digits, X for any digit, and * at the end for any rest are accepted",
+			number->called);
 }
 
 /* Does `wide` take all numbers that `narrow` takes? Sure yes or maybe no. */
@@ -156,17 +174,20 @@ static bool pattern_covers(const char *wide, const char *narrow)
 	return *wide == '*' || !*narrow;
 }
 
-static void check_reachable(struct conf_document *document, const struct ex_plan *plan, size_t index)
+static void check_reachable(struct conf_document *document, const struct ex_plan *plan,
+			    size_t index)
 {
 	const struct ex_number *number = &plan->numbers[index];
 
 	for (size_t i = 0; i < index; i++) {
 		const struct ex_number *before = &plan->numbers[i];
 
-		if (!before->called || !number->called || before->span || !pattern_covers(before->called, number->called))
+		if (!before->called || !number->called || before->span ||
+		    !pattern_covers(before->called, number->called))
 			continue;
-		conf_fault(document, number->place, "'%s' is never reached: '%s' on line %u takes all of it",
-			   number->called, before->called, before->place.line);
+		conf_fault(document, number->place,
+			   "'%s' is never reached: '%s' on line %u takes all of it", number->called,
+			   before->called, before->place.line);
 		return;
 	}
 }
@@ -184,7 +205,8 @@ void ex_plan_check(struct conf_document *document, void *into)
 		check_reachable(document, plan, i);
 		check_steps(document, number->steps, number->step_count);
 		if (!number->scenario == !number->step_count)
-			conf_fault(document, number->place, "%s; either 'scenario' or 'steps' is accepted",
+			conf_fault(document, number->place,
+				   "%s; either 'scenario' or 'steps' is accepted",
 				   number->scenario ? "a scenario and steps" : "no behaviour");
 	}
 }
@@ -233,18 +255,23 @@ static const struct ex_scenario *scenario_by_name(const struct ex_plan *plan, co
 	return NULL;
 }
 
-bool ex_plan_find(const struct ex_plan *plan, const char *span, const char *called, struct ex_steps *out)
+bool ex_plan_find(const struct ex_plan *plan, const char *span, const char *called,
+		  struct ex_steps *out)
 {
 	for (size_t i = 0; i < plan->number_count; i++) {
 		const struct ex_number *number = &plan->numbers[i];
-		const struct ex_scenario *scenario = number->scenario ? scenario_by_name(plan, number->scenario) : NULL;
+		const struct ex_scenario *scenario =
+			number->scenario ? scenario_by_name(plan, number->scenario) : NULL;
 
-		if ((number->span && strcmp(number->span, span)) || !ex_pattern_fits(number->called, called))
+		if ((number->span && strcmp(number->span, span)) ||
+		    !ex_pattern_fits(number->called, called))
 			continue;
 		if (scenario)
-			*out = (struct ex_steps){ scenario->steps, scenario->step_count, scenario->name };
+			*out = (struct ex_steps){ scenario->steps, scenario->step_count,
+						  scenario->name };
 		else
-			*out = (struct ex_steps){ number->steps, number->step_count, number->called };
+			*out = (struct ex_steps){ number->steps, number->step_count,
+						  number->called };
 		return true;
 	}
 	return false;

@@ -2,7 +2,8 @@
 #ifndef TDM_EXCHANGE_PLAN_H
 #define TDM_EXCHANGE_PLAN_H
 
-/* The numbers plan: which called number behaves how. A behaviour is a list of steps that scenario.h runs.
+/* The numbers plan: which called number behaves how. A behaviour is a list of steps that scenario.h
+ * runs.
  *
  *   scenarios:
  *     busy: [ { release: { cause: 17, location: user } } ]
@@ -17,7 +18,12 @@
 
 enum ex_step_kind {
 	/* Those that send a message come first: they index ex_step.messages. */
-	EX_STEP_PROCEEDING, EX_STEP_ALERTING, EX_STEP_PROGRESS, EX_STEP_CONNECT, EX_STEP_DISCONNECT, EX_STEP_RELEASE,
+	EX_STEP_PROCEEDING,
+	EX_STEP_ALERTING,
+	EX_STEP_PROGRESS,
+	EX_STEP_CONNECT,
+	EX_STEP_DISCONNECT,
+	EX_STEP_RELEASE,
 	EX_MESSAGES,
 	EX_STEP_WAIT = EX_MESSAGES,
 	EX_STEP_PLAY,    /* a tone from here on */
@@ -83,7 +89,7 @@ struct ex_scenario {
 
 struct ex_number {
 	struct conf_place place;
-	char *called;              /* digits, `X` for any digit, a `*` at the end for any rest; "*": every number */
+	char *called;              /* digits, X for any digit, a * at the end for any rest */
 	char *span;                /* only on this one; NULL: on all */
 	char *scenario;            /* name, or NULL and the steps here */
 	struct ex_step *steps;
@@ -97,9 +103,11 @@ struct ex_plan {
 	size_t number_count;
 };
 
-/* Root keys `scenarios` and `numbers`: a document of their own, or a section of another (settings.h). */
+/* Root keys `scenarios` and `numbers`: a document of their own, or a section of another
+ * (settings.h). */
 extern const struct schema ex_plan_schema;
-/* Cross checks: one behaviour per step, patterns that can be reached, expressions that compile. `plan` is a struct ex_plan. */
+/* Cross checks: one behaviour per step, patterns that can be reached, expressions that compile.
+ * `plan` is a struct ex_plan. */
 void ex_plan_check(struct conf_document *document, void *plan);
 
 /* Reads a plan of its own file. 0; -EINVAL after faults, which are printed to stderr; -errno. */
@@ -112,7 +120,8 @@ struct ex_steps {
 	const char *scenario; /* its name, or the number's pattern */
 };
 /* The first entry that fits wins. False: none does. What it yields is the plan's. */
-bool ex_plan_find(const struct ex_plan *plan, const char *span, const char *called, struct ex_steps *out);
+bool ex_plan_find(const struct ex_plan *plan, const char *span, const char *called,
+		  struct ex_steps *out);
 bool ex_pattern_fits(const char *pattern, const char *digits);
 
 #endif

@@ -98,7 +98,8 @@ void ex_prbs_check(struct ex_prbs *p, const uint8_t *octets, size_t n)
 			continue;
 		}
 		p->pending++;
-		if (p->sent >= PRBS_NEEDLE && p->received >= PRBS_NEEDLE && p->received % LOOK_UP_EVERY == 0)
+		if (p->sent >= PRBS_NEEDLE && p->received >= PRBS_NEEDLE &&
+		    p->received % LOOK_UP_EVERY == 0)
 			look_up(p, i + 1);
 	}
 	if (!p->aligned && p->was_aligned)

@@ -4,10 +4,11 @@
 
 /* A pseudo-random sequence of octets that is sent, and found again in what comes back.
  *
- * How does it work? What was sent last (about a second) is kept. 16 octets that come back are looked up in it, which no
- * chance and no other call's sequence can match; from there on octet is compared with octet. When too many of the last
- * 32 differ the alignment is lost and looked up again: found elsewhere, it is a slip.
- * Thread: the worker for send and check; the results any. Allocates nothing. */
+ * How does it work? What was sent last (about a second) is kept. 16 octets that come back are
+ * looked up in it, which no chance and no other call's sequence can match; from there on octet is
+ * compared with octet. When too many of the last 32 differ the alignment is lost and looked up
+ * again: found elsewhere, it is a slip. Thread: the worker for send and check; the results any.
+ * Allocates nothing. */
 
 #include "base/counter.h"
 
@@ -19,7 +20,8 @@
 struct ex_prbs {
 	uint64_t state;                     /* of the generator */
 	uint64_t sent, received;            /* octets */
-	uint8_t history[2 * PRBS_HISTORY];  /* written twice, so that any stretch lies in one piece */
+	uint8_t history[2 *
+			PRBS_HISTORY]; /* written twice, so that any stretch lies in one piece */
 	uint8_t recent[PRBS_NEEDLE];        /* received last */
 	bool aligned, was_aligned;
 	uint64_t expected;                  /* index in what was sent of the next octet */
@@ -31,7 +33,8 @@ struct ex_prbs {
 	counter_t compared, mismatches, slips;
 	counter_t lost;                     /* octets that came between two alignments */
 	counter_t tail;                     /* octets that came after the last one */
-	_Atomic int delay;                  /* samples between sending and receiving, when last aligned; -1: never was */
+	_Atomic int
+		delay; /* samples between sending and receiving, when last aligned; -1: never was */
 };
 
 void ex_prbs_init(struct ex_prbs *p, uint64_t seed);

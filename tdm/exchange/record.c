@@ -9,7 +9,8 @@
 
 #define MESSAGES_KEPT 200 /* of one call; the journal has them all */
 
-void ex_record_open(struct ex_record *r, struct ex_journal *journal, const struct clock *clock, bool keep)
+void ex_record_open(struct ex_record *r, struct ex_journal *journal, const struct clock *clock,
+		    bool keep)
 {
 	list_init(&r->node);
 	r->journal = journal;
@@ -60,7 +61,8 @@ static bool is_clearing(const char *message)
 	return !strcmp(message, "DISCONNECT") || !strcmp(message, "RELEASE");
 }
 
-void ex_record_message(struct ex_record *r, bool received, const char *message, const struct isdn_info *info)
+void ex_record_message(struct ex_record *r, bool received, const char *message,
+		       const struct isdn_info *info)
 {
 	bool keep = r->keep && json_array_size(r->messages) < MESSAGES_KEPT;
 	json_t *object;
@@ -99,7 +101,8 @@ void ex_record_event(struct ex_record *r, enum isdn_event event, const struct is
 	bool inband = info && isdn_info_inband(info);
 
 	ex_record_message(r, true, ex_event_name(event), info);
-	if (!r->alerted_us && (event == ISDN_ALERTING || event == ISDN_CONNECT || (event == ISDN_PROGRESS && inband)))
+	if (!r->alerted_us &&
+	    (event == ISDN_ALERTING || event == ISDN_CONNECT || (event == ISDN_PROGRESS && inband)))
 		r->alerted_us = now;
 	if (!r->connected_us && event == ISDN_CONNECT)
 		r->connected_us = now;
@@ -120,7 +123,8 @@ json_t *ex_wire_json(const struct trace_record *trace)
 	char hex[2 * 300 + 1] = "";
 
 	json_object_set_new(object, "event", json_string("wire"));
-	json_object_set_new(object, "direction", json_string(trace->direction == TRACE_IN ? "received" : "sent"));
+	json_object_set_new(object, "direction",
+			    json_string(trace->direction == TRACE_IN ? "received" : "sent"));
 	json_object_set_new(object, "message", json_string(trace->summary ? trace->summary : ""));
 	if (trace->octets && trace->length <= 300)
 		ex_hex_text(trace->octets, trace->length, hex);
@@ -183,14 +187,18 @@ json_t *ex_media_json(const struct ex_media_result *media)
 	json_object_set_new(object, "heard", heard);
 	if (media->source == EX_SOURCE_PRBS || media->compared)
 		json_object_set_new(object, "prbs", sequence_json(media));
-	json_object_set_new(object, "echo_underruns", json_integer((json_int_t)media->echo_underruns));
-	json_object_set_new(object, "echo_overruns", json_integer((json_int_t)media->echo_overruns));
+	json_object_set_new(object, "echo_underruns",
+			    json_integer((json_int_t)media->echo_underruns));
+	json_object_set_new(object, "echo_overruns",
+			    json_integer((json_int_t)media->echo_overruns));
 	return object;
 }
 
 static void add_time(json_t *object, const char *key, uint64_t from_us, uint64_t to_us)
 {
-	json_object_set_new(object, key, from_us && to_us >= from_us ? milliseconds(to_us - from_us) : json_null());
+	json_object_set_new(object, key,
+			    from_us && to_us >= from_us ? milliseconds(to_us - from_us)
+							: json_null());
 }
 
 json_t *ex_record_json(const struct ex_record *r, const struct ex_media_result *media)

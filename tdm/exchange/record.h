@@ -2,8 +2,8 @@
 #ifndef TDM_EXCHANGE_RECORD_H
 #define TDM_EXCHANGE_RECORD_H
 
-/* The memory of one call: every message with all its elements and its time, kept for the result and written to the
- * journal. Thread: signalling. */
+/* The memory of one call: every message with all its elements and its time, kept for the result and
+ * written to the journal. Thread: signalling. */
 
 #include "base/list.h"
 #include "tdm/exchange/journal.h"
@@ -29,12 +29,14 @@ struct ex_record {
 };
 
 /* `record` is zeroed before. */
-void ex_record_open(struct ex_record *record, struct ex_journal *journal, const struct clock *clock, bool keep);
+void ex_record_open(struct ex_record *record, struct ex_journal *journal, const struct clock *clock,
+		    bool keep);
 void ex_record_close(struct ex_record *record);
 /* Who it is, as soon as that is known; the timeslot may come later. */
 void ex_record_identify(struct ex_record *record, const struct isdn_call *call);
 /* `info` may be NULL. */
-void ex_record_message(struct ex_record *record, bool received, const char *message, const struct isdn_info *info);
+void ex_record_message(struct ex_record *record, bool received, const char *message,
+		       const struct isdn_info *info);
 /* The same for an event of the span, with its meaning for the times and the cause. */
 void ex_record_event(struct ex_record *record, enum isdn_event event, const struct isdn_info *info);
 /* We begin to clear. */

@@ -115,44 +115,49 @@ struct ex_times ex_report_times(struct ex_report *r)
 		return (struct ex_times){ 0 };
 	qsort(r->setup_ms, n, sizeof(*r->setup_ms), by_value);
 	/* Nearest rank: the smallest value that 99 % do not exceed. */
-	return (struct ex_times){ r->setup_ms[0], r->setup_ms[(n - 1) / 2], r->setup_ms[(n * 99 + 99) / 100 - 1],
-				  r->setup_ms[n - 1] };
+	return (struct ex_times){ r->setup_ms[0], r->setup_ms[(n - 1) / 2],
+				  r->setup_ms[(n * 99 + 99) / 100 - 1], r->setup_ms[n - 1] };
 }
 
 void ex_report_line(const struct ex_report *r, double seconds, FILE *to)
 {
-	fprintf(to, "%6.0f s  %7u attempted %7u answered %6u failed %6u now (most %u)\n", seconds, r->attempted,
-		r->connected, r->failed, r->now, r->most);
+	fprintf(to, "%6.0f s  %7u attempted %7u answered %6u failed %6u now (most %u)\n", seconds,
+		r->attempted, r->connected, r->failed, r->now, r->most);
 }
 
 static void print_causes(const unsigned *causes, const char *what, FILE *to)
 {
 	for (unsigned value = 0; value < 128; value++)
 		if (causes[value])
-			fprintf(to, "  %-22s %8u  %s%s%u\n", what, causes[value], value ? q850_cause_name(value) : "no cause",
-				", cause ", value);
+			fprintf(to, "  %-22s %8u  %s%s%u\n", what, causes[value],
+				value ? q850_cause_name(value) : "no cause", ", cause ", value);
 }
 
 void ex_report_table(struct ex_report *r, double seconds, FILE *to)
 {
 	struct ex_times times = ex_report_times(r);
 
-	fprintf(to, "\n  attempted              %8u  in %.1f s\n  answered               %8u\n", r->attempted, seconds,
-		r->answered);
+	fprintf(to, "\n  attempted              %8u  in %.1f s\n  answered               %8u\n",
+		r->attempted, seconds, r->answered);
 	fprintf(to, "  failed                 %8u\n", r->failed);
 	print_causes(r->causes, "  failed with", to);
 	print_causes(r->answered_causes, "  answered, ended with", to);
 	fprintf(to, "  most at once           %8u\n", r->most);
 	if (r->setup_count)
-		fprintf(to, "  setup time ms          %8.1f least  %.1f median  %.1f p99  %.1f most\n", times.least_ms,
-			times.median_ms, times.p99_ms, times.most_ms);
+		fprintf(to,
+			"  setup time ms          %8.1f least  %.1f median  %.1f p99  %.1f most\n",
+			times.least_ms, times.median_ms, times.p99_ms, times.most_ms);
 	if (r->measured)
-		fprintf(to, "  octets compared        %8llu  %llu mismatches, %llu lost, %llu slips; delay %d to %d samples; "
-			"%u of %u calls whole\n", (unsigned long long)r->compared, (unsigned long long)r->mismatches,
-			(unsigned long long)r->lost, (unsigned long long)r->slips, r->least_delay, r->most_delay, r->intact,
-			r->measured);
+		fprintf(to,
+			"  octets compared        %8llu  %llu mismatches, %llu lost, %llu slips; "
+			"delay %d to %d samples; "
+			"%u of %u calls whole\n",
+			(unsigned long long)r->compared, (unsigned long long)r->mismatches,
+			(unsigned long long)r->lost, (unsigned long long)r->slips, r->least_delay,
+			r->most_delay, r->intact, r->measured);
 	if (r->most_dbm0 > EX_LEVEL_NONE)
-		fprintf(to, "  loudest level dBm0     %8.2f to %.2f\n", r->least_dbm0, r->most_dbm0);
+		fprintf(to, "  loudest level dBm0     %8.2f to %.2f\n", r->least_dbm0,
+			r->most_dbm0);
 	fprintf(to, "  as expected            %8u  %s\n", r->as_expected,
 		r->unexpected ? "NOT ALL" : r->as_expected ? "all" : "");
 }
@@ -216,8 +221,10 @@ json_t *ex_report_json(struct ex_report *r, double seconds)
 	if (r->measured)
 		json_object_set_new(object, "prbs", sequence_json(r));
 	if (r->most_dbm0 > EX_LEVEL_NONE)
-		json_object_set_new(object, "level_dbm0", json_pack("[f,f]", r->least_dbm0, r->most_dbm0));
-	json_object_set_new(object, "ok", json_boolean(r->attempted && r->as_expected == r->attempted));
+		json_object_set_new(object, "level_dbm0",
+				    json_pack("[f,f]", r->least_dbm0, r->most_dbm0));
+	json_object_set_new(object, "ok",
+			    json_boolean(r->attempted && r->as_expected == r->attempted));
 	if (r->calls)
 		json_object_set(object, "calls", r->calls);
 	return object;

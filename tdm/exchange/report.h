@@ -2,7 +2,8 @@
 #ifndef TDM_EXCHANGE_REPORT_H
 #define TDM_EXCHANGE_REPORT_H
 
-/* What came of many calls: counts, causes, times, media; as a table and as JSON. Thread: signalling. */
+/* What came of many calls: counts, causes, times, media; as a table and as JSON. Thread:
+ * signalling. */
 
 #include "tdm/exchange/caller.h"
 
@@ -17,7 +18,8 @@ struct ex_report {
 	double *setup_ms;                   /* of those that heard ringing or an answer */
 	size_t setup_count, setup_room;
 	uint64_t compared, mismatches, slips, lost;
-	unsigned intact, measured;          /* calls whose sequence was whole, of those answered that sent one */
+	unsigned intact,
+		measured; /* calls whose sequence was whole, of those answered that sent one */
 	double least_dbm0, most_dbm0;       /* loudest level per call */
 	int least_delay, most_delay;        /* samples; -1: none */
 	unsigned waited_for_channel;        /* times that no span had an idle channel */

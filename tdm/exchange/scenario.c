@@ -39,7 +39,8 @@ static void run_step(struct ex_scenario_run *run, const struct ex_step *step)
 		run_message(run, step);
 		break;
 	case EX_STEP_WAIT:
-		loop_timer_start(run->loop, &run->timer, (uint64_t)step->wait_ms * 1000, waited, run);
+		loop_timer_start(run->loop, &run->timer, (uint64_t)step->wait_ms * 1000, waited,
+				 run);
 		break;
 	case EX_STEP_PLAY:
 	case EX_STEP_ECHO:

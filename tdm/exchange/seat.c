@@ -5,7 +5,8 @@
 
 int ex_seat_open(struct ex_seat *seat, const struct ex_seat_cfg *cfg)
 {
-	int rc = ex_media_create(&seat->media, cfg->law == CONF_ALAW ? PORT_PCMA : PORT_PCMU, cfg->seed);
+	int rc = ex_media_create(&seat->media, cfg->law == CONF_ALAW ? PORT_PCMA : PORT_PCMU,
+				 cfg->seed);
 
 	if (rc < 0)
 		return rc;

@@ -2,8 +2,9 @@
 #ifndef TDM_EXCHANGE_SEAT_H
 #define TDM_EXCHANGE_SEAT_H
 
-/* What a caller and a callee have in common: an ISDN call, its media and its record, and the order in which they end:
- * RELEASED, leave the B-channel, let go of the call, free. Thread: signalling. */
+/* What a caller and a callee have in common: an ISDN call, its media and its record, and the order
+ * in which they end: RELEASED, leave the B-channel, let go of the call, free. Thread: signalling.
+ * */
 
 #include "tdm/exchange/record.h"
 
@@ -30,10 +31,12 @@ int ex_seat_open(struct ex_seat *seat, const struct ex_seat_cfg *cfg);
 /* Join the media to the B-channel as soon as there is one; may be asked again and again. */
 void ex_seat_join(struct ex_seat *seat);
 void ex_seat_send(struct ex_seat *seat, enum ex_source source, unsigned hz, int level_dbm0);
-/* Clear from our side; RELEASED follows. DISCONNECT keeps the channel for an announcement when info says in-band. */
+/* Clear from our side; RELEASED follows. DISCONNECT keeps the channel for an announcement when info
+ * says in-band. */
 void ex_seat_release(struct ex_seat *seat, struct q850_cause cause);
 int ex_seat_disconnect(struct ex_seat *seat, const struct isdn_info *info);
-/* After RELEASED: ends the use of call and channel; `left` follows, never from inside when there was a call. */
+/* After RELEASED: ends the use of call and channel; `left` follows, never from inside when there
+ * was a call. */
 void ex_seat_leave(struct ex_seat *seat, void (*left)(struct ex_seat *seat));
 /* Frees media and record. Nothing may be joined any more. */
 void ex_seat_close(struct ex_seat *seat);

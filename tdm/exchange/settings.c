@@ -8,11 +8,20 @@
 #include <string.h>
 
 static const struct schema_field own_fields[] = {
-	{ .key = "plan", .type = SCHEMA_STRING, SCHEMA_AT(struct ex_own_settings, plan), .max = 4096,
+	{ .key = "plan",
+	  .type = SCHEMA_STRING,
+	  SCHEMA_AT(struct ex_own_settings, plan),
+	  .max = 4096,
 	  .help = "file with scenarios and numbers, relative to this one" },
-	{ .key = "control", .type = SCHEMA_STRING, SCHEMA_AT(struct ex_own_settings, control), .max = 100,
+	{ .key = "control",
+	  .type = SCHEMA_STRING,
+	  SCHEMA_AT(struct ex_own_settings, control),
+	  .max = 100,
 	  .help = "path of the control socket" },
-	{ .key = "log-json", .type = SCHEMA_STRING, SCHEMA_AT(struct ex_own_settings, log_json), .max = 4096,
+	{ .key = "log-json",
+	  .type = SCHEMA_STRING,
+	  SCHEMA_AT(struct ex_own_settings, log_json),
+	  .max = 4096,
 	  .help = "file that gets a JSON line for each event of a call" },
 	{ 0 },
 };
@@ -26,10 +35,12 @@ static void check_own(struct conf_document *document, void *into)
 	const struct ex_settings *settings = list_entry(into, struct ex_settings, own);
 
 	if (!settings->machine.span_count)
-		conf_fault(document, (struct conf_place){ 1, 1 }, "no spans; an exchange needs at least one");
+		conf_fault(document, (struct conf_place){ 1, 1 },
+			   "no spans; an exchange needs at least one");
 }
 
-/* The machine's schema, but that a span which doesn't say its role is the network side. Made anew for each load. */
+/* The machine's schema, but that a span which doesn't say its role is the network side. Made anew
+ * for each load. */
 struct exchange_schema {
 	struct schema machine, span;
 	struct schema_field *machine_fields, *span_fields;
@@ -66,7 +77,8 @@ static int make_schema(struct exchange_schema *s)
 {
 	struct schema_field *spans, *role;
 
-	*s = (struct exchange_schema){ .machine = machine_schema, .machine_fields = copy_fields(&machine_schema) };
+	*s = (struct exchange_schema){ .machine = machine_schema,
+				       .machine_fields = copy_fields(&machine_schema) };
 	if (!s->machine_fields)
 		return -ENOMEM;
 	spans = find_field(s->machine_fields, "spans");
@@ -118,7 +130,8 @@ static int load_further(struct ex_settings *s, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	bool beside = slash && s->own.plan[0] != '/';
-	char *full = beside ? mem_printf("%.*s/%s", (int)(slash - path), path, s->own.plan) : mem_strdup(s->own.plan);
+	char *full = beside ? mem_printf("%.*s/%s", (int)(slash - path), path, s->own.plan)
+			    : mem_strdup(s->own.plan);
 	int rc = full ? ex_plan_load(&s->further, full) : -ENOMEM;
 
 	mem_free(full);

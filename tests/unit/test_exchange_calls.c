@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A whole exchange in virtual time: its user side calls its own network side over a cable in memory. */
+/* A whole exchange in virtual time: its user side calls its own network side over a cable in
+ * memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,10 +48,13 @@ static const char config[] =
 	"numbers:\n"
 	"  - { called: \"1\", steps: [ proceeding, alerting, { wait: 1s }, connect, echo ] }\n"
 	"  - { called: \"2\", steps: [ { release: { cause: 17, location: transit } } ] }\n"
-	"  - { called: \"3\", steps: [ { progress: { inband: true } }, { play: { tone: 425, level: -10 } }, { wait: 1s }, connect ] }\n"
-	"  - { called: \"4\", steps: [ proceeding, { disconnect: { cause: 1, inband: true } }, play, { wait: 2s }, release ] }\n"
+	"  - { called: \"3\", steps: [ { progress: { inband: true } }, { play: { tone: 425, level: "
+	"-10 } }, { wait: 1s }, connect ] }\n"
+	"  - { called: \"4\", steps: [ proceeding, { disconnect: { cause: 1, inband: true } }, "
+	"play, { wait: 2s }, release ] }\n"
 	"  - { called: \"5\", steps: [ { expect: { calling: \"^99\", cause: 28 } }, connect ] }\n"
-	"  - { called: \"6\", steps: [ connect, { wait: 1s }, { disconnect: { cause: 31, location: user } } ] }\n";
+	"  - { called: \"6\", steps: [ connect, { wait: 1s }, { disconnect: { cause: 31, location: "
+	"user } } ] }\n";
 
 /* Settings come from a file, so from a file they come. */
 static int load_settings(struct ex_settings *settings)
@@ -86,7 +90,9 @@ static void note_closed(void *arg)
 
 static int begin(void)
 {
-	struct worker_cfg worker = { .name = "test", .cpu = -1, .clock = &fixture.clock.clock, .inline_thread = true };
+	struct worker_cfg worker = {
+		.name = "test", .cpu = -1, .clock = &fixture.clock.clock, .inline_thread = true
+	};
 	struct ex_exchange_cfg cfg = { .settings = &fixture.settings, .open_line = open_line };
 	int rc;
 
@@ -157,7 +163,9 @@ static void started(struct ex_load *load, void *arg)
 /* The answer of a command; of a call, when it has ended. NULL: it did not. */
 static json_t *command(const char *text)
 {
-	struct ex_command_env env = { .exchange = fixture.exchange, .started = started, .load_ops = &load_ops };
+	struct ex_command_env env = { .exchange = fixture.exchange,
+				      .started = started,
+				      .load_ops = &load_ops };
 	char line[512], *words[EX_WORDS_MAX];
 	unsigned before = fixture.done;
 	json_t *answer;
@@ -193,9 +201,9 @@ static const json_t *message(const json_t *result, const char *name)
 	json_t *one;
 	size_t i;
 
-	json_array_foreach(json_object_get(result, "messages"), i, one)
-		if (!strcmp(word(one, "message"), name) && !strcmp(word(one, "direction"), "received"))
-			return one;
+	json_array_foreach(json_object_get(result, "messages"), i,
+			   one) if (!strcmp(word(one, "message"), name) &&
+				    !strcmp(word(one, "direction"), "received")) return one;
 	return NULL;
 }
 
@@ -222,7 +230,8 @@ static void test_answered(void **state)
 	assert_in_range(number(prbs, "compared"), 15500, 16000);
 	assert_in_range(number(prbs, "delay_samples"), 8, 40);
 	assert_true(json_array_size(json_object_get(r, "wire")) >= 6);
-	assert_string_equal(word(json_array_get(json_object_get(r, "wire"), 0), "message"), "SETUP");
+	assert_string_equal(word(json_array_get(json_object_get(r, "wire"), 0), "message"),
+			    "SETUP");
 	assert_int_equal(number(message(r, "CONNECT"), "t_ms"), number(r, "answer_ms"));
 }
 
@@ -290,7 +299,8 @@ static void test_many(void **state)
 	json_t *r;
 
 	(void)state;
-	r = command("load to=1 span=te wait-up=5s calls=60 rate=100 limit=25 hold=500ms media=prbs");
+	r = command(
+		"load to=1 span=te wait-up=5s calls=60 rate=100 limit=25 hold=500ms media=prbs");
 	assert_non_null(r);
 	assert_int_equal(number(r, "answered"), 60);
 	assert_int_equal(number(r, "as_expected"), 60);
@@ -300,19 +310,30 @@ static void test_many(void **state)
 	assert_int_equal(number(r, "answered"), 30);
 	assert_int_equal(number(json_object_get(r, "failed_causes"), "34"), 1);
 	r = command("status");
-	assert_int_equal(number(json_array_get(json_object_get(r, "spans"), 0), "idle_channels"), 30);
+	assert_int_equal(number(json_array_get(json_object_get(r, "spans"), 0), "idle_channels"),
+			 30);
 	assert_int_equal(json_array_size(json_object_get(r, "calls")), 0);
 }
 
 static void test_commands_refused(void **state)
 {
-	static const struct { const char *line, *error; } bad[] = {
-		{ "", "no command" }, { "stauts", "the nearest is 'status'" }, { "call", "'to' is needed" },
-		{ "call to", "key=value" }, { "call to=1 hodl=3s", "the nearest is 'hold'" },
-		{ "call to=1 span=e1", "there is nt, te" }, { "call to=1 wait-up=x", "wait-up" },
-		{ "restart span=x", "there is nt, te" }, { "restart timeslot=32", "timeslot=1…31" },
-		{ "restart", "layer 2 is down" }, { "hangup now", "call=N" }, { "fault", "no fault given" },
-		{ "fault line=x drop=1", "no line 'x'" }, { "fault dorp=1", "the nearest is 'drop'" }, { "log loud", "notice" },
+	static const struct { const char *line, *error;
+	} bad[] = {
+		{ "", "no command" },
+		{ "stauts", "the nearest is 'status'" },
+		{ "call", "'to' is needed" },
+		{ "call to", "key=value" },
+		{ "call to=1 hodl=3s", "the nearest is 'hold'" },
+		{ "call to=1 span=e1", "there is nt, te" },
+		{ "call to=1 wait-up=x", "wait-up" },
+		{ "restart span=x", "there is nt, te" },
+		{ "restart timeslot=32", "timeslot=1…31" },
+		{ "restart", "layer 2 is down" },
+		{ "hangup now", "call=N" },
+		{ "fault", "no fault given" },
+		{ "fault line=x drop=1", "no line 'x'" },
+		{ "fault dorp=1", "the nearest is 'drop'" },
+		{ "log loud", "notice" },
 	};
 
 	(void)state;
@@ -320,7 +341,8 @@ static void test_commands_refused(void **state)
 		const char *error = word(command(bad[i].line), "error");
 
 		if (!error || !strstr(error, bad[i].error))
-			fail_msg("'%s': '%s' is not in '%s'", bad[i].line, bad[i].error, error ? error : "no error");
+			fail_msg("'%s': '%s' is not in '%s'", bad[i].line, bad[i].error,
+				 error ? error : "no error");
 	}
 }
 
@@ -339,8 +361,11 @@ static void test_nobody_there(void **state)
 
 static void test_closes_with_live_calls(void **state)
 {
-	struct ex_command_env env = { .exchange = fixture.exchange, .started = started, .load_ops = &load_ops };
-	char line[] = "load to=1 span=te wait-up=5s calls=5 hold=60s rate=100", *words[EX_WORDS_MAX];
+	struct ex_command_env env = { .exchange = fixture.exchange,
+				      .started = started,
+				      .load_ops = &load_ops };
+	char line[] = "load to=1 span=te wait-up=5s calls=5 hold=60s rate=100",
+	     *words[EX_WORDS_MAX];
 
 	(void)state;
 	assert_null(ex_command_run(&env, words, (unsigned)ex_command_words(line, words)));
@@ -381,9 +406,16 @@ int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		CASE(test_answered), CASE(test_refused), CASE(test_announcements), CASE(test_the_far_end_clears),
-		CASE(test_abandoned), CASE(test_many), CASE(test_commands_refused), CASE(test_nobody_there),
-		CASE(test_closes_with_live_calls), cmocka_unit_test(test_allocation_failures),
+		CASE(test_answered),
+		CASE(test_refused),
+		CASE(test_announcements),
+		CASE(test_the_far_end_clears),
+		CASE(test_abandoned),
+		CASE(test_many),
+		CASE(test_commands_refused),
+		CASE(test_nobody_there),
+		CASE(test_closes_with_live_calls),
+		cmocka_unit_test(test_allocation_failures),
 	};
 
 	ex_json_init();

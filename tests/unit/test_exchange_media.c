@@ -176,8 +176,10 @@ static int tear_down(void **state)
 static void run(struct ends *ends, unsigned ms)
 {
 	for (unsigned i = 0; i < ms; i++) {
-		port_push(ex_media_port(ends->a), &(struct frame){ .octets = to_a, .length = BLOCK });
-		port_push(ex_media_port(ends->b), &(struct frame){ .octets = to_b, .length = BLOCK });
+		port_push(ex_media_port(ends->a),
+			  &(struct frame){ .octets = to_a, .length = BLOCK });
+		port_push(ex_media_port(ends->b),
+			  &(struct frame){ .octets = to_b, .length = BLOCK });
 		port_pull(ex_media_port(ends->a), to_b, BLOCK);
 		port_pull(ex_media_port(ends->b), to_a, BLOCK);
 	}
@@ -237,7 +239,8 @@ static void test_levels_of_each_phase(void **state)
 	struct ex_media_result b;
 
 	run(ends, 200);
-	near(result_of(ends->b).heard[EX_PHASE_EARLY].level_dbm0, EX_LEVEL_NONE, 40); /* A-law's zero is not quite */
+	near(result_of(ends->b).heard[EX_PHASE_EARLY].level_dbm0, EX_LEVEL_NONE,
+	     40); /* A-law's zero is not quite */
 	assert_int_equal(result_of(ends->b).heard[EX_PHASE_EARLY].loud_ms, 0);
 	ex_media_send(ends->a, EX_SOURCE_TONE, 425, -10);
 	run(ends, 1000);
@@ -251,7 +254,8 @@ static void test_levels_of_each_phase(void **state)
 	b = result_of(ends->b);
 	near(b.heard[EX_PHASE_EARLY].level_dbm0, -10, 0.1);
 	near(b.heard[EX_PHASE_EARLY].hz, 425, 2);
-	near(b.heard[EX_PHASE_ANSWERED].level_dbm0, -16, 0.3); /* a block of the louder tone before it counts too */
+	near(b.heard[EX_PHASE_ANSWERED].level_dbm0, -16,
+	     0.3); /* a block of the louder tone before it counts too */
 	near(b.heard[EX_PHASE_ANSWERED].hz, 1004, 2);
 	assert_in_range(b.heard[EX_PHASE_ANSWERED].loud_ms, 1900, 2100);
 	assert_true(b.heard[EX_PHASE_ANSWERED].last_dbm0 < -60);
@@ -281,11 +285,16 @@ int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sequence_whole), cmocka_unit_test(test_single_errors_are_counted),
-		cmocka_unit_test(test_slips), cmocka_unit_test(test_burst_and_tail),
-		cmocka_unit_test(test_not_what_was_sent), CASE(test_echo_brings_the_sequence_back),
-		CASE(test_no_echo_is_no_success), CASE(test_levels_of_each_phase),
-		cmocka_unit_test(test_allocation_failure), cmocka_unit_test(test_names),
+		cmocka_unit_test(test_sequence_whole),
+		cmocka_unit_test(test_single_errors_are_counted),
+		cmocka_unit_test(test_slips),
+		cmocka_unit_test(test_burst_and_tail),
+		cmocka_unit_test(test_not_what_was_sent),
+		CASE(test_echo_brings_the_sequence_back),
+		CASE(test_no_echo_is_no_success),
+		CASE(test_levels_of_each_phase),
+		cmocka_unit_test(test_allocation_failure),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,7 +40,9 @@ static void refused(int rc, const char *expected)
 static void test_verbs(void **state)
 {
 	(void)state;
-	assert_int_equal(PARSE("run", "a.yaml", "--control", "/tmp/s", "--log-json=/tmp/j", "--fault", "stop-after=10s"), 0);
+	assert_int_equal(PARSE("run", "a.yaml", "--control", "/tmp/s", "--log-json=/tmp/j",
+			       "--fault", "stop-after=10s"),
+			 0);
 	assert_int_equal(options.verb, EX_VERB_RUN);
 	assert_string_equal(options.path, "a.yaml");
 	assert_string_equal(options.control, "/tmp/s");
@@ -63,9 +65,11 @@ static void test_call_options(void **state)
 	struct ex_call_spec *s = &options.spec;
 
 	(void)state;
-	assert_int_equal(PARSE("call", "a.yaml", "--to", "442071234", "--from=2079461111", "--presentation", "restricted",
-			       "--screening", "network", "--rate", "12.5/s", "--calls", "100", "--limit", "25", "--hold", "1500ms",
-			       "--media", "tone:800:-10", "--json", "--hlc", "9181"), 0);
+	assert_int_equal(PARSE("call", "a.yaml", "--to", "442071234", "--from=2079461111",
+			       "--presentation", "restricted", "--screening", "network", "--rate",
+			       "12.5/s", "--calls", "100", "--limit", "25", "--hold", "1500ms",
+			       "--media", "tone:800:-10", "--json", "--hlc", "9181"),
+			 0);
 	assert_int_equal(options.verb, EX_VERB_CALL);
 	assert_string_equal(s->info.called.number.digits, "442071234");
 	assert_int_equal(s->info.calling.number.presentation, PRESENTATION_RESTRICTED);
@@ -81,8 +85,10 @@ static void test_call_options(void **state)
 	assert_int_equal(s->info.hlc.length, 2);
 	assert_true(options.json && !options.json_path);
 	assert_false(s->detail); /* of a hundred calls */
-	assert_int_equal(PARSE("call", "a.yaml", "--to", "1", "--expect-cause", "17", "--expect-location", "user",
-			       "--abandon-at", "alerting", "--progress", "1,3", "--json=/tmp/r"), 0);
+	assert_int_equal(PARSE("call", "a.yaml", "--to", "1", "--expect-cause", "17",
+			       "--expect-location", "user", "--abandon-at", "alerting",
+			       "--progress", "1,3", "--json=/tmp/r"),
+			 0);
 	assert_int_equal(s->expect_cause, 17);
 	assert_int_equal(s->expect_location, Q850_LOC_USER);
 	assert_int_equal(s->abandon, EX_ABANDON_EVENT);
@@ -111,7 +117,8 @@ static void test_refusals(void **state)
 	refused(PARSE("call", "a.yaml", "--to", "1", "--hold", "5"), "hold: '5'");
 	refused(PARSE("call", "a.yaml", "--to", "1", "--media", "tone:1:2:3"), "media");
 	refused(PARSE("call", "a.yaml", "--to", "1", "--media", "echo:1"), "media");
-	refused(PARSE("call", "a.yaml", "--to", "1", "--presentation", "hidden"), "allowed, restricted, unavailable");
+	refused(PARSE("call", "a.yaml", "--to", "1", "--presentation", "hidden"),
+		"allowed, restricted, unavailable");
 	refused(PARSE("call", "a.yaml", "--to", "1", "--rate", "0"), "rate");
 	refused(PARSE("call", "a.yaml", "--to", "1", "--calls", "1.5"), "calls");
 	refused(PARSE("call", "a.yaml", "--to", "1", "--hlc", "918"), "hlc");
@@ -134,17 +141,22 @@ static void test_the_table(void **state)
 		for (size_t j = i + 1; j < ex_call_option_count; j++)
 			assert_string_not_equal(option->name, ex_call_options[j].name);
 		ex_call_spec_init(&spec);
-		if (strcmp(option->argument, "TEXT") && strcmp(option->name, "span") && strcmp(option->name, "keypad"))
-			assert_int_equal(ex_call_spec_set(&spec, option->name, "?", reason), -EINVAL);
+		if (strcmp(option->argument, "TEXT") && strcmp(option->name, "span") &&
+		    strcmp(option->name, "keypad"))
+			assert_int_equal(ex_call_spec_set(&spec, option->name, "?", reason),
+					 -EINVAL);
 	}
 }
 
 static void test_durations(void **state)
 {
-	static const struct { const char *text; unsigned ms; } good[] = {
-		{ "0s", 0 }, { "5s", 5000 }, { "200ms", 200 }, { "1.5s", 1500 }, { "2min", 120000 }, { "24h", 86400000 },
+	static const struct { const char *text; unsigned ms;
+	} good[] = {
+		{ "0s", 0 },      { "5s", 5000 },     { "200ms", 200 },
+		{ "1.5s", 1500 }, { "2min", 120000 }, { "24h", 86400000 },
 	};
-	static const char *const bad[] = { "", "s", "5", "-1s", "5 s", "25h", "nan", "inf", "1e99s", "5sec" };
+	static const char *const bad[] = { "",    "s",   "5",   "-1s",   "5 s",
+					   "25h", "nan", "inf", "1e99s", "5sec" };
 	unsigned ms;
 
 	(void)state;
@@ -163,7 +175,9 @@ static void test_faults(void **state)
 
 	(void)state;
 	assert_true(ex_fault_is_empty(&fault));
-	assert_int_equal(ex_fault_parse(&fault, "drop=10,stop=on ppm=-80  seed=3,for=5s,line=telco", why), 0);
+	assert_int_equal(
+		ex_fault_parse(&fault, "drop=10,stop=on ppm=-80  seed=3,for=5s,line=telco", why),
+		0);
 	assert_int_equal(fault.for_ms, 5000);
 	assert_string_equal(fault.line, "telco");
 	ex_fault_apply(&fault, &faults);
@@ -182,7 +196,8 @@ static void test_faults(void **state)
 
 static void test_words(void **state)
 {
-	char line[] = "  call to=100 \"display=A B\" name=\"C D\"x \"\"\r\n", open_quote[] = "a \"b c";
+	char line[] = "  call to=100 \"display=A B\" name=\"C D\"x \"\"\r\n",
+	     open_quote[] = "a \"b c";
 	char many[2 * EX_WORDS_MAX + 4], *words[EX_WORDS_MAX];
 
 	(void)state;
@@ -202,8 +217,9 @@ static void test_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_verbs), cmocka_unit_test(test_call_options), cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_the_table), cmocka_unit_test(test_durations), cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_verbs),     cmocka_unit_test(test_call_options),
+		cmocka_unit_test(test_refusals),  cmocka_unit_test(test_the_table),
+		cmocka_unit_test(test_durations), cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_words),
 	};
 

@@ -81,8 +81,9 @@ static const char whole[] =
 static void test_every_step(void **state)
 {
 	static const enum ex_step_kind kinds[] = {
-		EX_STEP_PROCEEDING, EX_STEP_ALERTING, EX_STEP_WAIT, EX_STEP_PLAY, EX_STEP_CONNECT, EX_STEP_ECHO,
-		EX_STEP_PRBS, EX_STEP_SILENCE, EX_STEP_EXPECT, EX_STEP_PROGRESS, EX_STEP_DISCONNECT, EX_STEP_RELEASE,
+		EX_STEP_PROCEEDING, EX_STEP_ALERTING, EX_STEP_WAIT,       EX_STEP_PLAY,
+		EX_STEP_CONNECT,    EX_STEP_ECHO,     EX_STEP_PRBS,       EX_STEP_SILENCE,
+		EX_STEP_EXPECT,     EX_STEP_PROGRESS, EX_STEP_DISCONNECT, EX_STEP_RELEASE,
 	};
 	struct ex_plan plan;
 	const struct ex_step *steps;
@@ -178,12 +179,14 @@ static void test_faults_with_positions(void **state)
 {
 	(void)state;
 	faulty("scenarios:\n  a:\n    - alert\n", "plan.yaml:3:7:");
-	faulty("scenarios:\n  a:\n    - { alerting: {}, wait: 2s }\n", "plan.yaml:3:7: several steps in one");
+	faulty("scenarios:\n  a:\n    - { alerting: {}, wait: 2s }\n",
+	       "plan.yaml:3:7: several steps in one");
 	faulty("scenarios:\n  a:\n    - connect\n    - {}\n", "plan.yaml:4:7: no step");
 	faulty("scenarios:\n  a: [ wait ]\n", "plan.yaml:2:8:");
 	faulty("scenarios:\n  a:\n    - release: { cuase: 17 }\n", "cause");
 	faulty("scenarios:\n  a:\n    - release: { cause: 128 }\n", "plan.yaml:3:25:");
-	faulty("scenarios:\n  a:\n    - release: { cause: 17, location: moon }\n", "plan.yaml:3:39:");
+	faulty("scenarios:\n  a:\n    - release: { cause: 17, location: moon }\n",
+	       "plan.yaml:3:39:");
 	faulty("scenarios:\n  a:\n    - play: { tone: 5000 }\n", "plan.yaml:3:21:");
 	faulty("scenarios:\n  a:\n    - wait: 2\n", "plan.yaml:3:13:");
 	faulty("scenarios:\n  a:\n    - expect: { calling: \"(12\" }\n", "plan.yaml:3:26:");
@@ -191,12 +194,15 @@ static void test_faults_with_positions(void **state)
 	faulty("scenarios:\n  a:\n    - release\n    - connect\n", "plan.yaml:4:7: never reached");
 	faulty("numbers:\n  - { called: \"1\", scenario: nowhere }\n", "nowhere");
 	faulty("numbers:\n  - { called: \"1\" }\n", "plan.yaml:2:5: no behaviour");
-	faulty("scenarios: { a: [ connect ] }\nnumbers:\n  - { called: \"1\", scenario: a, steps: [ connect ] }\n",
+	faulty("scenarios: { a: [ connect ] }\nnumbers:\n  - { called: \"1\", scenario: a, steps: "
+	       "[ connect ] }\n",
 	       "plan.yaml:3:5: a scenario and steps");
 	faulty("numbers:\n  - { called: \"1*2\", steps: [ connect ] }\n", "plan.yaml:2:15: '1*2'");
-	faulty("numbers:\n  - { called: \"1*\", steps: [ connect ] }\n  - { called: \"12\", steps: [ echo ] }\n",
+	faulty("numbers:\n  - { called: \"1*\", steps: [ connect ] }\n  - { called: \"12\", steps: "
+	       "[ echo ] }\n",
 	       "plan.yaml:3:5: '12' is never reached: '1*' on line 2");
-	faulty("numbers:\n  - { called: \"1X\", steps: [ connect ] }\n  - { called: \"12\", steps: [ echo ] }\n",
+	faulty("numbers:\n  - { called: \"1X\", steps: [ connect ] }\n  - { called: \"12\", steps: "
+	       "[ echo ] }\n",
 	       "plan.yaml:3:5: '12' is never reached");
 }
 
@@ -209,7 +215,8 @@ static void test_shipped_plans(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		snprintf(path, sizeof(path), "%s/tdm/exchange/plans/%s.yaml", TEST_SOURCE_DIR, names[i]);
+		snprintf(path, sizeof(path), "%s/tdm/exchange/plans/%s.yaml", TEST_SOURCE_DIR,
+			 names[i]);
 		assert_int_equal(ex_plan_load(&plan, path), 0);
 		assert_true(ex_plan_find(&plan, "any", "100", &found));
 		ex_plan_free(&plan);
@@ -248,8 +255,10 @@ static void test_settings(void **state)
 	char text[600];
 
 	(void)state;
-	snprintf(text, sizeof(text), "plan: %s/tdm/exchange/plans/answer.yaml\ncontrol: /tmp/x.sock\n"
-		 "numbers: [ { called: \"1\", span: s2, steps: [ release ] } ]\n", TEST_SOURCE_DIR);
+	snprintf(text, sizeof(text),
+		 "plan: %s/tdm/exchange/plans/answer.yaml\ncontrol: /tmp/x.sock\n"
+		 "numbers: [ { called: \"1\", span: s2, steps: [ release ] } ]\n",
+		 TEST_SOURCE_DIR);
 	assert_int_equal(load_settings(&settings, text), 0);
 	assert_int_equal(settings.machine.span_count, 2);
 	/* network side unless told otherwise, and the hunting order that goes with it */
@@ -261,7 +270,10 @@ static void test_settings(void **state)
 	assert_true(ex_plan_find(&settings.further, "s2", "1", &found));
 	assert_string_equal(settings.own.control, "/tmp/x.sock");
 	ex_settings_free(&settings);
-	assert_int_equal(load_settings(&settings, "numbers: [ { called: \"1\", span: s3, steps: [ release ] } ]\n"), -EINVAL);
+	assert_int_equal(
+		load_settings(&settings,
+			      "numbers: [ { called: \"1\", span: s3, steps: [ release ] } ]\n"),
+		-EINVAL);
 	assert_int_equal(load_settings(&settings, "plan: missing.yaml\n"), -ENOENT);
 	assert_int_equal(load_settings(&settings, "contrl: /tmp/x\n"), -EINVAL);
 }

@@ -15,12 +15,15 @@
 
 static struct ex_record ended(bool answered, uint8_t cause, unsigned setup_ms)
 {
-	return (struct ex_record){ .began_us = 1000000, .alerted_us = setup_ms ? 1000000 + 1000ull * setup_ms : 0,
-				   .connected_us = answered ? 2000000 : 0, .far_cleared = true,
+	return (struct ex_record){ .began_us = 1000000,
+				   .alerted_us = setup_ms ? 1000000 + 1000ull * setup_ms : 0,
+				   .connected_us = answered ? 2000000 : 0,
+				   .far_cleared = true,
 				   .cause = { cause, Q850_LOC_USER } };
 }
 
-static void add(struct ex_report *report, const struct ex_record *record, const struct ex_media_result *media)
+static void add(struct ex_report *report, const struct ex_record *record,
+		const struct ex_media_result *media)
 {
 	struct ex_outcome outcome = { .record = record, .as_expected = record->connected_us != 0 };
 
@@ -32,7 +35,9 @@ static void add(struct ex_report *report, const struct ex_record *record, const 
 
 static void test_counts_and_times(void **state)
 {
-	struct ex_media_result media = { .source = EX_SOURCE_PRBS, .compared = 800, .delay_samples = 96 };
+	struct ex_media_result media = { .source = EX_SOURCE_PRBS,
+					 .compared = 800,
+					 .delay_samples = 96 };
 	struct ex_report report;
 	struct ex_times times;
 	json_t *object;
@@ -60,9 +65,15 @@ static void test_counts_and_times(void **state)
 	assert_int_equal(json_integer_value(json_object_get(object, "answered")), 100);
 	assert_int_equal(json_integer_value(json_object_get(object, "failed")), 3);
 	assert_int_equal(json_integer_value(json_object_get(object, "most_at_once")), 2);
-	assert_int_equal(json_integer_value(json_object_get(json_object_get(object, "failed_causes"), "17")), 2);
-	assert_int_equal(json_integer_value(json_object_get(json_object_get(object, "answered_causes"), "16")), 100);
-	assert_int_equal(json_integer_value(json_object_get(json_object_get(object, "prbs"), "compared")), 80000);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(object, "failed_causes"), "17")),
+		2);
+	assert_int_equal(json_integer_value(
+				 json_object_get(json_object_get(object, "answered_causes"), "16")),
+			 100);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(object, "prbs"), "compared")),
+		80000);
 	assert_int_equal(json_array_size(json_object_get(object, "calls")), 103);
 	assert_true(json_is_false(json_object_get(object, "ok")));
 	json_decref(object);
@@ -93,8 +104,11 @@ static const char *judge(const struct ex_call_spec *spec, bool answered, uint8_t
 
 static void test_judgement(void **state)
 {
-	struct ex_media_result none = { 0 }, whole = { .compared = 8000 }, slipped = { .compared = 8000, .slips = 1 };
-	struct ex_media_result tone = { .heard = { { .level_dbm0 = EX_LEVEL_NONE }, { .level_dbm0 = -16.2 }, { .level_dbm0 = EX_LEVEL_NONE } } };
+	struct ex_media_result none = { 0 }, whole = { .compared = 8000 },
+			       slipped = { .compared = 8000, .slips = 1 };
+	struct ex_media_result tone = { .heard = { { .level_dbm0 = EX_LEVEL_NONE },
+						   { .level_dbm0 = -16.2 },
+						   { .level_dbm0 = EX_LEVEL_NONE } } };
 	struct ex_call_spec spec;
 
 	(void)state;
@@ -102,7 +116,8 @@ static void test_judgement(void **state)
 	assert_null(judge(&spec, true, 16, false, &none));
 	assert_null(judge(&spec, true, 16, true, &none));
 	assert_string_equal(judge(&spec, false, 16, true, &none), "not answered");
-	assert_string_equal(judge(&spec, true, 41, true, &none), "cleared with a cause that is not normal");
+	assert_string_equal(judge(&spec, true, 41, true, &none),
+			    "cleared with a cause that is not normal");
 	spec.hangup.value = 41;
 	assert_null(judge(&spec, true, 41, false, &none)); /* it was ours */
 	spec.hangup.value = 16;
@@ -117,7 +132,8 @@ static void test_judgement(void **state)
 	ex_call_spec_init(&spec);
 	spec.media = EX_SOURCE_PRBS;
 	assert_string_equal(judge(&spec, true, 16, false, &none), "sequence did not come back");
-	assert_string_equal(judge(&spec, true, 16, false, &slipped), "sequence came back with faults");
+	assert_string_equal(judge(&spec, true, 16, false, &slipped),
+			    "sequence came back with faults");
 	assert_null(judge(&spec, true, 16, false, &whole));
 	spec.least_octets = 8001;
 	assert_string_equal(judge(&spec, true, 16, false, &whole), "sequence did not come back");
@@ -133,12 +149,17 @@ static void test_elements_as_json(void **state)
 {
 	struct isdn_info info = {
 		.capability = ISDN_AUDIO_3K1,
-		.calling.number = { .digits = "123", .type = NUMBER_NATIONAL, .plan = PLAN_ISDN, .presentation = 1, .screening = 3 },
+		.calling.number = { .digits = "123",
+				    .type = NUMBER_NATIONAL,
+				    .plan = PLAN_ISDN,
+				    .presentation = 1,
+				    .screening = 3 },
 		.calling.second.digits = "456",
 		.called.number.digits = "789",
 		.redirecting.number = { .present = true, .type = 5 },
 		.redirecting_reason = 15,
-		.progress = { { 8, Q850_LOC_TRANSIT } }, .progress_count = 1,
+		.progress = { { 8, Q850_LOC_TRANSIT } },
+		.progress_count = 1,
 		.cause = { 17, Q850_LOC_USER },
 		.hlc = { { 0x91, 0x81 }, 2 },
 		.display = "Gr\xfc\xdf",
@@ -149,15 +170,20 @@ static void test_elements_as_json(void **state)
 	ex_info_json(object, &info, true);
 	assert_string_equal(json_string_value(json_object_get(object, "capability")), "audio");
 	assert_string_equal(json_string_value(json_object_get(object, "hlc")), "9181");
-	assert_string_equal(json_string_value(json_object_get(object, "display")), "Gr\xc3\xbc\xc3\x9f");
+	assert_string_equal(json_string_value(json_object_get(object, "display")),
+			    "Gr\xc3\xbc\xc3\x9f");
 	assert_int_equal(json_integer_value(json_object_get(object, "cause")), 17);
 	assert_string_equal(json_string_value(json_object_get(object, "location")), "user");
 	assert_true(json_is_true(json_object_get(object, "inband")));
 	calling = json_object_get(object, "calling");
 	assert_string_equal(json_string_value(json_object_get(calling, "type")), "national");
-	assert_string_equal(json_string_value(json_object_get(calling, "presentation")), "restricted");
-	assert_string_equal(json_string_value(json_object_get(json_object_get(calling, "second"), "digits")), "456");
-	redirecting = json_object_get(object, "redirecting"); /* there without digits, and of a type without a word */
+	assert_string_equal(json_string_value(json_object_get(calling, "presentation")),
+			    "restricted");
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(calling, "second"), "digits")),
+		"456");
+	redirecting = json_object_get(
+		object, "redirecting"); /* there without digits, and of a type without a word */
 	assert_int_equal(json_integer_value(json_object_get(redirecting, "type")), 5);
 	assert_null(json_object_get(object, "connected"));
 	assert_null(json_object_get(object, "llc"));
@@ -191,8 +217,9 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_counts_and_times), cmocka_unit_test(test_p99_of_few), cmocka_unit_test(test_judgement),
-		cmocka_unit_test(test_elements_as_json), cmocka_unit_test(test_allocation_failures),
+		cmocka_unit_test(test_counts_and_times),    cmocka_unit_test(test_p99_of_few),
+		cmocka_unit_test(test_judgement),           cmocka_unit_test(test_elements_as_json),
+		cmocka_unit_test(test_allocation_failures),
 	};
 
 	ex_json_init();

@@ -57,7 +57,10 @@ static void fake_refused(const struct ex_step *step, int rc, void *arg)
 }
 
 static const struct ex_scenario_ops ops = {
-	.message = fake_message, .media = fake_media, .expect = fake_expect, .refused = fake_refused,
+	.message = fake_message,
+	.media = fake_media,
+	.expect = fake_expect,
+	.refused = fake_refused,
 };
 
 static int set_up(void **state)
@@ -119,7 +122,9 @@ static void test_steps_and_waits(void **state)
 static void test_stopped_while_waiting(void **state)
 {
 	static const struct ex_step steps[] = {
-		{ .kind = EX_STEP_ALERTING }, { .kind = EX_STEP_WAIT, .wait_ms = 100 }, { .kind = EX_STEP_CONNECT },
+		{ .kind = EX_STEP_ALERTING },
+		{ .kind = EX_STEP_WAIT, .wait_ms = 100 },
+		{ .kind = EX_STEP_CONNECT },
 	};
 	struct fixture *f = *state;
 
@@ -131,7 +136,8 @@ static void test_stopped_while_waiting(void **state)
 
 static void test_stopped_by_its_own_step(void **state)
 {
-	static const struct ex_step steps[] = { { .kind = EX_STEP_CONNECT }, { .kind = EX_STEP_ECHO } };
+	static const struct ex_step steps[] = { { .kind = EX_STEP_CONNECT },
+						{ .kind = EX_STEP_ECHO } };
 	struct fixture *f = *state;
 
 	f->stop_at_connect = true;
@@ -156,13 +162,15 @@ static void test_expectation(void **state)
 
 static void test_refused_step_does_not_end_it(void **state)
 {
-	static const struct ex_step steps[] = { { .kind = EX_STEP_ALERTING }, { .kind = EX_STEP_SILENCE } };
+	static const struct ex_step steps[] = { { .kind = EX_STEP_ALERTING },
+						{ .kind = EX_STEP_SILENCE } };
 	struct fixture *f = *state;
 	char expected[64];
 
 	f->refuse = -EPROTO;
 	start(f, steps, COUNT(steps));
-	snprintf(expected, sizeof(expected), "alerting:0 refused:%u silence:0", EPROTO * 100 + EX_STEP_ALERTING);
+	snprintf(expected, sizeof(expected), "alerting:0 refused:%u silence:0",
+		 EPROTO * 100 + EX_STEP_ALERTING);
 	assert_string_equal(f->told, expected);
 }
 
@@ -182,8 +190,12 @@ int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		CASE(test_steps_and_waits), CASE(test_stopped_while_waiting), CASE(test_stopped_by_its_own_step),
-		CASE(test_expectation), CASE(test_refused_step_does_not_end_it), CASE(test_ignore_and_nothing),
+		CASE(test_steps_and_waits),
+		CASE(test_stopped_while_waiting),
+		CASE(test_stopped_by_its_own_step),
+		CASE(test_expectation),
+		CASE(test_refused_step_does_not_end_it),
+		CASE(test_ignore_and_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
