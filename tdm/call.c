@@ -74,9 +74,11 @@ static void give_channel(struct isdn_call *call)
 /* The call reference is gone on both sides, or given up by this one. */
 static void gone(struct isdn_call *call, const struct isdn_info *info)
 {
+	call_hold(call); /* its user may have let go before */
 	call->q931 = NULL;
 	fsm_go(&call->fsm, CALL_GONE);
 	call_tell_released(call, info);
+	call_drop(call);
 }
 
 static void enter_gone(struct fsm *fsm, unsigned from)

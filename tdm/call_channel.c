@@ -212,6 +212,8 @@ void isdn_call_done(struct isdn_call *call)
 		return;
 	if (call->joined)
 		isdn_call_leave(call, NULL, NULL);
+	if (call->fsm.state != CALL_GONE) /* nobody would end it */
+		isdn_call_release(call, call_own_cause(call, Q850_NORMAL_CLEARING));
 	call->user = false;
 	call->ops = NULL;
 	call_drop(call);

@@ -108,7 +108,7 @@ void call_tell_incoming(struct isdn_call *call, const struct isdn_info *info)
 
 void call_tell_released(struct isdn_call *call, const struct isdn_info *info)
 {
-	if (call->told)
+	if (call->told || !call->user)
 		return;
 	call->told = true;
 	call->last.kept = true;

@@ -44,11 +44,16 @@ void call_enquire(struct isdn_call *call)
 	send_enquiry(call);
 }
 
-/* Peer states (Q.931 4.5.7) that fit our active state: active, or its side of CONNECT still under
- * way. */
-static bool compatible(int call_state)
+/* Peer states (Q.931 4.5.7) that fit our active state: active, or connect request. A STATUS about
+ * some message of ours (not in answer to an enquiry) may have crossed our CONNECT: then its call is
+ * still in set-up. */
+static bool compatible(const struct isdn_call *call, const struct q931_message *status)
 {
-	return call_state == 10 || call_state == 8 || call_state == 7 || call_state == 4;
+	bool answer = status->info.cause.value == Q850_RESPONSE_TO_STATUS_ENQUIRY;
+
+	if (status->call_state == 10 || status->call_state == 8)
+		return true;
+	return !answer && !call->ours && status->call_state <= 4;
 }
 
 /* The user is told at once; the far end is cleared by the book meanwhile. State 0 is libpri's: it
@@ -56,8 +61,7 @@ static bool compatible(int call_state)
 void call_status(struct isdn_call *call, const struct q931_message *status)
 {
 	loop_timer_stop(call->span->loop, &call->enquiry);
-	if (call->fsm.state != CALL_ACTIVE || status->call_state <= 0 ||
-	    compatible(status->call_state))
+	if (call->fsm.state != CALL_ACTIVE || status->call_state <= 0 || compatible(call, status))
 		return;
 	counter_inc(&call->span->counters.status_clears);
 	clog(call, LOG_LEVEL_NOTICE, "the far end's call is in state %d: cleared",

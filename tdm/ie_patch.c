@@ -141,7 +141,7 @@ static int put_setup(struct wire_out *w, const struct isdn_info *info)
 		rc = put_number(w, IE_CALLING_NUMBER, &info->calling.number, true, NULL);
 	if (rc == 0 && has_number(&info->calling.second))
 		rc = put_number(w, IE_CALLING_NUMBER, &info->calling.second, true, NULL);
-	if (rc == 0)
+	if (rc == 0 && has_number(&info->called.number))
 		rc = put_number(w, IE_CALLED_NUMBER, &info->called.number, false, NULL);
 	if (rc == 0 && has_number(&info->redirecting.number))
 		rc = put_number(w, IE_REDIRECTING_NUMBER, &info->redirecting.number, true,
@@ -178,6 +178,8 @@ int q931_patch_make(struct q931_patch *patch, uint8_t type, const struct isdn_in
 	int rc = 0;
 
 	*patch = (struct q931_patch){ .used = true };
+	if (type == Q931_SETUP && !has_number(&info->called.number))
+		patch->remove = IE_CALLED_NUMBER; /* libpri wants one; keypad may do instead */
 	if (type == Q931_SETUP)
 		rc = put_setup(&w, info);
 	if (rc == 0 && type == Q931_CONNECT && has_number(&info->connected.number))

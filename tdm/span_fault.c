@@ -199,6 +199,7 @@ static void restart_over(struct isdn_span *span, enum channel_state state)
 static void t316_expired(struct loop_timer *timer, void *arg)
 {
 	struct isdn_span *span = arg;
+	bool precaution;
 
 	(void)timer;
 	if (span->restart_tries < N316 && usable(span)) {
@@ -207,9 +208,10 @@ static void t316_expired(struct loop_timer *timer, void *arg)
 	}
 	slog(span, LOG_LEVEL_WARNING, "RESTART of timeslot %u was not acknowledged",
 	     span->restarting);
-	if (span->restart_at_start)
-		span->restart_wanted = 0;
-	restart_over(span, span->restart_at_start ? CHANNEL_IDLE : CHANNEL_BLOCKED);
+	precaution = span->restart_precaution & (UINT32_C(1) << span->restarting);
+	if (precaution)
+		span->restart_wanted &= ~span->restart_precaution;
+	restart_over(span, precaution ? CHANNEL_IDLE : CHANNEL_BLOCKED);
 	next_restart(span);
 }
 
@@ -222,7 +224,8 @@ static void restart_later(void *arg)
 void span_restart_want(struct isdn_span *span, timeslot_set timeslots, bool at_start)
 {
 	span->restart_wanted |= timeslots & span->channels.usable;
-	span->restart_at_start = at_start;
+	span->restart_precaution &= ~timeslots;
+	span->restart_precaution |= at_start ? timeslots : 0;
 	loop_defer(span->loop, &span->restart_later, restart_later, span);
 }
 

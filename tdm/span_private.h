@@ -134,8 +134,7 @@ struct isdn_span {
 	/* RESTART: one at a time (Q.931 5.5.1) */
 	timeslot_set restart_wanted;
 	uint8_t restarting;
-	bool restart_at_start; /* of the one that runs: nothing is known to be wrong with the
-				  channel */
+	timeslot_set restart_precaution; /* of the start: nothing is known against these */
 	unsigned restart_tries;
 	struct loop_timer t316;
 	struct loop_deferred restart_later;

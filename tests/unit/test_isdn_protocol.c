@@ -255,6 +255,74 @@ static void test_restart_at_start_unanswered(void **state)
 	assert_true(user.released);
 }
 
+/* Layer 2 fails and comes back while the precaution of the start is still unanswered: no channel is
+ * lost by it. */
+static void test_restart_at_start_and_flap(void **state)
+{
+	(void)state;
+	side_close_span(&f.te);
+	f.te.conf.restart_on_start = true;
+	assert_int_equal(side_open_span(&f.te), 0);
+	advance(&f, 3 * SECOND);
+	e1_pair_cut(f.pair, true);
+	advance(&f, 60 * SECOND);
+	e1_pair_cut(f.pair, false);
+	advance(&f, 600 * SECOND);
+	assert_int_equal(isdn_span_state(f.te.span), SPAN_UP);
+	assert_idle(&f.te);
+}
+
+/* A user that lets go of a living call: it is cleared. */
+static void test_done_clears(void **state)
+{
+	struct user user;
+	uint16_t crv;
+
+	(void)state;
+	offer_and_connect(&user);
+	crv = crv_of(&user);
+	isdn_call_done(user.call);
+	advance(&f, 20 * MS);
+	assert_true(raw_heard(&raw, Q931_DISCONNECT));
+	SEND(crv, true, Q931_RELEASE, 0x08, 2, 0x82, 0x90);
+	assert_idle(&f.te);
+}
+
+/* Digits by keypad facility only: no called number. */
+static void test_keypad_only(void **state)
+{
+	struct isdn_info info = plain_info("");
+	struct user user = { 0 };
+
+	(void)state;
+	snprintf(info.keypad, sizeof(info.keypad), "*21#");
+	assert_int_equal(isdn_call_setup(&user.call, f.te.span, &info, &user_ops, &user), 0);
+	advance(&f, 20 * MS);
+	assert_null(memchr(raw.last + 9, 0x70, raw.last_length - 9));
+	assert_memory_equal(raw.last + raw.last_length - 6, "\x2c\x04*21#", 6);
+	SEND(crv_of(&user), true, Q931_RELEASE_COMPLETE, 0x08, 2, 0x82, 0x90);
+}
+
+/* A STATUS about ALERTING that crosses our CONNECT is no disagreement; as an answer to an enquiry
+ * it would be. */
+static void test_status_crosses_connect(void **state)
+{
+	static const uint8_t elements[] = { 0x04, 3,    0x80, 0x90, 0xa3, 0x18, 3,
+					    0xa9, 0x83, 0x81, 0x70, 2,    0x81, '1' };
+	struct user *user = &f.te.users[0];
+
+	(void)state;
+	raw_message(&raw, 9, false, Q931_SETUP, elements, sizeof(elements));
+	advance(&f, 20 * MS);
+	isdn_call_connect(user->call, NULL);
+	SEND_EMPTY(9, false, Q931_CONNECT_ACKNOWLEDGE);
+	SEND(9, false, Q931_STATUS, 0x08, 2, 0x82, 0xe4, 0x14, 1, 0x04);
+	assert_false(user->released);
+	SEND(9, false, Q931_STATUS, 0x08, 2, 0x82, 0x9e, 0x14, 1, 0x04);
+	assert_true(user->released);
+	SEND(9, false, Q931_RELEASE, 0x08, 2, 0x82, 0x90);
+}
+
 static void incoming(uint16_t crv)
 {
 	SEND(crv, false, Q931_SETUP, 0x04, 3, 0x80, 0x90, 0xa3, 0x18, 3, 0xa9, 0x83, 0x81, 0x70, 4,
@@ -333,7 +401,8 @@ static void test_status_disagrees(void **state)
 	assert_int_equal(user.last.cause.value, Q850_WRONG_CALL_STATE);
 	assert_true(raw_heard(&raw, Q931_DISCONNECT));
 	assert_int_equal(counter_get(&isdn_span_counters(f.te.span)->status_clears), 1);
-	assert_int_equal(isdn_span_calls(f.te.span), 1); /* still being cleared; nobody is told twice */
+	assert_int_equal(isdn_span_calls(f.te.span),
+			 1); /* still being cleared; nobody is told twice */
 	SEND(crv, true, Q931_RELEASE, 0x08, 2, 0x82, 0x90);
 	assert_idle(&f.te);
 }
@@ -557,6 +626,10 @@ int main(void)
 		T(test_restart_unanswered),
 		T(test_restart_at_start_unanswered),
 		T(test_t313),
+		T(test_restart_at_start_and_flap),
+		T(test_done_clears),
+		T(test_keypad_only),
+		T(test_status_crosses_connect),
 		T(test_t313_acknowledged),
 		T(test_early_ends),
 		T(test_status_disagrees),
