@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -275,6 +276,35 @@ def both_ways_and_hang_up():
         pair.idle()
 
 
+def control_socket():
+    with Pair() as pair:
+        def open_socket():
+            s = socket.socket(socket.AF_UNIX)
+            s.settimeout(20)
+            s.connect(pair.path('te.sock'))
+            return s
+
+        def read_lines(s):
+            with s.makefile('r') as file:
+                return [json.loads(line) for line in file]
+
+        with open_socket() as s:                          # several commands at once; no more to ask, but listening
+            s.sendall(b'call to=100 hold=300ms\nstatus\nstauts\n')
+            s.shutdown(socket.SHUT_WR)
+            answers = read_lines(s)
+        assert answers[0]['answered'] and answers[1]['spans'] and 'status' in answers[2]['error'], answers
+        with open_socket() as s:                          # a line without end
+            s.sendall(b'x' * 20000)
+            try:
+                assert not read_lines(s)
+            except ConnectionResetError:
+                pass
+        with open_socket() as s:                          # gone in the middle of its call: the call ends by itself
+            s.sendall(b'call to=100 hold=500ms\n')
+            eventually(lambda: pair.status('te')['calls'], 5, 'a call')
+        pair.idle()
+
+
 def full_span():
     with Pair() as pair:
         # 31 calls on 30 channels
@@ -383,7 +413,7 @@ def ends_with_live_calls():
         assert all(c['cleared_by'] == 'far' and c['cause'] == 16 for c in result['calls']), result
 
 
-TESTS = [answered_calls, refused_calls, unanswered_calls, announcements, identities, both_ways_and_hang_up, full_span,
+TESTS = [answered_calls, refused_calls, unanswered_calls, announcements, identities, both_ways_and_hang_up, control_socket, full_span,
          two_spans_many_calls, stopped_packets, other_faults, restart_of_the_exchange, ends_with_live_calls]
 if __name__ == '__main__':
     sys.exit(run_tests(TESTS))
