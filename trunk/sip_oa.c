@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Offer and answer (RFC 3264) over SIP's messages (RFC 3261 13.2.1, RFC 3262 5, RFC 3311 5): which message may carry
  * what is one machine per dialog; the verbs of sip.h only say what the user wants. */
+#include "trunk/sip_body.h"
 #include "trunk/sip_private.h"
 
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
-
-#include <sofia-sip/msg_mime.h>
-#include <sofia-sip/msg_mime_protos.h>
 
 /* ---- The machine ---- */
 
@@ -105,59 +103,35 @@ const struct fsm_machine sip_oa_machine = { .name = "sip-offer-answer",
 
 /* ---- SDP in messages ---- */
 
-static bool is_sdp(const sip_content_type_t *type)
+static const char *find_sdp(const sip_t *sip, size_t *length)
 {
-	return type && type->c_type && strcasecmp(type->c_type, "application/sdp") == 0;
-}
+	char type[SIP_HEADER_MAX];
 
-static bool is_multipart(const sip_content_type_t *type)
-{
-	return type && type->c_type && strncasecmp(type->c_type, "multipart/", 10) == 0;
-}
-
-/* The SDP of a message, also out of a multipart body (RFC 5621 3). Allocates in `home`. NULL: none. */
-static const sip_payload_t *find_sdp(su_home_t *home, const sip_t *sip)
-{
-	sip_payload_t *body;
-
-	if (!sip->sip_payload || !sip->sip_payload->pl_len)
+	if (!sip->sip_payload || !sip->sip_content_type ||
+	    sip_header_field_e(type, sizeof(type) - 1, (const sip_header_t *)sip->sip_content_type, 0) < 0)
 		return NULL;
-	if (is_sdp(sip->sip_content_type))
-		return sip->sip_payload;
-	if (!is_multipart(sip->sip_content_type))
-		return NULL;
-	body = sip_payload_dup(home, sip->sip_payload);
-	for (msg_multipart_t *mp = body ? msg_multipart_parse(home, sip->sip_content_type, body) : NULL; mp;
-	     mp = mp->mp_next)
-		if (is_sdp(mp->mp_content_type) && mp->mp_payload && mp->mp_payload->pl_len)
-			return mp->mp_payload;
-	return NULL;
+	type[sizeof(type) - 1] = '\0';
+	return sip_body_sdp(type, sip->sip_payload->pl_data, (size_t)sip->sip_payload->pl_len, length);
 }
 
 bool sip_has_sdp(const sip_t *sip)
 {
-	su_home_t *home = su_home_new(sizeof(*home));
-	bool found = home && find_sdp(home, sip);
+	size_t length;
 
-	if (home)
-		su_home_unref(home);
-	return found;
+	return find_sdp(sip, &length) != NULL;
 }
 
 /* 1 read, 0 there is none, -errno of sdp_read(). */
 static int read_sdp(const sip_t *sip, struct media_desc *out, struct sdp_shape *shape, const char **why)
 {
-	su_home_t *home = su_home_new(sizeof(*home));
-	const sip_payload_t *sdp;
-	int rc = 0;
+	size_t length;
+	const char *sdp = find_sdp(sip, &length);
+	int rc;
 
-	if (!home)
-		return -ENOMEM;
-	sdp = find_sdp(home, sip);
-	if (sdp)
-		rc = sdp_read(sdp->pl_data, (size_t)sdp->pl_len, out, shape, why);
-	su_home_unref(home);
-	return rc < 0 ? rc : sdp != NULL;
+	if (!sdp)
+		return 0;
+	rc = sdp_read(sdp, length, out, shape, why);
+	return rc < 0 ? rc : 1;
 }
 
 static unsigned status_of(int rc)

@@ -212,11 +212,116 @@ static int read_parsed(const sdp_session_t *sdp, struct media_desc *out, struct 
 	return rc < 0 ? rc : read_audio(audio, out, why);
 }
 
+/* Sofia's parser runs in circles on a format that is no token, and reads lines of no use to us with less care. So it gets
+ * only what we need: v= o= s= c= t= a= m=, and m= lines only when they keep to the grammar. */
+
+/* RFC 4566 9: token-char. */
+static bool is_token_char(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+	       (c && strchr("-!#$%&'*+.^_`{|}~", c));
+}
+
+static bool is_digit_char(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* Past one or more characters of a kind; NULL when there is none. */
+static const char *skip_kind(const char *at, const char *end, bool (*kind)(char))
+{
+	const char *start = at;
+
+	while (at && at < end && kind(*at))
+		at++;
+	return at == start ? NULL : at;
+}
+
+/* Past one or more pieces with '/' between them. */
+static const char *skip_slashed(const char *at, const char *end, bool (*kind)(char))
+{
+	at = skip_kind(at, end, kind);
+	while (at && at < end && *at == '/')
+		at = skip_kind(at + 1, end, kind);
+	return at;
+}
+
+static const char *skip_blanks(const char *at, const char *end)
+{
+	const char *start = at;
+
+	while (at && at < end && *at == ' ')
+		at++;
+	return at == start ? NULL : at;
+}
+
+/* <media> <port>["/" <count>] <proto> 1*(<fmt>) */
+static bool is_media_line(const char *at, const char *end)
+{
+	at = skip_blanks(skip_kind(at, end, is_token_char), end);
+	at = skip_blanks(skip_slashed(at, end, is_digit_char), end);
+	at = skip_blanks(skip_slashed(at, end, is_token_char), end);
+	if (!at || at == end)
+		return false;
+	while (at && at < end) {
+		at = skip_kind(at, end, is_token_char);
+		if (at && at < end)
+			at = skip_blanks(at, end);
+	}
+	return at != NULL;
+}
+
+/* Copies the lines that matter; -EINVAL when an m= line is wrong. Lines end at any CR or LF, blanks before them go. */
+static int sift(const char *octets, size_t n, char *out, size_t *length)
+{
+	const char *at = octets, *end = octets + n;
+	size_t used = 0;
+
+	while (at < end) {
+		const char *line_end;
+
+		while (at < end && strchr("\r\n \t", *at))
+			at++;
+		for (line_end = at; line_end < end && *line_end != '\r' && *line_end != '\n';)
+			line_end++;
+		if (line_end - at >= 2 && at[1] == '=' && strchr("vosctam", at[0])) {
+			if (at[0] == 'm' && !is_media_line(at + 2, line_end))
+				return -EINVAL;
+			memcpy(out + used, at, (size_t)(line_end - at));
+			used += (size_t)(line_end - at);
+			out[used++] = '\n';
+		}
+		at = line_end;
+	}
+	*length = used;
+	return used ? 0 : -EINVAL;
+}
+
+static int parse(su_home_t *home, const char *octets, size_t n, struct media_desc *out, struct sdp_shape *shape,
+		 const char **why)
+{
+	char *sifted = su_alloc(home, (isize_t)n + 2);
+	const sdp_session_t *sdp;
+	sdp_parser_t *parser;
+	size_t length;
+	int rc;
+
+	*why = "session description cannot be read";
+	if (!sifted)
+		return -ENOMEM;
+	rc = sift(octets, n, sifted, &length);
+	if (rc < 0)
+		return rc;
+	parser = sdp_parse(home, sifted, (issize_t)length, 0);
+	sdp = sdp_session(parser);
+	rc = sdp ? read_parsed(sdp, out, shape, why) : -EINVAL;
+	sdp_parser_free(parser);
+	return rc;
+}
+
 int sdp_read(const char *octets, size_t n, struct media_desc *out, struct sdp_shape *shape, const char **why)
 {
 	su_home_t *home;
-	sdp_parser_t *parser;
-	const sdp_session_t *sdp;
 	int rc;
 
 	if (n > SDP_RECEIVED_MAX) {
@@ -232,15 +337,7 @@ int sdp_read(const char *octets, size_t n, struct media_desc *out, struct sdp_sh
 		*why = "out of memory";
 		return -ENOMEM;
 	}
-	parser = sdp_parse(home, octets, (issize_t)n, 0);
-	sdp = sdp_session(parser);
-	if (sdp)
-		rc = read_parsed(sdp, out, shape, why);
-	else {
-		*why = "session description cannot be read";
-		rc = -EINVAL;
-	}
-	sdp_parser_free(parser);
+	rc = parse(home, octets, n, out, shape, why);
 	su_home_unref(home);
 	return rc;
 }
