@@ -10,6 +10,7 @@
 
 struct raw_peer {
 	struct e1_dchan *dchan;
+	bool user;   /* the user side; else the network */
 	bool deaf;   /* hears nothing */
 	bool no_ack; /* takes I frames, but doesn't acknowledge */
 	uint8_t ns, nr;
@@ -25,10 +26,20 @@ static inline void raw_send(struct raw_peer *raw, const void *octets, size_t n)
 	assert_int_equal(e1_dchan_send(raw->dchan, octets, n), 0);
 }
 
+/* Q.921 table 1: C/R of commands and responses. */
+static inline uint8_t raw_command(const struct raw_peer *raw)
+{
+	return raw->user ? 0x00 : 0x02;
+}
+
+static inline uint8_t raw_response(const struct raw_peer *raw)
+{
+	return raw->user ? 0x02 : 0x00;
+}
+
 static inline void raw_rr(struct raw_peer *raw, bool final)
 {
-	/* Response of the network: C/R 0; RR */
-	const uint8_t rr[] = { 0x00, 0x01, 0x01, (uint8_t)(raw->nr << 1 | final) };
+	const uint8_t rr[] = { raw_response(raw), 0x01, 0x01, (uint8_t)(raw->nr << 1 | final) };
 
 	raw_send(raw, rr, sizeof(rr));
 }
@@ -49,8 +60,8 @@ static inline void raw_i_received(struct raw_peer *raw, const uint8_t *f, size_t
 
 static inline void raw_frame(struct e1_dchan *dchan, const uint8_t *f, size_t n, void *arg)
 {
-	static const uint8_t ua[] = { 0x00, 0x01, 0x73 };
 	struct raw_peer *raw = arg;
+	const uint8_t ua[] = { raw_response(raw), 0x01, 0x73 };
 
 	(void)dchan;
 	if (raw->deaf)
@@ -61,7 +72,7 @@ static inline void raw_frame(struct e1_dchan *dchan, const uint8_t *f, size_t n,
 		raw_send(raw, ua, sizeof(ua));
 	} else if (!(f[2] & 1)) {
 		raw_i_received(raw, f, n);
-	} else if ((f[2] & 0x0f) == 0x01 && (f[3] & 1) && !(f[0] & 2)) {
+	} else if ((f[2] & 0x0f) == 0x01 && (f[3] & 1) && (f[0] & 2) == raw_response(raw)) {
 		raw_rr(raw, true); /* a command with P=1 */
 	}
 }
@@ -71,7 +82,7 @@ static const struct e1_dchan_ops raw_ops = { .frame = raw_frame };
 /* An I frame with these octets of Q.931. */
 static inline void raw_q931(struct raw_peer *raw, const void *octets, size_t n)
 {
-	uint8_t frame[E1_FRAME_MAX] = { 0x02, 0x01, (uint8_t)(raw->ns << 1),
+	uint8_t frame[E1_FRAME_MAX] = { raw_command(raw), 0x01, (uint8_t)(raw->ns << 1),
 					(uint8_t)(raw->nr << 1) };
 
 	memcpy(frame + 4, octets, n);
@@ -90,15 +101,21 @@ static inline void raw_message(struct raw_peer *raw, uint16_t crv, bool flag, ui
 	raw_q931(raw, octets, n + 5);
 }
 
+/* The raw peer at one end of the fixture's line, a span at the other. */
+static inline void raw_start_at(struct raw_peer *raw, struct side *here, struct side *there)
+{
+	*raw = (struct raw_peer){ .user = here->conf.role == CONF_ROLE_TE };
+	assert_int_equal(e1_dchan_open(&raw->dchan, here->line, 16, &raw_ops, raw), 0);
+	assert_int_equal(side_open_span(there), 0);
+	advance(there->f, 3 * SECOND);
+	assert_int_equal(isdn_span_state(there->span), SPAN_UP);
+	raw->count = 0;
+	there->ladder[0] = '\0';
+}
+
 static inline void raw_start(struct raw_peer *raw, struct fixture *f)
 {
-	*raw = (struct raw_peer){ 0 };
-	assert_int_equal(e1_dchan_open(&raw->dchan, f->nt.line, 16, &raw_ops, raw), 0);
-	assert_int_equal(side_open_span(&f->te), 0);
-	advance(f, 3 * SECOND);
-	assert_int_equal(isdn_span_state(f->te.span), SPAN_UP);
-	raw->count = 0;
-	f->te.ladder[0] = '\0';
+	raw_start_at(raw, &f->nt, &f->te);
 }
 
 static inline void raw_stop(struct raw_peer *raw)
