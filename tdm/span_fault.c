@@ -63,6 +63,18 @@ static enum isdn_span_state state_of(const struct isdn_span *span)
 	return span->layer2 ? SPAN_UP : SPAN_NO_LAYER2;
 }
 
+static void t316_expired(struct loop_timer *timer, void *arg);
+
+/* A RESTART on its way went with the old link: it is repeated as soon as libpri has taken the new
+ * one. */
+static void repeat_restart(struct isdn_span *span)
+{
+	if (!span->restarting)
+		return;
+	span->restart_tries = 0;
+	loop_timer_start(span->loop, &span->t316, 0, t316_expired, span);
+}
+
 static timeslot_set blocked(const struct isdn_span *span)
 {
 	timeslot_set set = 0;
@@ -77,6 +89,7 @@ static void came_up(struct isdn_span *span)
 {
 	loop_timer_stop(span->loop, &span->t309);
 	enquire_all(span);
+	repeat_restart(span);
 	if (!span->came_up && span->conf->restart_on_start)
 		span_restart_want(span, span->channels.usable, true);
 	else
@@ -151,12 +164,7 @@ void span_peer_reset(struct isdn_span *span)
 	if (!span->layer2 || span->state != SPAN_UP)
 		return;
 	enquire_all(span);
-	/* A RESTART on its way went with the old link: it is repeated as soon as libpri has taken
-	 * the new one. */
-	if (!span->restarting)
-		return;
-	span->restart_tries = 0;
-	loop_timer_start(span->loop, &span->t316, 0, t316_expired, span);
+	repeat_restart(span);
 }
 
 /* ---- RESTART ---- */

@@ -272,6 +272,20 @@ static void test_restart_at_start_and_flap(void **state)
 	assert_idle(&f.te);
 }
 
+/* A RESTART that was under way when layer 2 was lost is sent again when it is back, not after T316.
+ */
+static void test_restart_repeated(void **state)
+{
+	(void)state;
+	e1_pair_cut(f.pair, true); /* not noticed before the next look at the alarms */
+	assert_int_equal(isdn_span_restart(f.te.span, 5), 0);
+	advance(&f, 30 * SECOND);
+	assert_false(raw_heard(&raw, Q931_RESTART));
+	e1_pair_cut(f.pair, false);
+	advance(&f, 8 * SECOND);
+	assert_true(raw_heard(&raw, Q931_RESTART));
+}
+
 /* A user that lets go of a living call: it is cleared. */
 static void test_done_clears(void **state)
 {
@@ -628,6 +642,7 @@ int main(void)
 		T(test_t313),
 		T(test_restart_at_start_and_flap),
 		T(test_done_clears),
+		T(test_restart_repeated),
 		T(test_keypad_only),
 		T(test_status_crosses_connect),
 		T(test_t313_acknowledged),
