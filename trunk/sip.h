@@ -146,6 +146,10 @@ int sip_call_info_dtmf(struct sip_call *call, unsigned event, unsigned duration_
 /* End it in whatever way its state demands: final response by the cause table, CANCEL, BYE; Reason: Q.850 with location goes
  * along. RELEASED follows. */
 void sip_call_release(struct sip_call *call, struct q850_cause cause);
+/* The status that another SIP call ended with, told before sip_call_release(): repeated instead of the table's when it speaks
+ * of the called party and stands for the cause given there, so that 480 stays 480 between two trunks (480 → cause 18 → 408).
+ * The trunk's own cause-map comes first. 0: none. */
+void sip_call_heard_status(struct sip_call *call, unsigned status);
 void sip_call_done(struct sip_call *call);
 
 struct sip_trunk *sip_call_trunk(const struct sip_call *call);

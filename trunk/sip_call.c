@@ -214,6 +214,23 @@ static void lost_prack(struct sip_call *call)
 	sip_call_end(call, cause, 504, false);
 }
 
+/* A trunk's own row for the cause is the administrator's word. Statuses that speak of the next hop, not of the called
+ * party, are never repeated. */
+static unsigned final_status(const struct sip_call *call, struct q850_cause cause)
+{
+	static const unsigned of_called[] = { 404, 410, 480, 484, 485, 486, 488, 600, 603, 604, 606 };
+	const struct conf_trunk *conf = call->trunk->conf;
+
+	for (size_t i = 0; i < conf->cause_map_count; i++)
+		if (conf->cause_map[i].cause == cause.value)
+			return sip_status_of(call->trunk, cause);
+	for (size_t i = 0; i < sizeof(of_called) / sizeof(of_called[0]); i++)
+		if (of_called[i] == call->heard_status &&
+		    sip_to_cause(call->heard_status, NULL, 0).value == cause.value)
+			return call->heard_status;
+	return sip_status_of(call->trunk, cause);
+}
+
 static void incoming(struct fsm *fsm, unsigned event, const void *data)
 {
 	struct sip_call *call = call_of(fsm);
@@ -240,7 +257,7 @@ static void incoming(struct fsm *fsm, unsigned event, const void *data)
 		break;
 	case CE_LOST:
 	case CE_RELEASE:
-		sip_uas_final(call, sip_status_of(call->trunk, *cause), *cause);
+		sip_uas_final(call, final_status(call, *cause), *cause);
 		sip_call_end(call, *cause, 0, false);
 		break;
 	default:
@@ -466,6 +483,11 @@ void sip_call_release(struct sip_call *call, struct q850_cause cause)
 	if (!cause.value)
 		cause = q850(Q850_NORMAL_UNSPECIFIED, Q850_LOC_PRIVATE_LOCAL);
 	fsm_event(&call->fsm, CE_RELEASE, &cause);
+}
+
+void sip_call_heard_status(struct sip_call *call, unsigned status)
+{
+	call->heard_status = status;
 }
 
 void sip_call_done(struct sip_call *call)

@@ -235,6 +235,7 @@ struct sip_call {
 	bool lingered, starved;    /* starved: an event could not be told for want of memory */
 	struct loop_deferred reap;
 	struct q850_cause closing; /* why, in CALL_CLOSING */
+	unsigned heard_status;     /* of another SIP call; 0: none */
 	struct sip_up released_up; /* RELEASED needs no memory */
 };
 
