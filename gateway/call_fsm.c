@@ -327,7 +327,8 @@ static void enter_clearing(struct fsm *fsm, unsigned from)
 	call_note(call, "released: %s (%u)", q850_cause_name(call->cause.value), call->cause.value);
 	for (unsigned seat = 0; seat < 2; seat++)
 		if (call->seats[seat] && !call->seats[seat]->releasing)
-			leg_release(call->seats[seat], call->cause);
+			leg_send(call->seats[seat], &(struct leg_message){ .type = LEG_RELEASE, .cause = call->cause,
+									   .status = call->status });
 	call_close_media(call);
 	call_poke(call);
 }

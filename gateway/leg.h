@@ -86,6 +86,8 @@ struct leg_message {
 	unsigned id;                    /* of an offer; one is outstanding per leg */
 	bool inband;
 	struct q850_cause cause;
+	unsigned status;                /* with cause: the code of the leg's protocol behind it. Only a leg of the same kind on
+					 * the other side can use it (like struct media_desc's opaque part); 0: none */
 	unsigned number, duration_ms;
 	struct leg *replaces;
 };
@@ -144,7 +146,7 @@ struct leg {
 	unsigned seat;                /* enum leg_seat */
 	bool releasing;               /* LEG_RELEASE sent */
 	bool released;                /* LEG_RELEASE told */
-	unsigned status;              /* protocol code behind the release, for records only (a SIP status); 0: none */
+	unsigned status;              /* protocol code behind the release (a SIP status); 0: none */
 };
 
 /* Core → leg. Nothing but RELEASE passes once RELEASE was sent, and nothing at all once it was told: 0 then. */

@@ -260,6 +260,7 @@ static int sip_send(struct leg *base, const struct leg_message *m)
 	case LEG_DISCONNECT:
 		return send_disconnect(leg, m);
 	case LEG_RELEASE:
+		sip_call_heard_status(leg->call, m->status);
 		sip_call_release(leg->call, m->cause);
 		return 0;
 	case LEG_OFFER:

@@ -124,6 +124,13 @@ int sip_call_info_dtmf(struct sip_call *call, unsigned event, unsigned duration_
 	return 0;
 }
 
+void sip_call_heard_status(struct sip_call *call, unsigned status)
+{
+	(void)call;
+	if (status)
+		note("heard %u, ", status);
+}
+
 void sip_call_release(struct sip_call *call, struct q850_cause cause)
 {
 	(void)call;
@@ -250,6 +257,20 @@ static void test_caller_without_offer(void **state)
 	took_note("gw1<RELEASE 16; done; ");
 }
 
+/* What another SIP call ended with goes along: this one may repeat it. */
+static void test_status_of_the_other_side(void **state)
+{
+	struct sip_info info = invite_to(number);
+
+	(void)state;
+	invited(&info);
+	fx.log[0] = 0;
+	fx.leg[GW1]->leg.status = 480;
+	tell_cause(GW1, LEG_RELEASE, Q850_NO_USER_RESPONDING);
+	took_note("heard 480, release 18; ");
+	released(Q850_NO_USER_RESPONDING, 480);
+}
+
 static void test_caller_cancels_before_its_offer(void **state)
 {
 	struct sip_info info = invite_to(number);
@@ -363,6 +384,7 @@ static void test_called_refuses(void **state)
 	fx.log[0] = 0;
 	released(Q850_USER_BUSY, 486);
 	took_note("in<RELEASE 17; done; ");
+	assert_int_equal(fx.gateway.counters.calls_failed, 1);
 }
 
 static void test_called_is_busy_elsewhere(void **state)
@@ -466,6 +488,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		CALLER(test_caller),
 		CALLER(test_caller_without_offer),
+		CALLER(test_status_of_the_other_side),
 		CALLER(test_caller_cancels_before_its_offer),
 		CALLER(test_caller_hears_an_announcement),
 		CALLER(test_no_early_media),
