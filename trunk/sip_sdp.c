@@ -167,6 +167,12 @@ static const sdp_media_t *find_audio(const sdp_session_t *sdp)
 	return refused;
 }
 
+/* The line that refuses a stream names its media and protocol whole: RFC 3264 6. */
+static bool is_short(const char *text, size_t most)
+{
+	return !text || strlen(text) <= most;
+}
+
 static void refuse_line(const sdp_media_t *m, char line[SDP_LINE_MAX])
 {
 	char format[16] = "0";
@@ -184,8 +190,8 @@ static int read_shape(const sdp_session_t *sdp, const sdp_media_t *audio, struct
 	struct sdp_shape s = { 0 };
 
 	for (const sdp_media_t *m = sdp->sdp_media; m; m = m->m_next) {
-		if (s.count >= SDP_LINES_MAX) {
-			*why = "too many media lines";
+		if (s.count >= SDP_LINES_MAX || !is_short(m->m_type_name, 20) || !is_short(m->m_proto_name, 32)) {
+			*why = "too many or too long media lines";
 			return -E2BIG;
 		}
 		if (m == audio)
@@ -259,7 +265,10 @@ static const char *skip_blanks(const char *at, const char *end)
 static bool is_media_line(const char *at, const char *end)
 {
 	at = skip_blanks(skip_kind(at, end, is_token_char), end);
-	at = skip_blanks(skip_slashed(at, end, is_digit_char), end);
+	at = skip_kind(at, end, is_digit_char);
+	if (at && at < end && *at == '/')
+		at = skip_kind(at + 1, end, is_digit_char);
+	at = skip_blanks(at, end);
 	at = skip_blanks(skip_slashed(at, end, is_token_char), end);
 	if (!at || at == end)
 		return false;
