@@ -153,6 +153,7 @@ class Lab:
         self.jitter_ms, self.slots, self.extra, self.media = jitter_ms, slots, extra, media
         self.routes, self.dial_plans, self.translations = routes, dial_plans, translations
         self.transports, self.channels = transports, 30
+        self.rtp_jitter_ms = 80     # two busy processors stall a process now and then
         ports = free_ports(2 * spans + 1)
         self.line_ports = list(zip(ports[0:2 * spans:2], ports[1:2 * spans:2]))
         self.sip_port = free_ports(1, socket.SOCK_STREAM)[0]
@@ -199,7 +200,7 @@ lines:
 {chr(10).join(lines)}
 spans:
 {chr(10).join(spans)}
-media: {{ ports: {self.rtp_first}-{self.rtp_first + 259}{", " + self.media if self.media else ""} }}
+media: {{ ports: {self.rtp_first}-{self.rtp_first + 259}, jitter: {self.rtp_jitter_ms}ms{", " + self.media if self.media else ""} }}
 api: {{ socket: {self.socket} }}
 log: {{ level: {os.environ.get('CAUSEWAY_LOG', 'info')} }}
 {self.dial_plans or DIAL_PLANS}

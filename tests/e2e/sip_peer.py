@@ -15,6 +15,10 @@ COMPACT = {'v': 'via', 'f': 'from', 't': 'to', 'i': 'call-id', 'm': 'contact', '
            'k': 'supported', 's': 'subject', 'e': 'content-encoding', 'r': 'refer-to', 'x': 'session-expires'}
 
 
+PHRASES = {100: 'Trying', 180: 'Ringing', 183: 'Session Progress', 200: 'OK', 404: 'Not Found', 480: 'Temporarily Unavailable',
+           486: 'Busy Here', 487: 'Request Terminated', 503: 'Service Unavailable', 603: 'Decline'}
+
+
 def token(prefix=''):
     return f'{prefix}{next(SERIAL):x}{random.randrange(1 << 32):08x}'
 
@@ -224,11 +228,11 @@ class SipPeer:
         self.send('\r\n'.join(lines) + '\r\n\r\n' + body, to)
         return branch
 
-    def respond(self, request, status, phrase='Because', tag=None, extra='', body='', contact=None):
+    def respond(self, request, status, phrase=None, tag=None, extra='', body='', contact=None):
         to = request.get('to')
         if tag and 'tag=' not in to:
             to += f';tag={tag}'
-        lines = [f'SIP/2.0 {status} {phrase}'] + [f'Via: {v}' for v in request.all('via')]
+        lines = [f'SIP/2.0 {status} {phrase or PHRASES.get(status, "Because")}'] + [f'Via: {v}' for v in request.all('via')]
         lines += [f'Record-Route: {r}' for r in request.all('record-route')]
         lines += [f'From: {request.get("from")}', f'To: {to}', f'Call-ID: {request.call_id}', f'CSeq: {request.get("cseq")}']
         if request.method in ('INVITE', 'UPDATE') and 100 < status < 300:
