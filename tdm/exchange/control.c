@@ -99,7 +99,7 @@ static bool write_out(struct connection *c)
 /* Takes the answer. False: the connection is gone. */
 static bool answer(struct connection *c, json_t *object)
 {
-	char *text = json_dumps(object, JSON_COMPACT | JSON_ENCODE_ANY);
+	char *text = json_dumps(object, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(10));
 	size_t length = text ? strlen(text) : 0;
 	char *grown = text ? mem_realloc(c->out, c->out_used + length + 1) : NULL;
 

@@ -15,6 +15,7 @@
 
 #define STATUS_FAILED 1
 #define STATUS_USAGE 2
+#define REPORT_FORMAT (JSON_COMPACT | JSON_REAL_PRECISION(10))
 
 struct program {
 	struct ex_options options;
@@ -83,7 +84,7 @@ static int write_json(const struct program *p, json_t *object)
 	int rc = to && object ? 0 : -1;
 
 	if (rc == 0)
-		rc = json_dumpf(object, to, JSON_COMPACT) < 0 || fputc('\n', to) < 0 ? -1 : 0;
+		rc = json_dumpf(object, to, REPORT_FORMAT) < 0 || fputc('\n', to) < 0 ? -1 : 0;
 	if (to && to != stdout && fclose(to) != 0)
 		rc = -1;
 	if (rc < 0)

@@ -71,7 +71,7 @@ void ex_journal_write(struct ex_journal *j, json_t *object)
 	if (object && j->fd >= 0) {
 		json_object_set_new(object, "time",
 				    json_real((double)clock_wall_us(j->clock) / 1e6));
-		line = json_dumps(object, JSON_COMPACT);
+		line = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(16));
 		if (line) {
 			size_t length = strlen(line);
 
