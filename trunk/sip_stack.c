@@ -100,6 +100,23 @@ static void mark_packets(const struct sip_interface *interface)
 			setsockopt(interface->sockets[i], IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof(class));
 }
 
+/* Sofia doesn't say why it could not bind, and errno is its log's by then: asked again without it. */
+static int why_not_bound(const struct conf_sip_interface *conf)
+{
+	int types[] = { conf->udp ? SOCK_DGRAM : SOCK_STREAM, conf->tcp ? SOCK_STREAM : SOCK_DGRAM };
+	int rc = 0;
+
+	for (unsigned i = 0; i < 2 && rc == 0; i++) {
+		int fd = socket(netaddr_family(&conf->address), types[i] | SOCK_CLOEXEC, 0);
+
+		if (fd < 0 || bind(fd, &conf->address.u.sa, netaddr_len(&conf->address)) < 0)
+			rc = -errno;
+		if (fd >= 0)
+			close(fd);
+	}
+	return rc ? rc : -EIO;
+}
+
 static int start_interface(struct sip_stack *stack, struct sip_interface *interface,
 			   const struct conf_sip_interface *conf)
 {
@@ -109,13 +126,12 @@ static int start_interface(struct sip_stack *stack, struct sip_interface *interf
 	interface->conf = conf;
 	if (interface_url(conf, url, sizeof(url)) < 0)
 		return -EINVAL;
-	errno = 0;
 	interface->agent = nta_agent_create(sip_root_su(stack->root), (const url_string_t *)url, on_message, interface,
 					    NTATAG_UA(1), NTATAG_MERGE_482(1), NTATAG_CLIENT_RPORT(1),
 					    NTATAG_USE_NAPTR(0), NTATAG_USE_SRV(0), NTATAG_MAXSIZE(65536),
 					    TPTAG_TOS(conf->dscp << 2), TPTAG_LOG(stack->cfg.trace != NULL), TAG_END());
 	if (!interface->agent)
-		return errno ? -errno : -EADDRINUSE;
+		return why_not_bound(conf);
 	interface->socket_count = sip_filter_sockets(&conf->address, interface->sockets,
 						     sizeof(interface->sockets) / sizeof(interface->sockets[0]));
 	mark_packets(interface);
