@@ -140,8 +140,6 @@ static void calling(struct fsm *fsm, unsigned event, const void *data)
 	case CE_FAILURE:
 		fail_call(call, data);
 		break;
-	case CE_BYE: /* the called side ends an early dialog: RFC 3261 15.1.1 forbids it, some do it */
-		break;
 	case CE_LOST:
 	case CE_RELEASE:
 		sip_uac_cancel(call, *(const struct q850_cause *)data);

@@ -408,6 +408,7 @@ static int modified(void *magic, nta_outgoing_t *orq, const sip_t *sip)
 	if (status < 200)
 		return 0;
 	d->modify_out = NULL;
+	sip_count_failure(d->call->stack, sip, status);
 	if (status < 300 && sip)
 		accepted(d, sip);
 	else if (status == 491)

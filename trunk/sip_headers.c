@@ -64,6 +64,18 @@ struct q850_cause sip_cause_of(const struct sip_trunk *trunk, const sip_t *sip, 
 	return status ? sip_to_cause(status, trunk->conf->sip_map, trunk->conf->sip_map_count) : otherwise;
 }
 
+bool sip_is_our_verdict(const sip_t *sip)
+{
+	return !sip || nta_sip_is_internal((sip_t *)(uintptr_t)sip);
+}
+
+void sip_count_failure(struct sip_stack *stack, const sip_t *sip, unsigned status)
+{
+	if (status < 400 || !sip_is_our_verdict(sip))
+		return;
+	counter_inc(status == 408 ? &stack->counters.timeouts : &stack->counters.transport_errors);
+}
+
 unsigned sip_status_of(const struct sip_trunk *trunk, struct q850_cause cause)
 {
 	return cause_to_sip(cause, trunk->conf->cause_map, trunk->conf->cause_map_count);

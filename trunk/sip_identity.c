@@ -427,9 +427,12 @@ static int write_party(char *out, size_t room, const struct party *p, const char
 	return n < 0 || (size_t)n >= room ? -EINVAL : 0;
 }
 
+/* Only what a network vouches for is asserted (RFC 3325 5): a number that its user gave and nobody screened stands in From
+ * alone, so that screening (Q.931 table 4-11) arrives as it left. */
 static bool may_assert(const struct party *p, const struct conf_trunk *trunk)
 {
-	return trunk->trusted && p->number.digits[0];
+	return trunk->trusted && p->number.digits[0] &&
+	       (p->number.screening == SCREENING_NETWORK || p->number.screening == SCREENING_USER_PASSED);
 }
 
 static int write_asserted(struct sip_identity *out, const struct party *p, const struct conf_trunk *trunk,

@@ -273,7 +273,8 @@ static int options_answered(void *magic, nta_outgoing_t *orq, const sip_t *sip)
 	if (status < 200)
 		return 0;
 	/* 503 is the peer's word for "send nothing" (RFC 3261 21.5.4); our own verdicts are 408 and 503. */
-	answers = sip && status != 503 && !(status == 408 && nta_sip_is_internal((sip_t *)(uintptr_t)sip));
+	answers = status != 503 && !sip_is_our_verdict(sip);
+	sip_count_failure(t->stack, sip, status);
 	if (answers != t->answers) {
 		t->answers = answers;
 		tlog(t, answers ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING, answers ? "answers" : "does not answer OPTIONS");

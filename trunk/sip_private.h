@@ -322,6 +322,10 @@ struct q850_cause sip_cause_of(const struct sip_trunk *trunk, const sip_t *sip, 
 const char *sip_warning_text(const struct sip_trunk *trunk, const char *why, char text[SIP_HEADER_MAX]);
 unsigned sip_status_of(const struct sip_trunk *trunk, struct q850_cause cause);
 uint64_t sip_random(void);
+/* Sofia makes responses of its own: 408 when nobody answers, 503 when nothing can be sent. */
+bool sip_is_our_verdict(const sip_t *sip);
+/* Counts those. */
+void sip_count_failure(struct sip_stack *stack, const sip_t *sip, unsigned status);
 /* A header that Sofia's message class does not know. */
 int sip_add_header(msg_t *msg, const char *name, const char *value);
 /* Answer a request for good; SIPTAG list after. */

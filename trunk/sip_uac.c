@@ -210,8 +210,7 @@ static int invite_response(void *magic, nta_outgoing_t *orq, const sip_t *sip)
 
 	if (!sip) /* our own verdict, out of memory for its message */
 		r.status = r.status >= 300 ? r.status : 503;
-	if (r.status == 408 && nta_sip_is_internal((sip_t *)(uintptr_t)sip))
-		counter_inc(&call->stack->counters.timeouts);
+	sip_count_failure(call->stack, sip, r.status);
 	handle_response(call, r);
 	return 0;
 }
@@ -222,7 +221,7 @@ static int fork_response(void *magic, nta_outgoing_t *orq, const sip_t *sip)
 	unsigned status = (unsigned)nta_outgoing_status(orq);
 
 	/* A branch that says no more until its INVITE is long over: nobody waits for it. */
-	if (sip && !(status >= 300 && nta_sip_is_internal((sip_t *)(uintptr_t)sip)))
+	if (!sip_is_our_verdict(sip))
 		handle_response(d->call, (struct call_response){ .sip = sip, .status = status });
 	return 0;
 }

@@ -209,7 +209,7 @@ static const char *option(char **words, const char *name)
 
 static void set_number(struct party_number *n, const char *digits)
 {
-	*n = (struct party_number){ .present = true };
+	*n = (struct party_number){ .present = true, .screening = SCREENING_NETWORK };
 	snprintf(n->digits, sizeof(n->digits), "%s", digits);
 }
 

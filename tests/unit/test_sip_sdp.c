@@ -114,6 +114,14 @@ static void bad_ones(void **state)
 		{ HEAD C4 T "m=audio 4000 RTP/SAVP 8\r\n", -ENOTSUP },
 		{ HEAD C4 T "m=video 4000 RTP/AVP 31\r\n", -ENOTSUP },
 		{ HEAD C4 T, -ENOTSUP },
+		/* On these Sofia's own parser never ends. */
+		{ HEAD C4 T AUDIO "m=image 6000 udptl /t38\r\n", -EINVAL },
+		{ HEAD C4 T AUDIO "m=video 5TR00 /AVP 96\r\n", -EINVAL },
+		{ HEAD C4 T AUDIO "m=video 5000 udptl\tx\r\n", -EINVAL },
+		{ HEAD C4 T AUDIO "m=video 5000 udptl \xa9\r\n", -EINVAL },
+		{ HEAD C4 T "m=audio 1/2/3 RTP/AVP 8\r\n", -EINVAL },
+		{ HEAD C4 T "m=audio 4000 RTP/AVP\r\n", -EINVAL },
+		{ HEAD C4 T AUDIO "m=video 1 RTP/AVPFWithANameThatIsLongerThanAllowed 8\r\n", -E2BIG },
 	};
 
 	(void)state;
