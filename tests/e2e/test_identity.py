@@ -81,7 +81,7 @@ def isdn_to_sip_user_number_is_not_asserted():
     # screening «user-provided, not screened»: shown in From, never asserted as the network's word
     with Lab() as lab:
         later, dialog, invite = inbound(lab, **{'from': DIGITS}, from_type='national', screening='not-screened')
-        assert DIGITS in invite.get('from'), invite.raw
+        assert DIGITS in invite.get('from') and not invite.get('p-asserted-identity'), invite.raw
         finish(later, dialog)
         lab.nothing_held()
 
