@@ -85,6 +85,7 @@ struct sip_stack_cfg {
 	struct loop *loop;              /* its descriptor is carried by Sofia's root */
 	const struct trace_sink *trace; /* may be NULL */
 	const char *user_agent;
+	const char *resolv_conf;        /* name servers, resolv.conf(5); NULL: the system's */
 };
 
 /* Binds every interface and resolves peers. 0 or -errno; `error` gets a sentence that names the interface or trunk. */

@@ -22,6 +22,7 @@ struct sip_dialog *sip_dialog_new(struct sip_call *call, const char *tag)
 	d->session = call->session;
 	fsm_init(&d->oa, &sip_oa_machine, OA_NONE, call->stack->cfg.loop, d);
 	list_append(&call->dialogs, &d->node);
+	call->dialog_count++;
 	return d;
 }
 
@@ -30,6 +31,7 @@ void sip_dialog_free(struct sip_dialog *d)
 	struct loop *loop = d->call->stack->cfg.loop;
 
 	list_remove(&d->node);
+	d->call->dialog_count--;
 	fsm_close(&d->oa);
 	loop_timer_stop(loop, &d->glare);
 	loop_timer_stop(loop, &d->session_timer);

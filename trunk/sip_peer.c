@@ -24,6 +24,11 @@ struct sip_trunk;
 
 /* ---- By source ---- */
 
+static struct netprefix host_prefix(const struct netaddr *a)
+{
+	return (struct netprefix){ .network = *a, .bits = netaddr_family(a) == AF_INET6 ? 128 : 32 };
+}
+
 /* The prefixes of a trunk: configured ones, else its peer's address. */
 static size_t sources_of(const struct sip_trunk *t, struct netprefix *own, const struct netprefix **out)
 {
@@ -31,7 +36,7 @@ static size_t sources_of(const struct sip_trunk *t, struct netprefix *own, const
 		*out = t->conf->sources;
 		return t->conf->source_count;
 	}
-	*own = (struct netprefix){ .network = t->peer, .bits = netaddr_family(&t->peer) == AF_INET6 ? 128 : 32 };
+	*own = host_prefix(&t->peer);
 	*out = own;
 	return netaddr_is_set(&t->peer) ? 1 : 0;
 }
@@ -71,6 +76,12 @@ static size_t collect(const struct sip_interface *interface, struct netprefix *o
 		if (out && n)
 			memcpy(out + count, sources, n * sizeof(*out));
 		count += n;
+		/* Responses come from the peer itself, wherever its requests may come from. */
+		if (t->interface == interface && t->conf->source_count && netaddr_is_set(&t->peer)) {
+			if (out)
+				out[count] = host_prefix(&t->peer);
+			count++;
+		}
 	}
 	return count;
 }
@@ -248,7 +259,7 @@ int sip_trunk_locate(struct sip_trunk *t)
 		return 0;
 	}
 	if (!stack->resolver)
-		stack->resolver = sres_resolver_create(sip_root_su(stack->root), NULL, TAG_END());
+		stack->resolver = sres_resolver_create(sip_root_su(stack->root), stack->cfg.resolv_conf, TAG_END());
 	if (!stack->resolver)
 		return -ENOMEM;
 	again(t, 0);

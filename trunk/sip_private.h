@@ -41,6 +41,7 @@ struct sip_owner;
 #define SIP_MIN_SE_S 90 /* RFC 4028 4 */
 #define SIP_MIN_SE "90"
 #define SIP_GLARE_TRIES 8
+#define SIP_DIALOGS_MAX 32 /* early ones of a forked INVITE */
 
 struct sip_interface {
 	struct sip_stack *stack;
@@ -221,6 +222,7 @@ struct sip_call {
 	char key[128];
 	struct sip_info info;
 	struct list dialogs;
+	unsigned dialog_count;
 	struct sip_dialog *dialog; /* the chosen one, or the early one heard last that has media */
 	nta_outgoing_t *invite;    /* outgoing */
 	nta_incoming_t *invite_in; /* incoming, until ACK or its end */

@@ -168,6 +168,8 @@ static struct sip_dialog *dialog_of(struct sip_call *call, const sip_t *sip)
 
 	if (d || !tag || strlen(tag) >= sizeof(d->tag))
 		return d;
+	if (sip->sip_status->st_status < 200 && call->dialog_count >= SIP_DIALOGS_MAX)
+		return NULL; /* one branch more than anybody needs is not followed until it answers */
 	d = sip_dialog_new(call, tag);
 	if (!d)
 		return NULL;

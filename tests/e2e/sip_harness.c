@@ -9,7 +9,8 @@
  *   alert N [inband]    progress N [inband]    connect N [NUMBER]    release N CAUSE [LOCATION]
  *   offer N [DIRECTION]     answer N     refuse N CAUSE     dtmf N DIGIT
  *   counters    calls    quit
- * Options: tcp, prack, trusted, auto (answer every offer at once), connect (connect every call at once), max, sources. */
+ * Options: tcp, prack, trusted, auto (answer every offer at once), connect (connect every call at once), max,
+ * sources, options, advertised, early_media, user_phone, trace, resolv. */
 #include "base/loop.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -413,7 +414,8 @@ int main(int argc, char **argv)
 		return 2;
 	cfg = (struct sip_stack_cfg){ .interfaces = &h.interface, .interface_count = 1, .trunks = &h.conf,
 				      .trunk_count = 1, .loop = h.loop, .trace = h.trace ? &trace : NULL,
-				      .user_agent = "Causeway harness" };
+				      .user_agent = "Causeway harness",
+				      .resolv_conf = option(argv + 1, "resolv") };
 	rc = sip_stack_create(&h.stack, &cfg, &stack_ops, NULL, error, sizeof(error));
 	if (rc < 0) {
 		fprintf(stderr, "sip_harness: %s\n", error);

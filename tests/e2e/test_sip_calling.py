@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """The SIP floor as the calling side (RFC 3261 UAC), against a scripted peer: early dialogs, forks, PRACK, CANCEL."""
-import re
+import socket
 import sys
+import tempfile
+import threading
 import time
 
-from lab import eventually, run_tests
-from sip_floor import Floor
+from lab import run_tests
+from sip_floor import Dialog, Floor
 
 REL = 'Require: 100rel\r\nRSeq: {}\r\nAllow: INVITE, ACK, BYE, CANCEL, PRACK, UPDATE'
 DIGITS = '2079461111'
@@ -418,6 +420,60 @@ def name_is_resolved():
         f.expect('released 1 cause=17')
 
 
+class NameServer:
+    """Answers every A question with one address, DNS over UDP (RFC 1035 4.1)."""
+
+    def __init__(self, address):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(('127.0.0.1', 0))
+        self.socket.settimeout(0.1)
+        self.port = self.socket.getsockname()[1]
+        self.address, self.asked, self.closed, self.silent = address, 0, False, False
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while not self.closed:
+            try:
+                query, client = self.socket.recvfrom(512)
+            except OSError:
+                continue
+            self.asked += 1
+            if self.silent:
+                continue
+            end = query.index(b'\0', 12) + 5
+            question = query[12:end]
+            record = b'\xc0\x0c\0\1\0\1\0\0\0\x1e\0\4' + socket.inet_aton(self.address)
+            self.socket.sendto(query[:2] + b'\x84\0\0\1\0\1\0\0\0\0' + question + record, client)
+
+    def close(self):
+        self.closed = True
+        self.thread.join()
+        self.socket.close()
+
+
+def name_is_asked_for():
+    server = NameServer('127.0.0.2')
+    with tempfile.NamedTemporaryFile('w', suffix='.conf') as conf:
+        conf.write(f'nameserver 127.0.0.1\nport {server.port}\n')
+        conf.flush()
+        with Floor(peer_host='sip.carrier.test', resolv=conf.name) as f:
+            f.expect('trunk core up')
+            d, invite = f.call_out()
+            assert invite.uri.startswith(f'sip:+442079460000@127.0.0.2:{f.peer.port}')
+            d.respond(486)
+            f.expect('released 1 cause=17')
+            f.answered_in().bye()
+            assert server.asked
+        server.silent = True
+        with Floor(peer_host='sip.carrier.test', resolv=conf.name) as f:
+            f.do('call 123')
+            f.expect('error 1 call Network is down')
+            d = Dialog(f.peer, body=f.media()).send_invite()
+            assert not f.peer.quiet(d.call_id), 'an unknown peer is a stranger'
+    server.close()
+
+
 def large_message_goes_by_tcp():
     # RFC 3261 18.1.1: above 1,300 octets the request takes TCP where the peer has it, else UDP after all
     with Floor() as f:
@@ -432,6 +488,6 @@ TESTS = [call_and_release, over_tcp, over_ipv6, early_media_orders, answer_that_
          late_fork_never_heard_before, many_forks, fork_fails, cancel_waits_for_a_provisional, cancel_in_every_state,
          cancel_crosses_200, failures, delayed_offer, delayed_offer_answered_late, offer_in_reliable_183, answer_missing_or_bad,
          answer_only_in_unreliable_183, ack_is_repeated, restricted_identity, diversion, routes, target_refresh, glare_as_owner,
-         peer_down, name_is_resolved, large_message_goes_by_tcp]
+         peer_down, name_is_resolved, name_is_asked_for, large_message_goes_by_tcp]
 if __name__ == '__main__':
     sys.exit(run_tests(TESTS))

@@ -37,6 +37,18 @@ def most_specific_source_only():
         f.answered_in().bye()
 
 
+def peer_outside_of_its_sources():
+    # Its responses pass, its requests are of no trunk: discarded unanswered, counted
+    with Floor(sources='127.0.0.9') as f:
+        d = Dialog(f.peer, body=f.media()).send_invite()
+        assert not f.peer.quiet(d.call_id)
+        counted = f.counters()
+        assert counted['unknown_peer'] >= 1 and counted['filtered'] == 0
+        out, _ = f.call_out()
+        out.respond(486)
+        f.expect('released 1 cause=17')
+
+
 def strangers_over_ipv6():
     with Floor(ip='::1', sources='2001:db8::/32') as f:
         d = Dialog(f.peer, body=f.media()).send_invite()
@@ -226,7 +238,7 @@ def broken_stream():
         assert live.bye().status == 200
 
 
-TESTS = [strangers_are_kept_out, most_specific_source_only, strangers_over_ipv6, malformed_messages, clear_errors, bit_flips,
+TESTS = [strangers_are_kept_out, most_specific_source_only, peer_outside_of_its_sources, strangers_over_ipv6, malformed_messages, clear_errors, bit_flips,
          broken_stream]
 if __name__ == '__main__':
     sys.exit(run_tests(TESTS))
