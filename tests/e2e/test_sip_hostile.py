@@ -50,7 +50,7 @@ def peer_outside_of_its_sources():
 
 
 def strangers_over_ipv6():
-    with Floor(ip='::1', sources='2001:db8::/32') as f:
+    with Floor(ip='::1', peer_host='[::2]', sources='2001:db8::/32') as f:
         d = Dialog(f.peer, body=f.media()).send_invite()
         assert not f.peer.quiet(d.call_id)
         assert f.counters()['filtered'] >= 1
