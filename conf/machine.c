@@ -413,7 +413,7 @@ static const struct schema_field timer_fields[] = {
 	TIMER("t305", t305, "30s", "Q.931 table 9-2: DISCONNECT sent, no answer"),
 	TIMER("t308", t308, "4s", "Q.931 table 9-2: RELEASE sent, no answer"),
 	TIMER("t309", t309, "6s", "Q.931 table 9-2: layer 2 lost, calls kept"),
-	TIMER("t310", t310, "10s", "Q.931 table 9-2: CALL PROCEEDING received, nothing after"),
+	TIMER("t310", t310, "30s", "Q.931 tables 9-1, 9-2: CALL PROCEEDING received, nothing after"),
 	TIMER("t313", t313, "4s", "Q.931 table 9-2: CONNECT sent, no answer"),
 	TIMER("t316", t316, "2min", "Q.931 table 9-2: RESTART sent, no answer"),
 	{ .key = "n200",

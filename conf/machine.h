@@ -108,7 +108,7 @@ enum conf_law { CONF_ALAW, CONF_ULAW };
 struct conf_isdn_timers {
 	unsigned t200, t203;           /* 1000, 10000 */
 	unsigned t301, t302, t303, t304, t305, t308, t309, t310, t313, t316;
-	/* 180000, 15000, 4000, 20000, 30000, 4000, 6000, 10000, 4000, 120000 */
+	/* 180000, 15000, 4000, 20000, 30000, 4000, 6000, 30000 (table 9-2: 30 to 120 s at the user side), 4000, 120000 */
 	unsigned n200;                 /* 3 */
 };
 
