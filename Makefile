@@ -22,11 +22,13 @@ demo:
 	@$(MAKE) --no-print-directory release
 	@python3 tests/demo/demo.py build/bin
 
+# Everything with AddressSanitizer; the threads' programs once more with ThreadSanitizer (the tests called tsan.*).
 check:
 	@$(install) build check guest || $(install) build check
-	@$(MAKE) --no-print-directory asan tsan
-	@cmake -E env CTEST_OUTPUT_ON_FAILURE=1 ctest --test-dir build-tsan -L tsan -j2
-	@cmake -E env CTEST_OUTPUT_ON_FAILURE=1 ctest --test-dir build-asan -LE tsan -j2
+	@$(MAKE) --no-print-directory asan
+	@cmake --preset tsan >/dev/null
+	@cmake --build --preset tsan -j$(JOBS) --target tsan_programs
+	@ctest --test-dir build-asan -j2 --output-on-failure
 
 bench:
 	@$(install) build check
