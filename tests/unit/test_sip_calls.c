@@ -579,6 +579,18 @@ static void session_is_not_refreshed(void **state)
 	nothing_left(f);
 }
 
+static void short_session_is_not_refreshed(void **state)
+{
+	struct fixture *f = *state;
+	char tag[64];
+
+	take_session(f, "Supported: timer\r\nSession-Expires: 90;refresher=uac\r\n", tag);
+	pass(f, 59 * SECOND);
+	assert_int_equal(f->in[0].released, 0);
+	pass(f, 2 * SECOND); /* a third before the end */
+	assert_int_equal(f->in[0].released, 1);
+}
+
 static void we_refresh(void **state)
 {
 	struct fixture *f = *state;
@@ -714,6 +726,33 @@ static void every_allocation_fails_once(void **state)
 	assert_in_range(n, 4, 100);
 }
 
+/* Whatever fails in the middle, no call is left between up and down for ever. */
+static void no_call_hangs_for_want_of_memory(void **state)
+{
+	struct fixture *f = *state;
+	long n = 0;
+	bool failed;
+
+	do {
+		struct sip_info info = { .called = { .number = { .digits = "+44" } } };
+		struct media_desc offer;
+
+		media(&offer);
+		f->out[0] = (struct side){ 0 };
+		mem_fail_after(n++);
+		if (sip_call_create(&f->out[0].call, sip_stack_trunk(f->stack, "a"), &info, &offer, &call_ops, &f->out[0]) < 0)
+			f->out[0].released = 1;
+		pass(f, 40 * SECOND);
+		failed = mem_failed();
+		assert_true(f->out[0].released || f->out[0].connected);
+		if (f->out[0].call)
+			sip_call_release(f->out[0].call, normal());
+		pass(f, 80 * SECOND);
+	} while (failed);
+	mem_fail_after(-1);
+	nothing_left(f);
+}
+
 static void bad_configuration(void **state)
 {
 	struct fixture *f = *state;
@@ -756,11 +795,13 @@ int main(void)
 		CASE(no_ack),
 		CASE(no_prack),
 		CASE(session_is_not_refreshed),
+		CASE(short_session_is_not_refreshed),
 		CASE(we_refresh),
 		CASE(we_refresh_by_invite),
 		CASE(session_asked_by_callee),
 		CASE(keepalive),
 		CASE(every_allocation_fails_once),
+		CASE(no_call_hangs_for_want_of_memory),
 		CASE(bad_configuration),
 		CASE(ten_thousand_calls),
 	};

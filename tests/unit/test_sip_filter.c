@@ -100,7 +100,7 @@ static int build(const char *const *texts, bool datagram)
 
 static void prefixes(void **state)
 {
-	static const char *const texts[] = { "192.0.2.0/24", "198.51.100.7", "10.0.0.0/9", "2001:db8::/32", "2001:db8:1::5",
+	static const char *const texts[] = { "192.0.2.0/24", "198.51.100.7", "203.0.113.4/31", "10.0.0.0/9", "2001:db8::/32", "2001:db8:1::5",
 					     "fe80::/10", NULL };
 	(void)state;
 	for (int datagram = 0; datagram < 2; datagram++) {
@@ -109,6 +109,7 @@ static void prefixes(void **state)
 		assert_true(n > 0);
 		assert_true(from(n, "192.0.2.0") && from(n, "192.0.2.255") && !from(n, "192.0.3.0") && !from(n, "192.0.1.255"));
 		assert_true(from(n, "198.51.100.7") && !from(n, "198.51.100.6") && !from(n, "198.51.100.8"));
+		assert_true(from(n, "203.0.113.4") && from(n, "203.0.113.5") && !from(n, "203.0.113.6") && !from(n, "203.0.113.3"));
 		assert_true(from(n, "10.0.0.1") && from(n, "10.127.255.255") && !from(n, "10.128.0.0"));
 		assert_true(from(n, "2001:db8:ffff::1") && !from(n, "2001:db9::1") && !from(n, "2001:db7:ffff::"));
 		assert_true(from(n, "fe80::1") && from(n, "febf::1") && !from(n, "fec0::1"));
