@@ -8,6 +8,8 @@
  * line: the packets received. As many ticks as sequence numbers have passed, so that both
  * directions stay in one alignment for ever; a timer takes over while no packets come.
  *
+ * D-channels have no part in that: their octets are read in sequence as packets arrive.
+ *
  * Threads: all of it runs on the worker but open, destroy and set_faults. */
 #include "hw/cesopsn_buffer.h"
 #include "hw/cesopsn_wire.h"
@@ -214,17 +216,15 @@ static void send_block(struct cesopsn *c)
 
 /* ---- Receiving ---- */
 
-static void play_block(struct cesopsn *c)
+/* Hands over the octets of one kind of timeslots. `payload` NULL: fill. */
+static void hand_over(struct cesopsn *c, const uint8_t *payload, bool dchans)
 {
-	const uint8_t *payload = cesopsn_buffer_take(c->buffer);
 	uint8_t block[TIMESLOT_BLOCK_MAX];
 
-	if (!payload)
-		counter_add(&c->counters->filled_octets, c->frames);
 	for (unsigned i = 0; i < c->width; i++) {
 		unsigned ts = c->carried[i];
 
-		if (!e1_work_occupied(&c->work, ts))
+		if (!e1_work_occupied(&c->work, ts) || e1_work_is_dchan(&c->work, ts) != dchans)
 			continue;
 		if (!payload) {
 			e1_work_rx_fill(&c->work, ts, c->frames);
@@ -234,6 +234,21 @@ static void play_block(struct cesopsn *c)
 			block[f] = payload[f * c->width + i];
 		e1_work_rx(&c->work, ts, block, c->frames);
 	}
+}
+
+static void play_block(struct cesopsn *c)
+{
+	const uint8_t *payload = cesopsn_buffer_take(c->buffer);
+
+	if (!payload)
+		counter_add(&c->counters->filled_octets, c->frames);
+	hand_over(c, payload, false);
+}
+
+/* The reader of the buffer: ahead of the playout. */
+static void read_block(void *arg, const uint8_t *payload)
+{
+	hand_over(arg, payload, true);
 }
 
 static void count_packet(struct cesopsn *c, const struct cesopsn_packet *packet)
@@ -518,12 +533,17 @@ static int prepare_buffer(struct cesopsn *c)
 {
 	unsigned depth = c->conf->jitter_ms * 1000 / c->conf->packet_us;
 	bool locked = c->conf->clock == CONF_CLOCK_LINE;
+	int rc;
 
 	if (depth < 1)
 		depth = 1;
 	c->lag = depth / 4 < REORDER_MAX ? depth / 4 : REORDER_MAX;
-	return cesopsn_buffer_create(&c->buffer, c->format.payload, c->conf->packet_us, depth,
-				     locked, c->counters);
+	rc = cesopsn_buffer_create(&c->buffer, c->format.payload, c->conf->packet_us, depth, locked,
+				   c->counters);
+	if (rc < 0)
+		return rc;
+	cesopsn_buffer_set_reader(c->buffer, read_block, c);
+	return 0;
 }
 
 static int cesopsn_open(struct e1_line *line)

@@ -30,6 +30,11 @@ struct cesopsn_buffer {
 	bool synced, settled;
 	uint32_t play, end; /* extended sequence numbers: next to be played; newest + 1 */
 	unsigned hold;      /* ticks to wait at `play` */
+	cesopsn_reader *reader;
+	void *reader_arg;
+	/* Next to be read. Between two calls either all that came has been read (read >= end, and
+	 * then `play` may have run ahead), or it waits at a gap not yet played. */
+	uint32_t read;
 	bool stray;         /* stray_next is set */
 	uint16_t stray_next;
 	unsigned late_run; /* late packets since the last good one */
@@ -50,6 +55,12 @@ static uint32_t ring_size(unsigned packet_us, unsigned depth)
 	return size;
 }
 
+static void read_nothing(void *arg, const uint8_t *payload)
+{
+	(void)arg;
+	(void)payload;
+}
+
 int cesopsn_buffer_create(struct cesopsn_buffer **out, size_t payload, unsigned packet_us,
 			  unsigned depth, bool locked, struct e1_counters *counters)
 {
@@ -65,6 +76,7 @@ int cesopsn_buffer_create(struct cesopsn_buffer **out, size_t payload, unsigned 
 	b->locked = locked;
 	b->slots = ring_size(packet_us, depth);
 	b->counters = counters;
+	b->reader = read_nothing;
 	b->octets = mem_calloc(b->slots, payload);
 	b->state = mem_zalloc(b->slots);
 	if (!b->octets || !b->state)
@@ -88,6 +100,12 @@ void cesopsn_buffer_destroy(struct cesopsn_buffer **out)
 	*out = NULL;
 }
 
+void cesopsn_buffer_set_reader(struct cesopsn_buffer *b, cesopsn_reader *reader, void *arg)
+{
+	b->reader = reader;
+	b->reader_arg = arg;
+}
+
 void cesopsn_buffer_reset(struct cesopsn_buffer *b)
 {
 	memset(b->state, SLOT_EMPTY, b->slots);
@@ -102,21 +120,72 @@ static void restart_window(struct cesopsn_buffer *b)
 	b->lowest = INT_MAX;
 }
 
+static bool before(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) < 0;
+}
+
+/* The reader goes to `at`; what it leaves out is lost, however much it is. */
+static void read_from(struct cesopsn_buffer *b, uint32_t at)
+{
+	if (b->read != at)
+		b->reader(b->reader_arg, NULL);
+	b->read = at;
+}
+
+/* Reads what is here, up to a gap that may still be closed: its time has not come. */
+static void read_on(struct cesopsn_buffer *b)
+{
+	while (before(b->read, b->end)) {
+		uint32_t index = b->read & (b->slots - 1);
+		enum slot slot = b->state[index];
+
+		if (before(b->read, b->play)) {
+			read_from(b, b->play);
+			continue;
+		}
+		if (slot == SLOT_EMPTY)
+			return;
+		b->reader(b->reader_arg, slot == SLOT_DATA ? b->octets + index * b->payload : NULL);
+		b->read++;
+	}
+}
+
+/* Too late to be played, but nothing later has been read: for the reader it comes in order. */
+static void read_late(struct cesopsn_buffer *b, uint32_t at, const uint8_t *payload)
+{
+	if (before(at, b->read))
+		return;
+	read_from(b, at);
+	b->reader(b->reader_arg, payload);
+	b->read++;
+}
+
 static void start_at(struct cesopsn_buffer *b, uint16_t sequence)
 {
 	cesopsn_buffer_reset(b);
 	b->synced = true;
 	b->play = b->end = UINT32_C(0x10000) + sequence;
+	if ((uint16_t)b->read == sequence)
+		b->read = b->play;
+	read_from(b, b->play);
 	b->hold = b->locked ? 0 : b->depth;
 	b->late_seen = b->good_seen = false;
 	restart_window(b);
+}
+
+/* The position moves on. When it passes the gap at which the reader waits, the reader does too. */
+static void pass(struct cesopsn_buffer *b)
+{
+	b->state[b->play++ & (b->slots - 1)] = SLOT_EMPTY;
+	read_on(b);
 }
 
 /* Leaves out what stands at the position. */
 static void skip(struct cesopsn_buffer *b, uint32_t count)
 {
 	for (; count; count--)
-		b->state[b->play++ & (b->slots - 1)] = SLOT_EMPTY;
+		pass(b);
 }
 
 /* Far from what we know: a restarted far end is believed at its second packet in a row. */
@@ -178,17 +247,19 @@ enum cesopsn_put cesopsn_buffer_put(struct cesopsn_buffer *b, uint16_t sequence,
 	b->stray = false;
 	distance = (int16_t)(sequence - (uint16_t)b->end); /* it may have started anew */
 	at = b->end + (uint32_t)distance;
-	if ((int32_t)(at - b->play) < 0)
+	if (before(at, b->play)) {
+		read_late(b, at, payload);
 		return drop_late(b);
+	}
 	make_room(b, at);
-	newer = (int32_t)(at - b->end) >= 0;
+	newer = !before(at, b->end);
 	if (!newer && b->state[at & (b->slots - 1)] != SLOT_EMPTY)
 		return drop_late(b);
 	store(b, at, payload);
-	if (!newer)
-		return CESOPSN_REORDERED;
-	b->end = at + 1;
-	return CESOPSN_TAKEN;
+	if (newer)
+		b->end = at + 1;
+	read_on(b);
+	return newer ? CESOPSN_TAKEN : CESOPSN_REORDERED;
 }
 
 const uint8_t *cesopsn_buffer_take(struct cesopsn_buffer *b)
@@ -202,8 +273,7 @@ const uint8_t *cesopsn_buffer_take(struct cesopsn_buffer *b)
 		b->hold--;
 		return NULL;
 	}
-	b->state[index] = SLOT_EMPTY;
-	b->play++;
+	pass(b);
 	if (slot == SLOT_EMPTY)
 		counter_inc(&b->counters->lost);
 	return slot == SLOT_DATA ? b->octets + index * b->payload : NULL;

@@ -15,11 +15,20 @@
  * for a while, drift lowers all of it), and on the other side by the *lowest* (a burst raises it
  * for a while).
  *
+ * Besides, there is a reader that has no clock (D-channels): it gets each packet's block as soon as
+ * it is known that nothing comes before it. It reads the ring in place: what waits behind a gap is
+ * read, at the latest, when the position passes the gap, so the playout frees no slot unread. It
+ * never hears of slips, and of lateness only when a packet was overtaken by a later one.
+ *
  * Thread: the owner's. Allocates at create only. */
 
 #include "hw/e1.h"
 
 struct cesopsn_buffer;
+
+/* A block in sequence, each once; NULL: the data of one or more packets is lost or invalid, and
+ * what follows does not continue what was before. Called within put, take and watch. */
+typedef void cesopsn_reader(void *arg, const uint8_t *payload);
 
 enum cesopsn_put {
 	CESOPSN_TAKEN,
@@ -34,7 +43,10 @@ enum cesopsn_put {
 int cesopsn_buffer_create(struct cesopsn_buffer **out, size_t payload, unsigned packet_us,
 			  unsigned depth, bool locked, struct e1_counters *counters);
 void cesopsn_buffer_destroy(struct cesopsn_buffer **buffer);
-/* Forget all: the next packet starts anew. */
+/* Before the first put. `arg` is borrowed. */
+void cesopsn_buffer_set_reader(struct cesopsn_buffer *buffer, cesopsn_reader *reader, void *arg);
+/* Forget all: the next packet starts anew. (The reader goes on without a gap if that packet is the
+ * next in its sequence.) */
 void cesopsn_buffer_reset(struct cesopsn_buffer *buffer);
 
 /* `payload` NULL: a packet that says its data is invalid (L=1). Copied. */

@@ -27,7 +27,7 @@ int e1_pipe_init(struct e1_pipe *pipe, struct e1_dchan *dchan, const struct e1_s
 		.ops = ops,
 		.user = user,
 		.timeslot = dchan->timeslot,
-		.abort_fill = true,
+		.dchan = true,
 		.left = pipe_left,
 		.left_arg = pipe,
 	};

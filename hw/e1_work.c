@@ -200,7 +200,7 @@ void e1_work_rx_fill(struct e1_work *work, unsigned timeslot, size_t n)
 	if (!o)
 		return;
 	memset(fill,
-	       o->abort_fill ? 0xFF : atomic_load_explicit(&work->line->idle, memory_order_relaxed),
+	       o->dchan ? 0xFF : atomic_load_explicit(&work->line->idle, memory_order_relaxed),
 	       n);
 	o->ops->rx(o->user, fill, n);
 }

@@ -25,7 +25,10 @@ struct e1_occupant {
 	const struct e1_slot_ops *ops;
 	void *user;
 	unsigned timeslot;
-	bool abort_fill; /* missing octets are all ones, which abort an HDLC frame; else idle */
+	/* HDLC: missing octets are all ones, which abort a frame; else idle. Its octets need no clock:
+	 * a line that has them earlier than their time may hand them over at once, and rx and tx are
+	 * no pairs. */
+	bool dchan;
 	void (*left)(void *arg); /* home */
 	void *left_arg;
 	struct e1_occupant *next; /* in the letter */
@@ -63,6 +66,10 @@ void e1_work_rx_fill(struct e1_work *work, unsigned timeslot, size_t n);
 static inline bool e1_work_occupied(const struct e1_work *work, unsigned timeslot)
 {
 	return work->occupants[timeslot] != NULL;
+}
+static inline bool e1_work_is_dchan(const struct e1_work *work, unsigned timeslot)
+{
+	return work->occupants[timeslot] && work->occupants[timeslot]->dchan;
 }
 /* Worker: the set of alarms is now this. */
 void e1_work_set_alarms(struct e1_work *work, unsigned alarms);
