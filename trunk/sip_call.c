@@ -286,6 +286,13 @@ static void answering(struct fsm *fsm, unsigned event, const void *data)
 	case CE_NO_ACK: /* RFC 3261 13.3.1.4: confirmed, but the session shall be ended */
 		end_by_us(call, &lost);
 		break;
+	/* The 200 waits for PRACK of an answer that went before it: until then the INVITE can still be cancelled. */
+	case CE_CANCELLED:
+		sip_call_end(call, *(const struct q850_cause *)data, 0, true);
+		break;
+	case CE_NO_PRACK:
+		lost_prack(call);
+		break;
 	case CE_BYE:
 		answer_bye(call, data);
 		break;
@@ -305,8 +312,10 @@ static void closing(struct fsm *fsm, unsigned event, const void *data)
 	struct sip_call *call = call_of(fsm);
 
 	(void)data;
-	if (event != CE_BYE)
+	if (event == CE_ACK || event == CE_NO_ACK)
 		sip_dialog_bye(call->dialog, call->closing);
+	if (event == CE_NO_PRACK)
+		sip_uas_final(call, 504, call->closing);
 	fsm_go(fsm, CALL_ENDED);
 }
 
@@ -391,12 +400,12 @@ static const struct fsm_state call_states[CALL_STATES] = {
 			   .handle = incoming },
 	[CALL_ANSWERING] = { .name = "answering",
 			     .clause = "RFC 3261 13.3.1.4",
-			     .events = E(ACK) | E(NO_ACK) | E(BYE) | USER_ENDS,
+			     .events = E(ACK) | E(NO_ACK) | E(CANCELLED) | E(NO_PRACK) | E(BYE) | USER_ENDS,
 			     .next = S(CONFIRMED) | S(CLOSING) | S(ENDED),
 			     .handle = answering },
 	[CALL_CLOSING] = { .name = "closing",
 			   .clause = "RFC 3261 15",
-			   .events = E(ACK) | E(NO_ACK) | E(BYE),
+			   .events = E(ACK) | E(NO_ACK) | E(CANCELLED) | E(NO_PRACK) | E(BYE),
 			   .next = S(ENDED),
 			   .handle = closing },
 	[CALL_CONFIRMED] = { .name = "confirmed",

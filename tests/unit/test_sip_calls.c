@@ -336,6 +336,19 @@ static void request(struct fixture *f, const char *method, unsigned cseq, const 
 	send_mute(f, text, to);
 }
 
+/* CANCEL goes in the INVITE's transaction: RFC 3261 9.1. */
+static void cancel(struct fixture *f, unsigned cseq)
+{
+	const struct netaddr *to = &f->interfaces[0].address;
+	char text[1024];
+
+	snprintf(text, sizeof(text),
+		 "CANCEL sip:123@127.0.0.1:%u SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKINVITE%u\r\n"
+		 "From: <sip:m@x>;tag=mm\r\nTo: <sip:123@x>\r\nCall-ID: by-hand\r\nCSeq: %u CANCEL\r\nMax-Forwards: 70\r\n"
+		 "Content-Length: 0\r\n\r\n", netaddr_port(to), netaddr_port(&f->mute_address), cseq, cseq);
+	send_mute(f, text, to);
+}
+
 static void tag_of(const struct fixture *f, char tag[64])
 {
 	char to[512];
@@ -547,6 +560,53 @@ static void no_prack(void **state)
 	assert_true(receive(f, "SIP/2.0 504"));
 	assert_int_equal(f->in[0].released, 1);
 	nothing_left(f);
+}
+
+/* The 200 waits behind an unacknowledged reliable 183 with the answer. */
+static void no_prack_before_the_200(void **state)
+{
+	struct fixture *f = *state;
+
+	f->auto_connect = false;
+	request(f, "INVITE", 1, "", "Supported: 100rel\r\n", sdp);
+	settle(f);
+	assert_int_equal(sip_call_alerting(f->in[0].call, true), 0);
+	assert_int_equal(sip_call_connect(f->in[0].call, NULL), 0);
+	pass(f, 31 * SECOND);
+	assert_int_equal(f->in[0].released, 0);
+	pass(f, 2 * SECOND);
+	assert_int_equal(f->in[0].released, 1);
+	assert_false(f->in[0].connected);
+	nothing_left(f);
+}
+
+static void cancelled_before_the_200(void **state)
+{
+	struct fixture *f = *state;
+	char tag[64];
+
+	f->auto_connect = false;
+	for (unsigned closing = 0; closing < 2; closing++) {
+		f->in_count = 0;
+		request(f, "INVITE", 1 + closing, "", "Supported: 100rel\r\n", sdp);
+		settle(f);
+		assert_int_equal(sip_call_alerting(f->in[0].call, true), 0);
+		assert_int_equal(sip_call_connect(f->in[0].call, NULL), 0);
+		settle(f);
+		assert_true(receive(f, "SIP/2.0 183"));
+		assert_false(receive(f, "SIP/2.0 200"));
+		tag_of(f, tag);
+		if (closing)
+			sip_call_release(f->in[0].call, normal());
+		cancel(f, 1 + closing);
+		settle(f);
+		assert_true(receive(f, "SIP/2.0 487"));
+		request(f, "ACK", 1 + closing, tag, "", "");
+		settle(f);
+		assert_int_equal(f->in[0].released, 1);
+		assert_false(f->in[0].connected);
+		nothing_left(f);
+	}
 }
 
 static void take_session(struct fixture *f, const char *expires, char tag[64])
@@ -794,6 +854,8 @@ int main(void)
 		CASE(no_final_after_cancel),
 		CASE(no_ack),
 		CASE(no_prack),
+		CASE(no_prack_before_the_200),
+		CASE(cancelled_before_the_200),
 		CASE(session_is_not_refreshed),
 		CASE(short_session_is_not_refreshed),
 		CASE(we_refresh),

@@ -60,7 +60,7 @@ static void offer_answer(void **state)
 static const char *const call_accepts[CALL_STATES] = {
 	[CALL_IDLE] = ".............",	    [CALL_CALLING] = "xxx.....x...x",  [CALL_PROCEEDING] = "xxx.....x...x",
 	[CALL_CANCELLING] = "xxx..........", [CALL_ACKING] = ".x.....xx..xx",   [CALL_INCOMING] = "...x...xxxx.x",
-	[CALL_RINGING] = "...x..xxxxx.x",    [CALL_ANSWERING] = "....xx.xx...x", [CALL_CLOSING] = "....xx.x.....",
+	[CALL_RINGING] = "...x..xxxxx.x",    [CALL_ANSWERING] = "...xxxxxx...x", [CALL_CLOSING] = "...xxxxx.....",
 	[CALL_CONFIRMED] = ".x.....xx...x",  [CALL_ENDED] = ".x...........",
 };
 
