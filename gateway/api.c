@@ -292,10 +292,10 @@ static void make_folder(const char *path)
 	(void)mkdir(folder, 0755);
 }
 
-static int listen_at(const char *path, char *error, size_t room)
+int api_socket_free(const char *path, char *error, size_t room)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd, rc;
+	struct stat there;
 
 	if (strlen(path) >= sizeof(address.sun_path)) {
 		snprintf(error, room, "api: socket: %s is longer than %zu characters", path,
@@ -307,6 +307,23 @@ static int listen_at(const char *path, char *error, size_t room)
 		snprintf(error, room, "api: socket: another process serves at %s; is gatewayd running already?", path);
 		return -EADDRINUSE;
 	}
+	/* A stale socket is ours to replace; a file that somebody named by mistake is not. */
+	if (lstat(path, &there) == 0 && !S_ISSOCK(there.st_mode)) {
+		snprintf(error, room, "api: socket: %s exists and is no socket; it stays as it is: name another path or "
+			 "remove it", path);
+		return -EEXIST;
+	}
+	return 0;
+}
+
+static int listen_at(const char *path, char *error, size_t room)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd, rc = api_socket_free(path, error, room);
+
+	if (rc < 0)
+		return rc;
+	strcpy(address.sun_path, path);
 	make_folder(path);
 	unlink(path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

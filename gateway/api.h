@@ -30,7 +30,11 @@ struct api_cfg {
 	bool inline_thread;           /* tests: everything on the caller's loop */
 };
 
-/* Binds the socket and starts serving. 0; -EADDRINUSE: another process serves there; -errno; `error` gets a sentence.
+/* Could a daemon bind there? Asked before anything else is started, so that the second of two gatewayds says what it is.
+ * 0; -EADDRINUSE: another process serves there; -EEXIST: what is there is no socket; -ENAMETOOLONG; `error` gets a
+ * sentence. Any thread. */
+int api_socket_free(const char *path, char *error, size_t error_room);
+/* Binds the socket and starts serving. 0; what api_socket_free() says; -errno; `error` gets a sentence.
  * Signalling thread. */
 int api_create(struct api **out, const struct api_cfg *cfg, char *error, size_t error_room);
 /* Requests under way get 503; removes the socket. Sets NULL, takes NULL. Signalling thread. */

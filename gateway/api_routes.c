@@ -2,7 +2,9 @@
 /* The API's endpoints. Each runs on the signalling thread and answers with a snapshot. */
 #include "gateway/api_private.h"
 
+#include "conf/suggest.h"
 #include "gateway/inspect.h"
+#include "gateway/ladder.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -51,11 +53,21 @@ static struct call *find_call(struct gateway *gateway, const char *id)
 	return NULL;
 }
 
-static void refuse_call(struct api_reply *reply, const char *id)
+static void ignore_entry(void *arg, const struct ladder_entry *entry)
 {
-	api_refuse(reply, NOT_FOUND, "no-such-call",
-		   "no call %s is in progress; `gwctl call list` shows those that are, and of a call that has ended "
-		   "`gwctl call trace %s` shows the messages", id, id);
+	(void)arg;
+	(void)entry;
+}
+
+static void refuse_call(const struct gateway *gateway, struct api_reply *reply, const char *id)
+{
+	if (ladder_each(gateway->ladders, id, ignore_entry, NULL) >= 0)
+		api_refuse(reply, NOT_FOUND, "no-such-call",
+			   "call %s has ended; `gwctl call trace %s` shows its messages", id, id);
+	else
+		api_refuse(reply, NOT_FOUND, "no-such-call",
+			   "there is no call %s; `gwctl call list` shows those in progress, with --finished those that "
+			   "have ended", id);
 }
 
 static void serve_call(struct gateway *gateway, const struct api_query *query, struct api_reply *reply)
@@ -65,7 +77,7 @@ static void serve_call(struct gateway *gateway, const struct api_query *query, s
 	if (call)
 		answer(reply, inspect_call(call));
 	else
-		refuse_call(reply, query->id);
+		refuse_call(gateway, reply, query->id);
 }
 
 static void serve_hangup(struct gateway *gateway, const struct api_query *query, struct api_reply *reply)
@@ -73,7 +85,7 @@ static void serve_hangup(struct gateway *gateway, const struct api_query *query,
 	struct call *call = find_call(gateway, query->id);
 
 	if (!call) {
-		refuse_call(reply, query->id);
+		refuse_call(gateway, reply, query->id);
 		return;
 	}
 	call_hangup(call, q850(Q850_NORMAL_CLEARING, Q850_LOC_PRIVATE_LOCAL));
@@ -93,7 +105,7 @@ static void serve_trace(struct gateway *gateway, const struct api_query *query, 
 		api_refuse(reply, NOT_FOUND, "no-such-call", "no call has come by yet");
 	else
 		api_refuse(reply, NOT_FOUND, "no-such-call",
-			   "no ladder is kept of a call %s; `gwctl call list --finished` shows those that are", id);
+			   "no messages are kept of a call %s; `gwctl call list --finished` shows of which there are", id);
 }
 
 static void serve_spans(struct gateway *gateway, const struct api_query *query, struct api_reply *reply)
@@ -102,15 +114,26 @@ static void serve_spans(struct gateway *gateway, const struct api_query *query, 
 	answer(reply, inspect_spans(gateway));
 }
 
+static const char *span_at(const void *list, size_t i)
+{
+	const struct gateway *gateway = list;
+
+	return i < gateway->conf->span_count ? gateway->conf->spans[i].name : NULL;
+}
+
 static void serve_span(struct gateway *gateway, const struct api_query *query, struct api_reply *reply)
 {
 	json_t *span = inspect_span(gateway, query->id);
+	const char *nearest = span ? NULL : suggest_nearest(query->id, span_at, gateway);
+	char names[256];
 
 	if (span)
 		answer(reply, span);
+	else if (nearest)
+		api_refuse(reply, NOT_FOUND, "no-such-span", "no span is called %s; did you mean %s?", query->id, nearest);
 	else
-		api_refuse(reply, NOT_FOUND, "no-such-span", "no span is called %s; `gwctl span list` shows those that "
-			   "there are", query->id);
+		api_refuse(reply, NOT_FOUND, "no-such-span", "no span is called %s; there are: %s", query->id,
+			   suggest_list(names, sizeof(names), span_at, gateway));
 }
 
 static void serve_trunks(struct gateway *gateway, const struct api_query *query, struct api_reply *reply)
@@ -127,31 +150,37 @@ static struct endpoint *find_endpoint(struct gateway *gateway, const char *name)
 	return NULL;
 }
 
-/* "core, telco-1" */
-static const char *endpoint_names(const struct gateway *gateway, char *text, size_t room)
+static const char *endpoint_at(const void *list, size_t i)
 {
-	size_t used = 0;
+	const struct gateway *gateway = list;
 
-	text[0] = '\0';
-	for (size_t i = 0; i < gateway->endpoint_count && used < room; i++)
-		used += (size_t)snprintf(text + used, room - used, "%s%s", i ? ", " : "",
-					 gateway->endpoints[i].name);
-	return text;
+	return i < gateway->endpoint_count ? gateway->endpoints[i].name : NULL;
+}
+
+static void refuse_endpoint(const struct gateway *gateway, const char *name, struct api_reply *reply)
+{
+	const char *nearest = suggest_nearest(name, endpoint_at, gateway);
+	char names[256];
+
+	if (nearest)
+		api_refuse(reply, NOT_FOUND, "no-such-endpoint", "no trunk or span is called \"%s\"; did you mean \"%s\"?",
+			   name, nearest);
+	else
+		api_refuse(reply, NOT_FOUND, "no-such-endpoint", "no trunk or span is called \"%s\"; there are: %s", name,
+			   suggest_list(names, sizeof(names), endpoint_at, gateway));
 }
 
 static void serve_route_test(struct gateway *gateway, const struct api_query *query, struct api_reply *reply)
 {
 	const struct endpoint *from = find_endpoint(gateway, query->from);
 	int type = inspect_number_type(query->type, query->number);
-	char names[256];
 
 	if (!query->number[0])
 		api_refuse(reply, BAD_REQUEST, "no-number", "which number? Give it as number=…");
 	else if (strlen(query->number) >= NUMBER_DIGITS || strlen(query->calling) >= NUMBER_DIGITS)
 		api_refuse(reply, BAD_REQUEST, "long-number", "a number has at most %d digits", NUMBER_DIGITS - 1);
 	else if (!from)
-		api_refuse(reply, NOT_FOUND, "no-such-endpoint", "no trunk or span is called \"%s\"; there are: %s",
-			   query->from, endpoint_names(gateway, names, sizeof(names)));
+		refuse_endpoint(gateway, query->from, reply);
 	else if (type < 0)
 		api_refuse(reply, BAD_REQUEST, "no-such-type", "no type of number is called \"%s\"; there are: unknown, "
 			   "international, national, network-specific, subscriber, abbreviated", query->type);

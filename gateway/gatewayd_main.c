@@ -49,7 +49,7 @@ static const char usage[] =
 	"  -V, --version\n"
 	"  -h, --help\n"
 	"\n"
-	"Ends on SIGTERM and SIGINT after clearing its calls. Exit status: 0, 1 could not start, 2 faults in the configuration.\n";
+	"Ends on SIGTERM and SIGINT after clearing its calls; SIGHUP changes nothing. Exit status: 0, 1 could not start, 2 faults in the configuration.\n";
 
 /* ---- The command line ---- */
 
@@ -72,6 +72,7 @@ static int parse_options(struct options *options, int argc, char **argv)
 	};
 	int c;
 
+	argv[0] = (char *)"gatewayd"; /* what getopt calls us, whatever the path */
 	while ((c = getopt_long(argc, argv, "c:kl:fVh", known, NULL)) >= 0) {
 		if (c == 'c')
 			options->config = optarg;
@@ -84,11 +85,11 @@ static int parse_options(struct options *options, int argc, char **argv)
 		else if (c == 'h')
 			return fputs(usage, stdout) < 0 ? -EIO : 1;
 		else if (c == '?')
-			return -EINVAL;
+			return fputs("gatewayd: `gatewayd --help` shows all options\n", stderr) < 0 ? -EIO : -EINVAL;
 	}
 	if (optind == argc)
 		return 0;
-	fprintf(stderr, "gatewayd: %s: not understood\n", argv[optind]);
+	fprintf(stderr, "gatewayd: %s: not understood; the configuration is named by --config FILE\n", argv[optind]);
 	return -EINVAL;
 }
 
@@ -121,6 +122,7 @@ static void unload(struct program *p)
 
 /* ---- Serving ---- */
 
+/* SIGHUP is what many send after a change of the configuration: a gateway with calls must not end by it. */
 static void signalled(struct loop_watch *watch, uint32_t events, void *arg)
 {
 	struct program *p = arg;
@@ -129,6 +131,11 @@ static void signalled(struct loop_watch *watch, uint32_t events, void *arg)
 	(void)events;
 	if (read(watch->fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
+	if (info.ssi_signo == SIGHUP) {
+		log_write(LOG_LEVEL_NOTICE, "gateway", NULL, "SIGHUP: the configuration is read at the start only; restart "
+			  "for a change");
+		return;
+	}
 	log_write(LOG_LEVEL_NOTICE, "gateway", NULL, "ending after %s", strsignal((int)info.ssi_signo));
 	gateway_stop(p->gateway);
 }
@@ -141,6 +148,7 @@ static int watch_signals(struct program *p)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	p->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -161,7 +169,9 @@ static int start(struct program *p)
 		fprintf(stderr, "gatewayd: %s\n", strerror(-rc));
 		return rc;
 	}
-	rc = gateway_create(&p->gateway, p->loop, &p->machine, &p->tables, error, sizeof(error));
+	rc = api_socket_free(p->machine.api.socket, error, sizeof(error));
+	if (rc == 0)
+		rc = gateway_create(&p->gateway, p->loop, &p->machine, &p->tables, error, sizeof(error));
 	if (rc == 0) {
 		api.gateway = p->gateway;
 		rc = api_create(&p->api, &api, error, sizeof(error));
@@ -185,6 +195,8 @@ static int serve(struct program *p)
 {
 	int rc = start(p);
 
+	if (rc == 0 && p->machine.trunk_count + p->machine.span_count == 0)
+		log_write(LOG_LEVEL_WARNING, "gateway", NULL, "the configuration has neither trunks nor spans: no call can come");
 	if (rc == 0) {
 		log_write(LOG_LEVEL_NOTICE, "gateway", NULL, "serving: %zu trunks, %zu spans, %u media workers",
 			  p->machine.trunk_count, p->machine.span_count, p->gateway->worker_count);

@@ -4,6 +4,7 @@
 
 #include "conf/suggest.h"
 
+#include <errno.h>
 #include <string.h>
 
 static const struct gwctl_command commands[] = {
@@ -23,8 +24,8 @@ static const struct gwctl_command commands[] = {
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-static const char *const options[] = { "--json", "--socket", "--help", "--version", "--colour", "--from", "--calling",
-				       "--finished", "--type", NULL };
+static const char *const options[] = { "--json", "--socket", "--help", "--version", "--colour", "--color", "--from",
+				       "--calling", "--finished", "--type", NULL };
 
 static const char *option_at(const void *list, size_t i)
 {
@@ -97,6 +98,8 @@ static int set_valued(struct gwctl *g, const char *name, const char *value)
 {
 	if (!value)
 		return GWCTL_USAGE;
+	if (!value[0] && strcmp(name, "--calling") != 0)
+		return gwctl_complain(g, GWCTL_USAGE, "usage", "%s needs a value; that one is empty", name);
 	if (strcmp(name, "--socket") == 0)
 		g->socket = value;
 	else if (strcmp(name, "--from") == 0)
@@ -114,30 +117,45 @@ static int unknown_option(struct gwctl *g, const char *name)
 {
 	const char *nearest = suggest_nearest(name, option_at, NULL);
 
-	return gwctl_complain(g, GWCTL_USAGE, "usage", "there is no option %s%s%s%s; `gwctl --help` lists all", name,
-			      nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+	if (nearest)
+		return gwctl_complain(g, GWCTL_USAGE, "usage", "there is no option %s; did you mean %s?", name, nearest);
+	return gwctl_complain(g, GWCTL_USAGE, "usage", "there is no option %s; `gwctl --help` lists all. Behind -- a word "
+			      "may begin with -", name);
+}
+
+static bool *flag_of(struct gwctl *g, const char *name)
+{
+	const struct {
+		const char *name;
+		bool *flag;
+	} flags[] = {
+		{ "--json", &g->json }, { "--finished", &g->finished }, { "--help", &g->help }, { "-h", &g->help },
+		{ "--version", &g->version }, { "-V", &g->version },
+	};
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		if (strcmp(name, flags[i].name) == 0)
+			return flags[i].flag;
+	return NULL;
 }
 
 static int read_option(struct gwctl *g, int *at, int argc, const char *const *argv)
 {
-	static const char *const valued[] = { "--socket", "--from", "--calling", "--type", "--colour" };
+	static const char *const valued[] = { "--socket", "--from", "--calling", "--type", "--colour", "--color" };
 	const char *equals = strchr(argv[*at], '=');
 	char name[64];
+	bool *flag;
 
 	snprintf(name, sizeof(name), "%.*s", equals ? (int)(equals - argv[*at]) : 63, argv[*at]);
 	for (size_t i = 0; i < sizeof(valued) / sizeof(valued[0]); i++)
 		if (strcmp(name, valued[i]) == 0)
 			return set_valued(g, name, value_of(g, name, equals, at, argc, argv));
-	if (strcmp(name, "--json") == 0)
-		g->json = true;
-	else if (strcmp(name, "--finished") == 0)
-		g->finished = true;
-	else if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
-		g->help = true;
-	else if (strcmp(name, "--version") == 0)
-		g->version = true;
-	else
-		return unknown_option(g, argv[*at]);
+	flag = flag_of(g, name);
+	if (!flag)
+		return unknown_option(g, name);
+	if (equals)
+		return gwctl_complain(g, GWCTL_USAGE, "usage", "%s takes no value", name);
+	*flag = true;
 	return GWCTL_DONE;
 }
 
@@ -175,16 +193,70 @@ static unsigned words_taken(const struct gwctl *g, const struct gwctl_command *c
 	return blank ? 2 : 1;
 }
 
+/* Is the word the first of commands of two, such as "call"? */
+static bool is_group(const char *word, const struct gwctl_command *command)
+{
+	size_t n = strlen(word);
+
+	return strncmp(command->words, word, n) == 0 && command->words[n] == ' ';
+}
+
+static void print_group(const struct gwctl *g)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (is_group(g->words[0], &commands[i]))
+			fprintf(g->out, "  gwctl %s%s%s\n      %s\n", commands[i].words,
+				commands[i].arguments[0] ? " " : "", commands[i].arguments, commands[i].help);
+}
+
+/* "call", and nothing behind it. */
+static int half_a_command(struct gwctl *g)
+{
+	char known[400] = "";
+	size_t used = 0;
+
+	if (g->help) {
+		print_group(g);
+		return GWCTL_DONE;
+	}
+	for (size_t i = 0; i < COMMANDS && used < sizeof(known); i++)
+		if (is_group(g->words[0], &commands[i]))
+			used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s", used ? ", " : "",
+						 commands[i].words);
+	return gwctl_complain(g, GWCTL_USAGE, "usage", "\"%s\" needs another word: %s", g->words[0], known);
+}
+
+/* "calls", "spans", "trunk": the first command of that group. */
+static const char *of_group(const char *word)
+{
+	size_t n = strlen(word);
+
+	for (size_t i = 0; i < COMMANDS; i++) {
+		size_t first = strcspn(commands[i].words, " ");
+
+		if (commands[i].words[first] && strncmp(word, commands[i].words, first) == 0 &&
+		    (n == first || (n == first + 1 && word[first] == 's')))
+			return commands[i].words;
+	}
+	return NULL;
+}
+
 static int unknown_command(struct gwctl *g)
 {
 	char typed[200], known[400];
 	const char *nearest;
 
+	if (g->word_count == 1)
+		for (size_t i = 0; i < COMMANDS; i++)
+			if (is_group(g->words[0], &commands[i]))
+				return half_a_command(g);
 	snprintf(typed, sizeof(typed), "%s%s%s", g->words[0], g->word_count > 1 ? " " : "",
 		 g->word_count > 1 ? g->words[1] : "");
 	nearest = suggest_nearest(typed, command_at, NULL);
 	if (!nearest)
 		nearest = suggest_nearest(g->words[0], command_at, NULL);
+	if (!nearest)
+		nearest = of_group(g->words[0]);
 	if (nearest)
 		return gwctl_complain(g, GWCTL_USAGE, "usage", "there is no command \"%s\"; did you mean \"%s\"?", typed,
 				      nearest);
@@ -220,6 +292,10 @@ static int check_arguments(struct gwctl *g)
 	if (g->argument_count < c->least || g->argument_count > c->most)
 		return gwctl_complain(g, GWCTL_USAGE, "usage", "usage: gwctl %s%s%s", c->words,
 				      c->arguments[0] ? " " : "", c->arguments);
+	for (unsigned i = 0; i < g->argument_count; i++)
+		if (!g->arguments[i][0])
+			return gwctl_complain(g, GWCTL_USAGE, "usage", "an argument is empty; usage: gwctl %s %s", c->words,
+					      c->arguments);
 	return GWCTL_DONE;
 }
 
@@ -239,6 +315,14 @@ static int run_command(struct gwctl *g)
 	return g->no_memory ? gwctl_complain(g, GWCTL_FAILED, "no-memory", "out of memory") : rc;
 }
 
+/* What could not be written has not been said: a full disk is no success. */
+static int flushed(struct gwctl *g, int rc)
+{
+	if (fflush(g->out) == 0 && !ferror(g->out))
+		return rc;
+	return gwctl_complain(g, GWCTL_FAILED, "not-written", "standard output can't be written: %s", strerror(errno));
+}
+
 int gwctl(int argc, const char *const *argv, const struct gwctl_io *io)
 {
 	struct gwctl g = { .io = io, .out = io->out, .colour = io->colour,
@@ -251,8 +335,13 @@ int gwctl(int argc, const char *const *argv, const struct gwctl_io *io)
 		fprintf(g.out, "gwctl %s\n", CAUSEWAY_VERSION);
 		return GWCTL_DONE;
 	}
-	if (g.word_count && strcmp(g.words[0], "help") != 0)
-		return run_command(&g);
+	if (g.word_count && strcmp(g.words[0], "help") == 0) {
+		g.help = true;
+		g.word_count--;
+		memmove(g.words, g.words + 1, g.word_count * sizeof(g.words[0]));
+	}
+	if (g.word_count)
+		return flushed(&g, run_command(&g));
 	print_help(&g);
-	return g.help || g.word_count ? GWCTL_DONE : GWCTL_USAGE;
+	return g.help ? flushed(&g, GWCTL_DONE) : GWCTL_USAGE;
 }

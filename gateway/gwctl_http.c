@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -40,10 +41,11 @@ static size_t take(char *octets, size_t size, size_t count, void *arg)
 static int why_no_connection(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct stat there;
 	int fd, rc = 0;
 
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENOENT;
+	if (stat(path, &there) == 0 && !S_ISSOCK(there.st_mode))
+		return -ENOTSOCK; /* connect() would say that it is refused */
 	strcpy(address.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)))
@@ -62,6 +64,11 @@ static int result_of(CURLcode code, const char *socket)
 		return why_no_connection(socket);
 	case CURLE_OPERATION_TIMEDOUT:
 		return -ETIMEDOUT;
+	case CURLE_GOT_NOTHING:
+	case CURLE_PARTIAL_FILE:
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR:
+		return -ECONNRESET;
 	case CURLE_OUT_OF_MEMORY:
 	case CURLE_WRITE_ERROR:
 		return -ENOMEM;
@@ -95,6 +102,10 @@ int gwctl_fetch(void *arg, const char *socket, const char *method, const char *p
 	(void)arg;
 	if (!curl)
 		return -ENOMEM;
+	if (strlen(socket) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
+		curl_easy_cleanup(curl);
+		return -ENAMETOOLONG;
+	}
 	snprintf(url, sizeof(url), "http://gatewayd%s", path);
 	set_up(curl, socket, method, url, &body);
 	rc = result_of(curl_easy_perform(curl), socket);

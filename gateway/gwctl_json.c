@@ -68,9 +68,21 @@ static int complain_of_socket(struct gwctl *g, int error)
 	case -ECONNREFUSED:
 		return gwctl_complain(g, GWCTL_NO_DAEMON, "no-daemon", "gatewayd is not running: nobody listens at %s "
 				      "(start it with `systemctl start gatewayd`)", g->socket);
+	case -ENOTSOCK:
+		return gwctl_complain(g, GWCTL_NO_DAEMON, "no-socket", "%s is no socket; gatewayd's is what `api: socket:` of "
+				      "its gateway.yaml names", g->socket);
+	case -ENAMETOOLONG:
+		return gwctl_complain(g, GWCTL_NO_DAEMON, "no-socket", "the path %.40s… is too long for a socket (107 "
+				      "characters at most)", g->socket);
 	case -EACCES:
+	case -EPERM:
 		return gwctl_complain(g, GWCTL_NO_DAEMON, "not-allowed", "you may not use the socket %s (be root, or in "
 				      "the group that owns it)", g->socket);
+	case -ECONNRESET:
+		return gwctl_complain(g, GWCTL_FAILED, "failed", "gatewayd at %s ended while it was asked; is it being "
+				      "stopped?", g->socket);
+	case -EPROTO:
+		return gwctl_complain(g, GWCTL_FAILED, "failed", "what answers at %s is not gatewayd", g->socket);
 	case -ETIMEDOUT:
 		return gwctl_complain(g, GWCTL_FAILED, "timeout", "gatewayd at %s does not answer; its log says why",
 				      g->socket);
@@ -129,9 +141,12 @@ const char *gwctl_text(const json_t *object, const char *key)
 	char *text = next_text();
 
 	snprintf(text, TEXT_ROOM, "%s", value ? value : "-");
-	for (char *c = text; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
+	for (unsigned char *c = (unsigned char *)text; *c; c++) {
+		if (*c < ' ' || *c == 0x7f)
 			*c = '?';
+		else if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) /* C1 in UTF-8: U+009B is another ESC [ */
+			c[0] = c[1] = '?';
+	}
 	return text;
 }
 

@@ -193,8 +193,9 @@ static void print_span(struct gwctl *g, const json_t *span)
 		tint_on(g, state_tint(state)), state, tint_off(g, state_tint(state)));
 	if (json_is_string(json_object_get(span, "alarms")))
 		fprintf(g->out, "  %s%s%s", tint_on(g, TINT_BAD), gwctl_text(span, "alarms"), tint_off(g, TINT_BAD));
-	fprintf(g->out, "  line %s, %s, %lld calls, %lld channels idle\n\n", gwctl_text(span, "line"),
-		gwctl_text(span, "role"), gwctl_integer(span, "calls"), gwctl_integer(span, "idle"));
+	fprintf(g->out, "  line %s, %s, %lld %s, %lld channels idle\n\n", gwctl_text(span, "line"),
+		gwctl_text(span, "role"), gwctl_integer(span, "calls"),
+		gwctl_integer(span, "calls") == 1 ? "call" : "calls", gwctl_integer(span, "idle"));
 	print_map(g, slots);
 	fputc('\n', g->out);
 	print_busy_slots(g, slots);

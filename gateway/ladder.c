@@ -218,17 +218,23 @@ static void keep_waiting(struct ladder_book *book, const struct trace_record *re
 static void book_emit(void *arg, const struct trace_record *record)
 {
 	struct ladder_book *book = arg;
+	struct trace_record stamped = *record;
+	uint64_t now_us = clock_now_us(book->clock);
 	struct binding *binding;
 	struct entry *entry;
 
 	if (!record->call_key)
 		return;
+	/* Some stamp the time of the loop's turn, which notes of the same turn would precede. What is told here happened
+	 * just now. */
+	if (now_us > stamped.monotonic_us)
+		stamped.monotonic_us = now_us;
 	binding = binding_of(book, record->call_key);
 	if (!binding || (binding->ladder->closed && opens_a_call(record))) {
-		keep_waiting(book, record);
+		keep_waiting(book, &stamped);
 		return;
 	}
-	entry = entry_of(record, binding->column);
+	entry = entry_of(&stamped, binding->column);
 	if (entry)
 		ladder_take(binding->ladder, entry);
 }

@@ -417,6 +417,22 @@ static void keeps_its_socket(void **state)
 	assert_non_null(strstr(error, "can't listen at /proc/nowhere/at/all"));
 }
 
+/* A path given by mistake: what lies there is not ours to remove. */
+static void leaves_a_file_alone(void **state)
+{
+	char path[] = "/tmp/causeway-api-XXXXXX", error[200];
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(api_socket_free(path, error, sizeof(error)), -EEXIST);
+	assert_non_null(strstr(error, "is no socket"));
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(api_socket_free(path, error, sizeof(error)), 0);
+}
+
 /* One that was left behind by a crash is replaced. */
 static void replaces_a_stale_socket(void **state)
 {
@@ -520,6 +536,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bears_bad_clients, setup, teardown),
 		cmocka_unit_test_setup_teardown(goes_down_with_requests_open, setup, teardown),
 		cmocka_unit_test_setup_teardown(keeps_its_socket, setup, teardown),
+		cmocka_unit_test_setup_teardown(leaves_a_file_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(replaces_a_stale_socket, setup, teardown),
 		cmocka_unit_test_setup_teardown(serves_from_its_own_thread, setup, teardown),
 		cmocka_unit_test_setup_teardown(loses_patience, setup, teardown),

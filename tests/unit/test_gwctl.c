@@ -104,6 +104,12 @@ static void helps(void **state)
 	has(f->out, "Exit codes");
 	assert_int_equal(run(f, "help"), GWCTL_DONE);
 	assert_int_equal(run(f, ""), GWCTL_USAGE);
+	assert_int_equal(run(f, "call --help"), GWCTL_DONE);
+	has(f->out, "gwctl call hangup ID");
+	assert_int_equal(run(f, "help call"), GWCTL_DONE);
+	has(f->out, "gwctl call hangup ID");
+	assert_int_equal(run(f, "help call show"), GWCTL_DONE);
+	has(f->out, "Usage: gwctl call show ID");
 	assert_int_equal(run(f, "call show --help"), GWCTL_DONE);
 	has(f->out, "Usage: gwctl call show ID");
 	assert_int_equal(run(f, "--version"), GWCTL_DONE);
@@ -121,7 +127,11 @@ static void offers_the_nearest(void **state)
 		{ "statsu", "did you mean \"status\"?" },
 		{ "span shwo x", "did you mean \"span show\"?" },
 		{ "frobnicate", "there are: status, call list" },
-		{ "call", "there is no command \"call\"" },
+		{ "call", "\"call\" needs another word: call list, call show, call trace, call hangup" },
+		{ "calls", "did you mean \"call list\"?" },
+		{ "spans e1", "did you mean \"span list\"?" },
+		{ "status --json=1", "--json takes no value" },
+		{ "--socket= status", "--socket needs a value" },
 		{ "status --jsno", "did you mean --json?" },
 		{ "status --frobnicate", "there is no option --frobnicate" },
 		{ "call show", "usage: gwctl call show ID" },
@@ -186,7 +196,10 @@ static void says_what_to_do(void **state)
 		{ -ECONNREFUSED, GWCTL_NO_DAEMON, "nobody listens at " GWCTL_SOCKET },
 		{ -EACCES, GWCTL_NO_DAEMON, "be root, or in the group" },
 		{ -ETIMEDOUT, GWCTL_FAILED, "does not answer" },
-		{ -EPROTO, GWCTL_FAILED, "Protocol error" },
+		{ -ECONNRESET, GWCTL_FAILED, "ended while it was asked" },
+		{ -ENOTSOCK, GWCTL_NO_DAEMON, "is no socket" },
+		{ -ENAMETOOLONG, GWCTL_NO_DAEMON, "too long for a socket" },
+		{ -EPROTO, GWCTL_FAILED, "what answers at " GWCTL_SOCKET " is not gatewayd" },
 	};
 	struct fixture *f = *state;
 
@@ -317,7 +330,7 @@ static void maps_a_span(void **state)
 	text = json_dumps(span, 0);
 	f->body = text;
 	assert_int_equal(run(f, "span show telco"), GWCTL_DONE);
-	has(f->out, "telco  up  RAI  line e1-a, te, 1 calls, 29 channels idle\n");
+	has(f->out, "telco  up  RAI  line e1-a, te, 1 call, 29 channels idle\n");
 	has(f->out, "\n    F  .  .  .  .  #  .  .  .  .  .  .  .  .  .  .\n");
 	has(f->out, "\n    D  .  .  .  .  .  .  .  .  .  .  .  .  .  .  ?\n");
 	has(f->out, "# talking");

@@ -75,6 +75,26 @@ static void records_before_the_binding_join(void **state)
 	assert_string_equal(all("B"), "(none)");
 }
 
+/* A record stamped with the time of the loop's turn, told after a note of the same turn. */
+static void what_is_told_later_stands_later(void **state)
+{
+	struct trace_sink sink = ladder_book_sink(book);
+	struct trace_record record = { .protocol = TRACE_Q931, .call_key = "e1/5", .summary = "SETUP" };
+
+	(void)state;
+	record.monotonic_us = now.now_us;
+	now.now_us += 70;
+	assert_int_equal(ladder_open(book, "A"), 0);
+	ladder_note(book, "A", "route %s", "x");
+	now.now_us += 5;
+	trace_emit(&sink, &record);
+	ladder_bind(book, "A", "e1/5", "e1");
+	ladder_note(book, "A", "to e1");
+	record.summary = "CONNECT";
+	trace_emit(&sink, &record);
+	assert_string_equal(all("A"), "route x! SETUPe1 to e1! CONNECTe1 ");
+}
+
 static void a_key_that_comes_round_is_the_new_calls(void **state)
 {
 	(void)state;
@@ -182,6 +202,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(records_before_the_binding_join, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_told_later_stands_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_key_that_comes_round_is_the_new_calls, setup, teardown),
 		cmocka_unit_test_setup_teardown(finished_ladders_are_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_call_is_bounded, setup, teardown),
