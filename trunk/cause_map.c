@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The tables of RFC 3398 7.2.4.1 (ISUP cause to SIP) and 8.2.6.1 (SIP to ISUP cause). Rows marked "peers" are empty there
- * and hold what the gateways that have an entry of their own do; "class" ones follow the class that Q.850 puts the cause
- * in, with RFC 3398's default of 500 last. None but a user's rejection becomes a 6xx: peers never try again after one. */
+/* The tables of RFC 3398 7.2.4.1 (ISUP cause to SIP) and 8.2.6.1 (SIP to ISUP cause). Rows marked
+ * "peers" are empty there and hold what the gateways that have an entry of their own do; "class"
+ * ones follow the class that Q.850 puts the cause in, with RFC 3398's default of 500 last. None but
+ * a user's rejection becomes a 6xx: peers never try again after one. */
 #include "trunk/cause_map.h"
 
 #include <ctype.h>
@@ -16,77 +17,44 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const uint16_t sip_of_cause[128] = {
-	[1] = 404,
-	[2] = 404,
-	[3] = 404,
-	[4] = 400, /* peers */
-	[5] = 400, /* peers */
-	[6] = 406, /* peers */
-	[7] = 500, /* peers */
-	[8] = 480, /* peers */
-	[9] = 488, /* peers */
-	[14] = 500,
-	[16] = 480, /* peers; before answer only, later it is a BYE */
-	[17] = 486,
-	[18] = 408,
-	[19] = 480,
-	[20] = 480,
-	[21] = 403, /* 603 from a user: cause_to_sip() */
-	[22] = 410,
-	[23] = 410,
-	[24] = 433, /* anonymous call rejection, RFC 5079 */
-	[25] = 483, /* peers, and the way back of 483 */
-	[26] = 404,
-	[27] = 502,
-	[28] = 484,
-	[29] = 501,
-	[30] = 500,
-	[31] = 480,
-	[34] = 503,
-	[38] = 503,
-	[39] = 503, /* class: resource unavailable is temporary */
-	[40] = 503, /* class */
-	[41] = 503,
-	[42] = 503,
-	[43] = 503, /* class */
-	[44] = 503, /* peers */
-	[46] = 503, /* class */
-	[47] = 503,
-	[49] = 503, /* class */
-	[50] = 403, /* class: like 55 and 57, not allowed for this user */
-	[53] = 403, /* class */
-	[55] = 403,
-	[57] = 403,
-	[58] = 503,
-	[62] = 403, /* class */
-	[63] = 503, /* class: 58's */
-	[65] = 488,
-	[66] = 503, /* peers */
-	[69] = 501, /* class: 79's */
-	[70] = 488,
-	[79] = 501,
-	[81] = 500,
-	[82] = 500,
-	[83] = 500,
-	[84] = 503, /* peers */
-	[85] = 503, /* peers */
-	[86] = 408, /* peers */
-	[87] = 403,
-	[88] = 503,
-	[90] = 503, /* peers */
-	[91] = 502, /* peers */
-	[95] = 503, /* peers */
-	[96] = 409, /* peers */
-	[97] = 480, /* peers */
-	[98] = 409, /* peers */
-	[99] = 480, /* peers */
-	[100] = 501, /* peers */
-	[101] = 503, /* peers */
-	[102] = 504,
-	[103] = 400, /* peers */
-	[110] = 500,
-	[111] = 500,
-	[127] = 500,
+	[1] = 404,   [2] = 404,   [3] = 404,   [4] = 400, /* peers */
+	[5] = 400,                                        /* peers */
+	[6] = 406,                                        /* peers */
+	[7] = 500,                                        /* peers */
+	[8] = 480,                                        /* peers */
+	[9] = 488,                                        /* peers */
+	[14] = 500,  [16] = 480, /* peers; before answer only, later it is a BYE */
+	[17] = 486,  [18] = 408,  [19] = 480,  [20] = 480, [21] = 403, /* 603 from a user:
+									  cause_to_sip() */
+	[22] = 410,  [23] = 410,  [24] = 433, /* anonymous call rejection, RFC 5079 */
+	[25] = 483,                           /* peers, and the way back of 483 */
+	[26] = 404,  [27] = 502,  [28] = 484,  [29] = 501, [30] = 500, [31] = 480,
+	[34] = 503,  [38] = 503,  [39] = 503, /* class: resource unavailable is temporary */
+	[40] = 503,                           /* class */
+	[41] = 503,  [42] = 503,  [43] = 503, /* class */
+	[44] = 503,                           /* peers */
+	[46] = 503,                           /* class */
+	[47] = 503,  [49] = 503,              /* class */
+	[50] = 403,                           /* class: like 55 and 57, not allowed for this user */
+	[53] = 403,                           /* class */
+	[55] = 403,  [57] = 403,  [58] = 503,  [62] = 403,                         /* class */
+	[63] = 503,                                                                /* class: 58's */
+	[65] = 488,  [66] = 503,                                                   /* peers */
+	[69] = 501,                                                                /* class: 79's */
+	[70] = 488,  [79] = 501,  [81] = 500,  [82] = 500, [83] = 500, [84] = 503, /* peers */
+	[85] = 503,                                                                /* peers */
+	[86] = 408,                                                                /* peers */
+	[87] = 403,  [88] = 503,  [90] = 503,                                      /* peers */
+	[91] = 502,                                                                /* peers */
+	[95] = 503,                                                                /* peers */
+	[96] = 409,                                                                /* peers */
+	[97] = 480,                                                                /* peers */
+	[98] = 409,                                                                /* peers */
+	[99] = 480,                                                                /* peers */
+	[100] = 501,                                                               /* peers */
+	[101] = 503,                                                               /* peers */
+	[102] = 504, [103] = 400,                                                  /* peers */
+	[110] = 500, [111] = 500, [127] = 500,
 };
 
 struct status_row {
@@ -96,7 +64,8 @@ struct status_row {
 	const char *phrase;
 };
 
-/* Ascending. The row of n00 stands for every code of its class that is not here (RFC 3261 8.1.3.2). */
+/* Ascending. The row of n00 stands for every code of its class that is not here (RFC 3261 8.1.3.2).
+ */
 static const struct status_row statuses[] = {
 	{ 100, 0, false, "Trying" },
 	{ 180, 0, false, "Ringing" },
@@ -227,8 +196,9 @@ int cause_to_reason(struct q850_cause cause, char *text, size_t room)
 {
 	const char *location = q850_location_code(cause.location);
 
-	return snprintf(text, room, "Q.850;cause=%u;text=\"%s\"%s%s", cause.value, q850_cause_name(cause.value),
-			location ? ";location=" : "", location ? location : "");
+	return snprintf(text, room, "Q.850;cause=%u;text=\"%s\"%s%s", cause.value,
+			q850_cause_name(cause.value), location ? ";location=" : "",
+			location ? location : "");
 }
 
 static const char *skip_space(const char *at)

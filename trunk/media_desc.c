@@ -40,7 +40,8 @@ int media_desc_find(const struct media_desc *desc, const char *name)
 	return -1;
 }
 
-static void add_codec(struct media_desc *desc, const char *name, uint8_t payload_type, const char *fmtp)
+static void add_codec(struct media_desc *desc, const char *name, uint8_t payload_type,
+		      const char *fmtp)
 {
 	struct media_codec *c = &desc->codecs[desc->codec_count];
 
@@ -52,11 +53,15 @@ static void add_codec(struct media_desc *desc, const char *name, uint8_t payload
 	desc->codec_count++;
 }
 
-void media_desc_offer(struct media_desc *out, const struct conf_trunk *trunk, const struct netaddr *local)
+void media_desc_offer(struct media_desc *out, const struct conf_trunk *trunk,
+		      const struct netaddr *local)
 {
-	*out = (struct media_desc){ .rtp = *local, .direction = RTP_SENDRECV, .ptime_ms = trunk->ptime_ms };
+	*out = (struct media_desc){ .rtp = *local,
+				    .direction = RTP_SENDRECV,
+				    .ptime_ms = trunk->ptime_ms };
 	for (size_t i = 0; i < trunk->codec_count; i++)
-		add_codec(out, codecs[trunk->codecs[i]].name, codecs[trunk->codecs[i]].payload_type, "");
+		add_codec(out, codecs[trunk->codecs[i]].name, codecs[trunk->codecs[i]].payload_type,
+			  "");
 	if (trunk->telephone_event)
 		add_codec(out, event_name, PT_EVENT, event_digits);
 }
@@ -69,7 +74,8 @@ static bool trunk_allows(const struct conf_trunk *trunk, const struct media_code
 	return false;
 }
 
-static const struct media_codec *first_allowed(const struct media_desc *offer, const struct conf_trunk *trunk)
+static const struct media_codec *first_allowed(const struct media_desc *offer,
+					       const struct conf_trunk *trunk)
 {
 	for (unsigned i = 0; i < offer->codec_count && i < MEDIA_CODECS_MAX; i++)
 		if (trunk_allows(trunk, &offer->codecs[i]))
@@ -92,10 +98,12 @@ static enum rtp_direction mirror(enum rtp_direction d)
 	return d;
 }
 
-int media_desc_answer(struct media_desc *out, const struct media_desc *offer, const struct conf_trunk *trunk,
-		      const struct netaddr *local, enum rtp_direction direction)
+int media_desc_answer(struct media_desc *out, const struct media_desc *offer,
+		      const struct conf_trunk *trunk, const struct netaddr *local,
+		      enum rtp_direction direction)
 {
-	const struct media_codec *audio = first_allowed(offer, trunk), *event = codec_named(offer, event_name);
+	const struct media_codec *audio = first_allowed(offer, trunk),
+				 *event = codec_named(offer, event_name);
 
 	if (!audio || !netaddr_port(&offer->rtp))
 		return -ENOTSUP;
@@ -110,7 +118,8 @@ int media_desc_answer(struct media_desc *out, const struct media_desc *offer, co
 	return 0;
 }
 
-static int agree_audio(struct rtp_media *out, const struct media_desc *ours, const struct media_desc *theirs)
+static int agree_audio(struct rtp_media *out, const struct media_desc *ours,
+		       const struct media_desc *theirs)
 {
 	for (unsigned i = 0; i < theirs->codec_count; i++) {
 		const struct media_codec *t = &theirs->codecs[i], *o = codec_named(ours, t->name);
@@ -149,11 +158,14 @@ static bool is_somewhere(const struct netaddr *a)
 	return a->u.in.sin_addr.s_addr != htonl(INADDR_ANY);
 }
 
-int media_desc_agree(struct rtp_media *out, const struct media_desc *ours, const struct media_desc *theirs,
-		     const struct conf_trunk *trunk)
+int media_desc_agree(struct rtp_media *out, const struct media_desc *ours,
+		     const struct media_desc *theirs, const struct conf_trunk *trunk)
 {
-	const struct media_codec *o = codec_named(ours, event_name), *t = codec_named(theirs, event_name);
-	struct rtp_media m = { .event_pt = RTP_NO_PT, .event_pt_rx = RTP_NO_PT, .latching = trunk->latching };
+	const struct media_codec *o = codec_named(ours, event_name),
+				 *t = codec_named(theirs, event_name);
+	struct rtp_media m = { .event_pt = RTP_NO_PT,
+			       .event_pt_rx = RTP_NO_PT,
+			       .latching = trunk->latching };
 	int rc = agree_audio(&m, ours, theirs);
 
 	if (rc < 0)

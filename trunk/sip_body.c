@@ -47,7 +47,8 @@ static bool find_boundary(const char *type, char out[BOUNDARY_MAX + 3])
 }
 
 /* The next place where a line begins with the delimiter. */
-static const char *find_delimiter(const char *at, const char *start, const char *end, const char *delimiter)
+static const char *find_delimiter(const char *at, const char *start, const char *end,
+				  const char *delimiter)
 {
 	size_t n = strlen(delimiter);
 
@@ -77,7 +78,8 @@ static const char *skip_headers(const char *at, const char *end, bool *is_sdp)
 		size_t n = (size_t)(next - at);
 
 		if (n > sizeof(name) && strncasecmp(at, name, sizeof(name) - 1) == 0)
-			*is_sdp = type_is(at + sizeof(name) - 1, n - (sizeof(name) - 1), "application/sdp", false);
+			*is_sdp = type_is(at + sizeof(name) - 1, n - (sizeof(name) - 1),
+					  "application/sdp", false);
 		at = next;
 	}
 	return at < end ? after_line(at, end) : end;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The call: its life as a state machine, and the verbs of sip.h. What each state does on the wire stands in sip_uac.c,
- * sip_uas.c and sip_dialog.c. */
+/* The call: its life as a state machine, and the verbs of sip.h. What each state does on the wire
+ * stands in sip_uac.c, sip_uas.c and sip_dialog.c. */
 #include "trunk/sip_private.h"
 
 #include "base/log.h"
@@ -80,8 +80,7 @@ void sip_call_free(struct sip_call *call)
 	leave_trunk(call);
 	list_remove(&call->node);
 	fsm_close(&call->fsm);
-	list_for_each (d, &call->dialogs, struct sip_dialog, node)
-		sip_dialog_free(d);
+	list_for_each(d, &call->dialogs, struct sip_dialog, node) sip_dialog_free(d);
 	nta_incoming_destroy(call->invite_in);
 	nta_outgoing_destroy(call->invite);
 	mem_free(call);
@@ -98,7 +97,8 @@ void sip_call_end(struct sip_call *call, struct q850_cause cause, unsigned statu
 	struct sip_dialog *d;
 
 	sip_up_released(call, cause, status, by_peer);
-	list_for_each (d, &call->dialogs, struct sip_dialog, node) {
+	list_for_each(d, &call->dialogs, struct sip_dialog, node)
+	{
 		loop_timer_stop(call->stack->cfg.loop, &d->glare);
 		loop_timer_stop(call->stack->cfg.loop, &d->session_timer);
 	}
@@ -157,7 +157,8 @@ static void calling(struct fsm *fsm, unsigned event, const void *data)
 static void cancelling(struct fsm *fsm, unsigned event, const void *data)
 {
 	if (event == CE_SUCCESS)
-		sip_uac_unwanted(call_of(fsm), data, q850(Q850_NORMAL_CLEARING, Q850_LOC_PRIVATE_LOCAL));
+		sip_uac_unwanted(call_of(fsm), data,
+				 q850(Q850_NORMAL_CLEARING, Q850_LOC_PRIVATE_LOCAL));
 	if (event != CE_PROVISIONAL)
 		fsm_go(fsm, CALL_ENDED);
 }
@@ -214,11 +215,13 @@ static void lost_prack(struct sip_call *call)
 	sip_call_end(call, cause, 504, false);
 }
 
-/* A trunk's own row for the cause is the administrator's word. Statuses that speak of the next hop, not of the called
- * party, are never repeated. */
+/* A trunk's own row for the cause is the administrator's word. Statuses that speak of the next hop,
+ * not of the called party, are never repeated. */
 static unsigned final_status(const struct sip_call *call, struct q850_cause cause)
 {
-	static const unsigned of_called[] = { 404, 410, 480, 484, 485, 486, 488, 600, 603, 604, 606 };
+	static const unsigned of_called[] = {
+		404, 410, 480, 484, 485, 486, 488, 600, 603, 604, 606
+	};
 	const struct conf_trunk *conf = call->trunk->conf;
 
 	for (size_t i = 0; i < conf->cause_map_count; i++)
@@ -286,7 +289,8 @@ static void answering(struct fsm *fsm, unsigned event, const void *data)
 	case CE_NO_ACK: /* RFC 3261 13.3.1.4: confirmed, but the session shall be ended */
 		end_by_us(call, &lost);
 		break;
-	/* The 200 waits for PRACK of an answer that went before it: until then the INVITE can still be cancelled. */
+	/* The 200 waits for PRACK of an answer that went before it: until then the INVITE can still
+	 * be cancelled. */
 	case CE_CANCELLED:
 		sip_call_end(call, *(const struct q850_cause *)data, 0, true);
 		break;
@@ -368,7 +372,8 @@ static const struct fsm_state call_states[CALL_STATES] = {
 	[CALL_CALLING] = { .name = "calling",
 			   .clause = "RFC 3261 17.1.1",
 			   .events = E(PROVISIONAL) | E(SUCCESS) | E(FAILURE) | USER_ENDS,
-			   .next = S(PROCEEDING) | S(ACKING) | S(CONFIRMED) | S(CANCELLING) | S(ENDED),
+			   .next = S(PROCEEDING) | S(ACKING) | S(CONFIRMED) | S(CANCELLING) |
+				   S(ENDED),
 			   .handle = calling },
 	[CALL_PROCEEDING] = { .name = "proceeding",
 			      .clause = "RFC 3261 13.2.2.1",
@@ -395,12 +400,14 @@ static const struct fsm_state call_states[CALL_STATES] = {
 			    .handle = incoming },
 	[CALL_RINGING] = { .name = "ringing",
 			   .clause = "RFC 3261 13.3.1.1, RFC 3262 3",
-			   .events = E(ALERT) | E(CONNECT) | E(CANCELLED) | E(NO_PRACK) | E(BYE) | USER_ENDS,
+			   .events = E(ALERT) | E(CONNECT) | E(CANCELLED) | E(NO_PRACK) | E(BYE) |
+				     USER_ENDS,
 			   .next = S(ANSWERING) | S(ENDED),
 			   .handle = incoming },
 	[CALL_ANSWERING] = { .name = "answering",
 			     .clause = "RFC 3261 13.3.1.4",
-			     .events = E(ACK) | E(NO_ACK) | E(CANCELLED) | E(NO_PRACK) | E(BYE) | USER_ENDS,
+			     .events = E(ACK) | E(NO_ACK) | E(CANCELLED) | E(NO_PRACK) | E(BYE) |
+				       USER_ENDS,
 			     .next = S(CONFIRMED) | S(CLOSING) | S(ENDED),
 			     .handle = answering },
 	[CALL_CLOSING] = { .name = "closing",
@@ -424,17 +431,18 @@ static const struct fsm_state call_states[CALL_STATES] = {
 };
 
 static const char *const call_event_names[CALL_EVENTS] = {
-	[CE_PROVISIONAL] = "1xx", [CE_SUCCESS] = "2xx",	  [CE_FAILURE] = "failure",   [CE_CANCELLED] = "CANCEL",
-	[CE_ACK] = "ACK",	  [CE_NO_ACK] = "no ACK", [CE_NO_PRACK] = "no PRACK", [CE_BYE] = "BYE",
-	[CE_LOST] = "lost",	  [CE_ALERT] = "alert",	  [CE_CONNECT] = "connect",   [CE_ANSWERED] = "answered",
+	[CE_PROVISIONAL] = "1xx",   [CE_SUCCESS] = "2xx",     [CE_FAILURE] = "failure",
+	[CE_CANCELLED] = "CANCEL",  [CE_ACK] = "ACK",         [CE_NO_ACK] = "no ACK",
+	[CE_NO_PRACK] = "no PRACK", [CE_BYE] = "BYE",         [CE_LOST] = "lost",
+	[CE_ALERT] = "alert",       [CE_CONNECT] = "connect", [CE_ANSWERED] = "answered",
 	[CE_RELEASE] = "release",
 };
 
 const struct fsm_machine sip_call_machine = { .name = "sip-call",
-					  .states = call_states,
-					  .state_count = CALL_STATES,
-					  .event_names = call_event_names,
-					  .event_count = CALL_EVENTS };
+					      .states = call_states,
+					      .state_count = CALL_STATES,
+					      .event_names = call_event_names,
+					      .event_count = CALL_EVENTS };
 
 void sip_call_reap(void *arg)
 {
@@ -484,7 +492,9 @@ int sip_call_connect(struct sip_call *call, const struct sip_info *info)
 {
 	if (!call->incoming || !sip_oa_ready(call->dialog))
 		return -EPROTO;
-	return fsm_event(&call->fsm, CE_CONNECT, info) && call->fsm.state == CALL_ANSWERING ? 0 : -EPROTO;
+	return fsm_event(&call->fsm, CE_CONNECT, info) && call->fsm.state == CALL_ANSWERING
+		       ? 0
+		       : -EPROTO;
 }
 
 void sip_call_release(struct sip_call *call, struct q850_cause cause)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Requests inside a dialog, both ways: BYE, re-INVITE, UPDATE, INFO, and what of a message changes the dialog itself. */
+/* Requests inside a dialog, both ways: BYE, re-INVITE, UPDATE, INFO, and what of a message changes
+ * the dialog itself. */
 #include "trunk/sip_identity.h"
 #include "trunk/sip_private.h"
 
@@ -70,9 +71,11 @@ static void accept_modify(struct sip_dialog *d, nta_incoming_t *irq)
 
 	sip_oa_out(d, text);
 	sip_timer_response(d, expires);
-	nta_incoming_treply(irq, SIP_200_OK, SIPTAG_CONTACT_STR(sip_own_contact(d->call->trunk, contact)),
+	nta_incoming_treply(irq, SIP_200_OK,
+			    SIPTAG_CONTACT_STR(sip_own_contact(d->call->trunk, contact)),
 			    SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SUPPORTED_STR(SIP_SUPPORTED),
-			    SIPTAG_SERVER_STR(d->call->stack->user_agent), STR_IF(expires, SIPTAG_SESSION_EXPIRES_STR),
+			    SIPTAG_SERVER_STR(d->call->stack->user_agent),
+			    STR_IF(expires, SIPTAG_SESSION_EXPIRES_STR),
 			    TAG_IF(expires[0] && !d->we_refresh, SIPTAG_REQUIRE_STR("timer")),
 			    STR_IF(text, SIPTAG_PAYLOAD_STR),
 			    TAG_IF(text[0], SIPTAG_CONTENT_TYPE_STR("application/sdp")), TAG_END());
@@ -87,7 +90,8 @@ static void accept_modify(struct sip_dialog *d, nta_incoming_t *irq)
 }
 
 /* A sentence for people: RFC 3261 20.43. */
-static void refuse_modify(struct sip_dialog *d, nta_incoming_t *irq, unsigned status, const char *why)
+static void refuse_modify(struct sip_dialog *d, nta_incoming_t *irq, unsigned status,
+			  const char *why)
 {
 	char warning[SIP_HEADER_MAX] = "", retry[16] = "";
 
@@ -99,8 +103,9 @@ static void refuse_modify(struct sip_dialog *d, nta_incoming_t *irq, unsigned st
 		snprintf(retry, sizeof(retry), "%u", (unsigned)(sip_random() % 11));
 	else if (why && why[0])
 		sip_warning_text(d->call->trunk, why, warning);
-	sip_reply(irq, status, SIPTAG_SERVER_STR(d->call->stack->user_agent), STR_IF(retry, SIPTAG_RETRY_AFTER_STR),
-		  STR_IF(warning, SIPTAG_WARNING_STR), TAG_END());
+	sip_reply(irq, status, SIPTAG_SERVER_STR(d->call->stack->user_agent),
+		  STR_IF(retry, SIPTAG_RETRY_AFTER_STR), STR_IF(warning, SIPTAG_WARNING_STR),
+		  TAG_END());
 }
 
 void sip_dialog_answer_modify(struct sip_dialog *d, unsigned status)
@@ -131,7 +136,8 @@ static int bye_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *sip)
 
 static int refuse_in(struct sip_dialog *d, nta_incoming_t *irq, unsigned status)
 {
-	sip_reply(irq, status, SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SERVER_STR(d->call->stack->user_agent), TAG_END());
+	sip_reply(irq, status, SIPTAG_ALLOW_STR(SIP_ALLOW),
+		  SIPTAG_SERVER_STR(d->call->stack->user_agent), TAG_END());
 	return (int)status;
 }
 
@@ -164,7 +170,8 @@ static unsigned may_modify(const struct sip_dialog *d, bool is_invite, bool has_
 
 	if (state == CALL_ENDED || state == CALL_CANCELLING || state == CALL_CLOSING)
 		return 481;
-	if (is_invite && state != CALL_CONFIRMED) /* RFC 3261 14.2, and our own 200 that waits for its ACK */
+	if (is_invite &&
+	    state != CALL_CONFIRMED) /* RFC 3261 14.2, and our own 200 that waits for its ACK */
 		return d->call->incoming && state != CALL_ANSWERING ? 500 : 491;
 	if (!is_invite && !has_sdp)
 		return 0;
@@ -203,7 +210,8 @@ static int modify_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *sip
 		break;
 	}
 	if (sip->sip_contact)
-		nta_leg_server_route(d->leg, NULL, sip->sip_contact); /* RFC 3261 12.2: the target is refreshed */
+		nta_leg_server_route(d->leg, NULL,
+				     sip->sip_contact); /* RFC 3261 12.2: the target is refreshed */
 	party_in(d, sip);
 	if (is_invite)
 		nta_incoming_bind(irq, modify_acked, d);
@@ -230,7 +238,7 @@ static bool read_field(const char *body, size_t n, const char *name, char *out, 
 			out[used++] = *at;
 		out[used] = '\0';
 		return used > 0;
-next:
+	next:
 		if (at >= end || !memchr(at, '\n', (size_t)(end - at)))
 			return false;
 	}
@@ -245,7 +253,8 @@ static void dtmf_in(struct sip_dialog *d, const sip_t *sip)
 	char signal[8] = "", duration[8] = "";
 	const char *at;
 
-	if (!body || !read_field(body->pl_data, (size_t)body->pl_len, "Signal", signal, sizeof(signal)))
+	if (!body ||
+	    !read_field(body->pl_data, (size_t)body->pl_len, "Signal", signal, sizeof(signal)))
 		return;
 	at = strchr(signals, toupper((unsigned char)signal[0]));
 	if (!at || !signal[0] || signal[1])
@@ -288,7 +297,8 @@ int sip_dialog_request(struct sip_dialog *d, nta_leg_t *leg, nta_incoming_t *irq
 	case sip_method_prack:
 		return refuse_in(d, irq, 481);
 	default:
-		return refuse_in(d, irq, sip->sip_request->rq_method == sip_method_unknown ? 501 : 405);
+		return refuse_in(d, irq,
+				 sip->sip_request->rq_method == sip_method_unknown ? 501 : 405);
 	}
 }
 
@@ -317,9 +327,11 @@ int sip_dialog_modify(struct sip_dialog *d, bool refresh)
 	sip_oa_out(d, text);
 	sip_timer_offer(d, expires);
 	d->modify_out = nta_outgoing_tcreate(
-		d->leg, modified, d, NULL, update ? sip_method_update : sip_method_invite, update ? "UPDATE" : "INVITE", NULL,
-		SIPTAG_CONTACT_STR(sip_own_contact(d->call->trunk, contact)), SIPTAG_ALLOW_STR(SIP_ALLOW),
-		SIPTAG_SUPPORTED_STR(SIP_SUPPORTED), SIPTAG_USER_AGENT_STR(d->call->stack->user_agent),
+		d->leg, modified, d, NULL, update ? sip_method_update : sip_method_invite,
+		update ? "UPDATE" : "INVITE", NULL,
+		SIPTAG_CONTACT_STR(sip_own_contact(d->call->trunk, contact)),
+		SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SUPPORTED_STR(SIP_SUPPORTED),
+		SIPTAG_USER_AGENT_STR(d->call->stack->user_agent),
 		STR_IF(expires, SIPTAG_SESSION_EXPIRES_STR), STR_IF(text, SIPTAG_PAYLOAD_STR),
 		TAG_IF(text[0], SIPTAG_CONTENT_TYPE_STR("application/sdp")), TAG_END());
 	if (!d->modify_out)
@@ -349,7 +361,8 @@ static void glare_over(struct loop_timer *timer, void *arg)
 		fsm_event(&d->oa, OA_REMOTE_REFUSE, NULL);
 }
 
-/* RFC 3261 14.1: the owner of the Call-ID waits 2.1 to 4 s, the other 0 to 2 s, in steps of 10 ms. */
+/* RFC 3261 14.1: the owner of the Call-ID waits 2.1 to 4 s, the other 0 to 2 s, in steps of 10 ms.
+ */
 static uint64_t glare_wait_us(const struct sip_dialog *d)
 {
 	uint64_t steps = d->call->incoming ? sip_random() % 201 : 210 + sip_random() % 191;
@@ -416,7 +429,8 @@ static int modified(void *magic, nta_outgoing_t *orq, const sip_t *sip)
 	else if (status == 422 && sip && sip->sip_min_se && d->modify_is_refresh) {
 		refused(d, none);
 		sip_timer_too_small(d, (unsigned)sip->sip_min_se->min_delta);
-	} else if (status == 408 || status == 481 || !sip) /* RFC 3261 12.2.1.2: the dialog is gone */
+	} else if (status == 408 || status == 481 ||
+		   !sip) /* RFC 3261 12.2.1.2: the dialog is gone */
 		lose(d, sip_cause_of(d->call->trunk, sip, status, none));
 	else
 		refused(d, sip_cause_of(d->call->trunk, sip, status, none));
@@ -435,7 +449,8 @@ int sip_call_info_dtmf(struct sip_call *call, unsigned event, unsigned duration_
 		return -EPROTO;
 	snprintf(body, sizeof(body), "Signal=%c\r\nDuration=%u\r\n", signals[event], duration_ms);
 	orq = nta_outgoing_tcreate(d->leg, NULL, NULL, NULL, SIP_METHOD_INFO, NULL,
-				   SIPTAG_CONTENT_TYPE_STR("application/dtmf-relay"), SIPTAG_PAYLOAD_STR(body),
+				   SIPTAG_CONTENT_TYPE_STR("application/dtmf-relay"),
+				   SIPTAG_PAYLOAD_STR(body),
 				   SIPTAG_USER_AGENT_STR(call->stack->user_agent), TAG_END());
 	nta_outgoing_destroy(orq);
 	return orq ? 0 : -ENOMEM;

@@ -22,7 +22,8 @@ struct program {
 static void add(struct program *p, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
 {
 	if (p->length < p->room)
-		p->out[p->length] = (struct sock_filter){ .code = code, .jt = jt, .jf = jf, .k = k };
+		p->out[p->length] =
+			(struct sock_filter){ .code = code, .jt = jt, .jf = jf, .k = k };
 	p->length++;
 }
 
@@ -36,7 +37,8 @@ static uint32_t word(const uint8_t *at)
 	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-/* The source's first `bits` bits equal these: pass. Each word that differs jumps behind the rule. */
+/* The source's first `bits` bits equal these: pass. Each word that differs jumps behind the rule.
+ */
 static void add_rule(struct program *p, uint32_t offset, const uint8_t *network, unsigned bits)
 {
 	unsigned words = (bits + 31) / 32;
@@ -63,12 +65,14 @@ static void add_family(struct program *p, int family, const struct netprefix *so
 		if (family == AF_INET6)
 			add_rule(p, IPV6_SOURCE, a->u.in6.sin6_addr.s6_addr, sources[i].bits);
 		else
-			add_rule(p, IPV4_SOURCE, (const uint8_t *)&a->u.in.sin_addr, sources[i].bits);
+			add_rule(p, IPV4_SOURCE, (const uint8_t *)&a->u.in.sin_addr,
+				 sources[i].bits);
 	}
 	add(p, BPF_RET | BPF_K, 0, 0, 0);
 }
 
-int sip_filter_build(struct sock_filter *out, size_t room, const struct netprefix *sources, size_t count, bool datagram)
+int sip_filter_build(struct sock_filter *out, size_t room, const struct netprefix *sources,
+		     size_t count, bool datagram)
 {
 	struct program p = { .out = out, .room = room < SIP_FILTER_MAX ? room : SIP_FILTER_MAX };
 	size_t jump;
@@ -114,7 +118,8 @@ static bool is_bound_to(int fd, const struct netaddr *address)
 	struct netaddr own = { 0 };
 	socklen_t length = sizeof(own);
 
-	return getsockname(fd, &own.u.sa, &length) == 0 && netaddr_is_set(&own) && netaddr_equal(&own, address);
+	return getsockname(fd, &own.u.sa, &length) == 0 && netaddr_is_set(&own) &&
+	       netaddr_equal(&own, address);
 }
 
 size_t sip_filter_sockets(const struct netaddr *address, int *fds, size_t room)
@@ -136,7 +141,8 @@ size_t sip_filter_sockets(const struct netaddr *address, int *fds, size_t room)
 
 int sip_filter_attach(int fd, const struct sock_filter *program, size_t length)
 {
-	struct sock_fprog prog = { .len = (unsigned short)length, .filter = (struct sock_filter *)(uintptr_t)program };
+	struct sock_fprog prog = { .len = (unsigned short)length,
+				   .filter = (struct sock_filter *)(uintptr_t)program };
 
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0 ? -errno : 0;
 }

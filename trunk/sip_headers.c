@@ -32,7 +32,8 @@ const char *sip_reason_text(struct q850_cause cause, char text[SIP_HEADER_MAX])
 	return text;
 }
 
-const char *sip_warning_text(const struct sip_trunk *trunk, const char *why, char text[SIP_HEADER_MAX])
+const char *sip_warning_text(const struct sip_trunk *trunk, const char *why,
+			     char text[SIP_HEADER_MAX])
 {
 	char host[SIP_HOST_MAX];
 
@@ -61,7 +62,8 @@ struct q850_cause sip_cause_of(const struct sip_trunk *trunk, const sip_t *sip, 
 
 	if (sip && reason_cause(sip, &cause))
 		return cause;
-	return status ? sip_to_cause(status, trunk->conf->sip_map, trunk->conf->sip_map_count) : otherwise;
+	return status ? sip_to_cause(status, trunk->conf->sip_map, trunk->conf->sip_map_count)
+		      : otherwise;
 }
 
 bool sip_is_our_verdict(const sip_t *sip)

@@ -51,7 +51,8 @@ unsigned sip_number(const char *user, char digits[NUMBER_DIGITS])
 	while ((c = next_char(&user))) {
 		if (strchr("-.() ", c)) /* RFC 3966 5.1.1 */
 			continue;
-		if (!strchr("0123456789*#", c) && !(c == '+' && n == 0) && !(strchr("ABCDabcd", c) && n > 0)) {
+		if (!strchr("0123456789*#", c) && !(c == '+' && n == 0) &&
+		    !(strchr("ABCDabcd", c) && n > 0)) {
 			digits[0] = '\0';
 			return 0;
 		}
@@ -148,7 +149,8 @@ static const char *unknown_header(const sip_t *sip, const char *name)
 	return NULL;
 }
 
-/* Headers that Sofia leaves as text are lists of name-addr or addr-spec, like From: its parser reads one of them. */
+/* Headers that Sofia leaves as text are lists of name-addr or addr-spec, like From: its parser
+ * reads one of them. */
 static const char *split_first(su_home_t *home, const char *list, const char **rest)
 {
 	bool quoted = false, angle = false;
@@ -185,7 +187,8 @@ static bool is_private(const sip_t *sip)
 	return privacy_has(sip, "id") || privacy_has(sip, "user") || privacy_has(sip, "header");
 }
 
-/* The first asserted identity that is a number; else the first. RFC 3325 9.1 allows one sip: and one tel: of them. */
+/* The first asserted identity that is a number; else the first. RFC 3325 9.1 allows one sip: and
+ * one tel: of them. */
 static bool read_asserted(const sip_t *sip, struct party *out)
 {
 	const char *list = unknown_header(sip, "P-Asserted-Identity");
@@ -221,14 +224,16 @@ static bool is_anonymous(const sip_from_t *from)
 {
 	const url_t *url = from->a_url;
 
-	return host_is(url, "anonymous.invalid") || (url->url_user && strcasecmp(url->url_user, "anonymous") == 0);
+	return host_is(url, "anonymous.invalid") ||
+	       (url->url_user && strcasecmp(url->url_user, "anonymous") == 0);
 }
 
 static bool is_unavailable(const sip_from_t *from)
 {
 	const url_t *url = from->a_url;
 
-	return host_is(url, "unknown.invalid") || (url->url_user && strcasecmp(url->url_user, "unavailable") == 0);
+	return host_is(url, "unknown.invalid") ||
+	       (url->url_user && strcasecmp(url->url_user, "unavailable") == 0);
 }
 
 static void read_calling(const sip_t *sip, bool trusted, struct party *out)
@@ -257,7 +262,7 @@ static const struct {
 	uint8_t reason;
 	unsigned cause; /* RFC 4458 2, as History-Info carries it */
 } diversions[] = {
-	{ "unknown", 0, 404 },     { "user-busy", 1, 486 },   { "no-answer", 2, 408 },
+	{ "unknown", 0, 404 },        { "user-busy", 1, 486 },   { "no-answer", 2, 408 },
 	{ "unconditional", 15, 302 }, { "unavailable", 0, 503 }, { "deflection", 4, 480 },
 };
 
@@ -268,7 +273,8 @@ static uint8_t diversion_reason(const char *name)
 
 		if (name[0] == '"')
 			name++;
-		if (strncasecmp(name, diversions[i].name, n) == 0 && (name[n] == '\0' || name[n] == '"'))
+		if (strncasecmp(name, diversions[i].name, n) == 0 &&
+		    (name[n] == '\0' || name[n] == '"'))
 			return diversions[i].reason;
 	}
 	return 0;
@@ -285,7 +291,8 @@ static void read_diversion(const char *list, struct sip_info *out)
 		read_party(&out->redirecting, first->a_display, first->a_url);
 		if (privacy && strcasecmp(privacy, "off") != 0)
 			out->redirecting.number.presentation = PRESENTATION_RESTRICTED;
-		out->redirecting_reason = diversion_reason(msg_params_find(first->a_params, "reason="));
+		out->redirecting_reason =
+			diversion_reason(msg_params_find(first->a_params, "reason="));
 	}
 	if (home)
 		su_home_unref(home);
@@ -306,16 +313,19 @@ static uint8_t history_reason(const url_t *url)
 	return 0;
 }
 
-/* RFC 7044: the first entry is who was dialled first, the second where the call went and why. One entry: no diversion. */
+/* RFC 7044: the first entry is who was dialled first, the second where the call went and why. One
+ * entry: no diversion. */
 static void read_history(const char *list, struct sip_info *out)
 {
 	su_home_t *home = su_home_new(sizeof(*home));
 	sip_from_t *first = home ? sip_from_make(home, split_first(home, list, &list)) : NULL;
-	sip_from_t *second = first && list ? sip_from_make(home, split_first(home, list, &list)) : NULL;
+	sip_from_t *second =
+		first && list ? sip_from_make(home, split_first(home, list, &list)) : NULL;
 
 	if (second) {
 		read_party(&out->redirecting, first->a_display, first->a_url);
-		if (first->a_url->url_headers && strcasestr(first->a_url->url_headers, "privacy=history"))
+		if (first->a_url->url_headers &&
+		    strcasestr(first->a_url->url_headers, "privacy=history"))
 			out->redirecting.number.presentation = PRESENTATION_RESTRICTED;
 		out->redirecting_reason = history_reason(second->a_url);
 	}
@@ -323,13 +333,15 @@ static void read_history(const char *list, struct sip_info *out)
 		su_home_unref(home);
 }
 
-/* RFC 5031: urn:service:sos and its children. Sofia reads what follows the first colon as host and port. */
+/* RFC 5031: urn:service:sos and its children. Sofia reads what follows the first colon as host and
+ * port. */
 bool sip_is_emergency_urn(const url_t *url)
 {
 	const char *service = url->url_port;
 
-	return url->url_scheme && strcasecmp(url->url_scheme, "urn") == 0 && host_is(url, "service") && service &&
-	       strncasecmp(service, "sos", 3) == 0 && (service[3] == '\0' || service[3] == '.');
+	return url->url_scheme && strcasecmp(url->url_scheme, "urn") == 0 &&
+	       host_is(url, "service") && service && strncasecmp(service, "sos", 3) == 0 &&
+	       (service[3] == '\0' || service[3] == '.');
 }
 
 static bool is_emergency(const sip_t *sip)
@@ -342,7 +354,8 @@ static bool is_emergency(const sip_t *sip)
 
 void sip_identity_read(const sip_t *sip, bool trusted, struct sip_info *out)
 {
-	const char *diversion = unknown_header(sip, "Diversion"), *history = unknown_header(sip, "History-Info");
+	const char *diversion = unknown_header(sip, "Diversion"),
+		   *history = unknown_header(sip, "History-Info");
 
 	read_party(&out->called, NULL, sip->sip_request->rq_url);
 	if (!out->called.number.digits[0] && is_emergency(sip) && sip->sip_to)
@@ -370,7 +383,8 @@ bool sip_identity_read_connected(const sip_t *sip, bool trusted, struct party *o
 
 /* ---- Writing ---- */
 
-/* User part of a number: '#' needs its escape, all else of a number is allowed as it is (RFC 3261 25.1). */
+/* User part of a number: '#' needs its escape, all else of a number is allowed as it is (RFC
+ * 3261 25.1). */
 static void escape_user(char *out, size_t room, const char *digits)
 {
 	size_t n = 0;
@@ -410,11 +424,13 @@ static int write_uri(char *out, size_t room, const char *digits, const char *hos
 	int n;
 
 	escape_user(user, sizeof(user), digits);
-	n = snprintf(out, room, "sip:%s%s%s%s", user, user[0] ? "@" : "", host, user_phone && user[0] ? ";user=phone" : "");
+	n = snprintf(out, room, "sip:%s%s%s%s", user, user[0] ? "@" : "", host,
+		     user_phone && user[0] ? ";user=phone" : "");
 	return n < 0 || (size_t)n >= room ? -EINVAL : 0;
 }
 
-static int write_party(char *out, size_t room, const struct party *p, const char *host, bool user_phone)
+static int write_party(char *out, size_t room, const struct party *p, const char *host,
+		       bool user_phone)
 {
 	char name[PARTY_NAME * 2 + 8] = "", uri[SIP_IDENTITY_MAX];
 	int n;
@@ -427,16 +443,17 @@ static int write_party(char *out, size_t room, const struct party *p, const char
 	return n < 0 || (size_t)n >= room ? -EINVAL : 0;
 }
 
-/* Only what a network vouches for is asserted (RFC 3325 5): a number that its user gave and nobody screened stands in From
- * alone, so that screening (Q.931 table 4-11) arrives as it left. */
+/* Only what a network vouches for is asserted (RFC 3325 5): a number that its user gave and nobody
+ * screened stands in From alone, so that screening (Q.931 table 4-11) arrives as it left. */
 static bool may_assert(const struct party *p, const struct conf_trunk *trunk)
 {
 	return trunk->trusted && p->number.digits[0] &&
-	       (p->number.screening == SCREENING_NETWORK || p->number.screening == SCREENING_USER_PASSED);
+	       (p->number.screening == SCREENING_NETWORK ||
+		p->number.screening == SCREENING_USER_PASSED);
 }
 
-static int write_asserted(struct sip_identity *out, const struct party *p, const struct conf_trunk *trunk,
-			  const char *domain)
+static int write_asserted(struct sip_identity *out, const struct party *p,
+			  const struct conf_trunk *trunk, const char *domain)
 {
 	struct party shown = *p;
 
@@ -444,17 +461,21 @@ static int write_asserted(struct sip_identity *out, const struct party *p, const
 		return 0;
 	if (p->number.presentation == PRESENTATION_RESTRICTED) {
 		snprintf(out->privacy, sizeof(out->privacy), "id");
-		shown.name_restricted = false; /* inside the trust domain, hidden by Privacy: RFC 3325 7 */
+		shown.name_restricted =
+			false; /* inside the trust domain, hidden by Privacy: RFC 3325 7 */
 	}
 	return write_party(out->asserted, sizeof(out->asserted), &shown, domain, trunk->user_phone);
 }
 
-static int write_from(struct sip_identity *out, const struct party *p, const struct conf_trunk *trunk, const char *domain)
+static int write_from(struct sip_identity *out, const struct party *p,
+		      const struct conf_trunk *trunk, const char *domain)
 {
 	if (p->number.presentation == PRESENTATION_RESTRICTED)
-		snprintf(out->from, sizeof(out->from), "\"Anonymous\" <sip:anonymous@anonymous.invalid>");
+		snprintf(out->from, sizeof(out->from),
+			 "\"Anonymous\" <sip:anonymous@anonymous.invalid>");
 	else if (!p->number.digits[0])
-		snprintf(out->from, sizeof(out->from), "\"Unavailable\" <sip:unavailable@unknown.invalid>");
+		snprintf(out->from, sizeof(out->from),
+			 "\"Unavailable\" <sip:unavailable@unknown.invalid>");
 	else
 		return write_party(out->from, sizeof(out->from), p, domain, trunk->user_phone);
 	return 0;
@@ -468,29 +489,31 @@ static unsigned diversion_row(uint8_t reason)
 	return 0;
 }
 
-static int write_diversion(struct sip_identity *out, const struct sip_info *info, const struct conf_trunk *trunk,
-			   const char *domain)
+static int write_diversion(struct sip_identity *out, const struct sip_info *info,
+			   const struct conf_trunk *trunk, const char *domain)
 {
 	const struct party *p = &info->redirecting;
 	bool restricted = p->number.presentation == PRESENTATION_RESTRICTED;
 	unsigned row = diversion_row(info->redirecting_reason);
-	char party[SIP_IDENTITY_MAX - 64], uri[SIP_IDENTITY_MAX - 64], called[SIP_IDENTITY_MAX - 64];
+	char party[SIP_IDENTITY_MAX - 64], uri[SIP_IDENTITY_MAX - 64],
+		called[SIP_IDENTITY_MAX - 64];
 
 	if (!p->number.digits[0] || (restricted && !trunk->trusted))
 		return 0;
 	if (write_party(party, sizeof(party), p, domain, trunk->user_phone) < 0 ||
 	    write_uri(uri, sizeof(uri), p->number.digits, domain, trunk->user_phone) < 0 ||
-	    write_uri(called, sizeof(called), info->called.number.digits, domain, trunk->user_phone) < 0)
+	    write_uri(called, sizeof(called), info->called.number.digits, domain,
+		      trunk->user_phone) < 0)
 		return -EINVAL;
-	snprintf(out->diversion, sizeof(out->diversion), "%s;reason=%s;privacy=%s", party, diversions[row].name,
-		 restricted ? "full" : "off");
+	snprintf(out->diversion, sizeof(out->diversion), "%s;reason=%s;privacy=%s", party,
+		 diversions[row].name, restricted ? "full" : "off");
 	snprintf(out->history, sizeof(out->history), "<%s%s>;index=1,<%s;cause=%u>;index=1.1", uri,
 		 restricted ? "?Privacy=history" : "", called, diversions[row].cause);
 	return 0;
 }
 
-int sip_identity_write(struct sip_identity *out, const struct sip_info *info, const struct conf_trunk *trunk,
-		       const char *peer, const char *domain)
+int sip_identity_write(struct sip_identity *out, const struct sip_info *info,
+		       const struct conf_trunk *trunk, const char *peer, const char *domain)
 {
 	struct sip_identity id = { 0 };
 	struct party called = info->called;
@@ -498,7 +521,8 @@ int sip_identity_write(struct sip_identity *out, const struct sip_info *info, co
 	if (!called.number.digits[0] && !info->emergency)
 		return -EINVAL;
 	called.name[0] = '\0';
-	if (write_uri(id.request_uri, sizeof(id.request_uri), called.number.digits, peer, trunk->user_phone) < 0 ||
+	if (write_uri(id.request_uri, sizeof(id.request_uri), called.number.digits, peer,
+		      trunk->user_phone) < 0 ||
 	    write_party(id.to, sizeof(id.to), &called, peer, trunk->user_phone) < 0 ||
 	    write_from(&id, &info->calling, trunk, domain) < 0 ||
 	    write_asserted(&id, &info->calling, trunk, domain) < 0 ||
@@ -508,8 +532,8 @@ int sip_identity_write(struct sip_identity *out, const struct sip_info *info, co
 	return 0;
 }
 
-void sip_identity_write_connected(struct sip_identity *out, const struct party *connected, const struct conf_trunk *trunk,
-				  const char *domain)
+void sip_identity_write_connected(struct sip_identity *out, const struct party *connected,
+				  const struct conf_trunk *trunk, const char *domain)
 {
 	struct sip_identity id = { 0 };
 

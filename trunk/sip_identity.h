@@ -2,8 +2,9 @@
 #ifndef TRUNK_SIP_IDENTITY_H
 #define TRUNK_SIP_IDENTITY_H
 
-/* Numbers and names between SIP headers and struct party: Request-URI, From, P-Asserted-Identity (RFC 3325), Privacy
- * (RFC 3323), Diversion (RFC 5806), History-Info (RFC 7044), tel: URIs (RFC 3966). Thread: any. */
+/* Numbers and names between SIP headers and struct party: Request-URI, From, P-Asserted-Identity
+ * (RFC 3325), Privacy (RFC 3323), Diversion (RFC 5806), History-Info (RFC 7044), tel: URIs (RFC
+ * 3966). Thread: any. */
 
 #include "base/party.h"
 #include "conf/machine.h"
@@ -24,24 +25,27 @@ struct sip_identity {
 	char history[SIP_IDENTITY_MAX * 2];
 };
 
-/* Digits of a telephone number as a user part or tel: URI writes it: parameters dropped, visual separators stripped,
- * %XX decoded, "+" kept in front. Returns their count; 0 and "" when it is no number or too long. */
+/* Digits of a telephone number as a user part or tel: URI writes it: parameters dropped, visual
+ * separators stripped, %XX decoded, "+" kept in front. Returns their count; 0 and "" when it is no
+ * number or too long. */
 unsigned sip_number(const char *user, char digits[NUMBER_DIGITS]);
 
 /* urn:service:sos, urn:service:sos.fire … */
 bool sip_is_emergency_urn(const url_t *url);
 
-/* What a request says of its parties. called, calling, redirecting, emergency, max_forwards are set. */
+/* What a request says of its parties. called, calling, redirecting, emergency, max_forwards are
+ * set. */
 void sip_identity_read(const sip_t *sip, bool trusted, struct sip_info *out);
 /* The identity in a response or mid-dialog request, if it asserts any; else false. */
 bool sip_identity_read_connected(const sip_t *sip, bool trusted, struct party *out);
 
-/* Headers of an INVITE. `peer` is the host:port of the Request-URI, `domain` that of our numbers. 0 or -EINVAL (no called
- * number, or too long). Restricted digits go into nothing but P-Asserted-Identity, and that only to a trusted peer. */
-int sip_identity_write(struct sip_identity *out, const struct sip_info *info, const struct conf_trunk *trunk,
-		       const char *peer, const char *domain);
+/* Headers of an INVITE. `peer` is the host:port of the Request-URI, `domain` that of our numbers. 0
+ * or -EINVAL (no called number, or too long). Restricted digits go into nothing but
+ * P-Asserted-Identity, and that only to a trusted peer. */
+int sip_identity_write(struct sip_identity *out, const struct sip_info *info,
+		       const struct conf_trunk *trunk, const char *peer, const char *domain);
 /* P-Asserted-Identity and Privacy of whom we connect; both "" when nothing may be said. */
-void sip_identity_write_connected(struct sip_identity *out, const struct party *connected, const struct conf_trunk *trunk,
-				  const char *domain);
+void sip_identity_write_connected(struct sip_identity *out, const struct party *connected,
+				  const struct conf_trunk *trunk, const char *domain);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Offer and answer (RFC 3264) over SIP's messages (RFC 3261 13.2.1, RFC 3262 5, RFC 3311 5): which message may carry
- * what is one machine per dialog; the verbs of sip.h only say what the user wants. */
+/* Offer and answer (RFC 3264) over SIP's messages (RFC 3261 13.2.1, RFC 3262 5, RFC 3311 5): which
+ * message may carry what is one machine per dialog; the verbs of sip.h only say what the user
+ * wants. */
 #include "trunk/sip_body.h"
 #include "trunk/sip_private.h"
 
@@ -89,17 +90,17 @@ static const struct fsm_state oa_states[OA_STATES] = {
 };
 
 static const char *const oa_event_names[OA_EVENTS] = {
-	[OA_LOCAL_OFFER] = "local offer",   [OA_LOCAL_ANSWER] = "local answer",
-	[OA_LOCAL_REFUSE] = "local refuse", [OA_SENT] = "sent",
-	[OA_REMOTE_OFFER] = "remote offer", [OA_REMOTE_ANSWER] = "remote answer",
+	[OA_LOCAL_OFFER] = "local offer",     [OA_LOCAL_ANSWER] = "local answer",
+	[OA_LOCAL_REFUSE] = "local refuse",   [OA_SENT] = "sent",
+	[OA_REMOTE_OFFER] = "remote offer",   [OA_REMOTE_ANSWER] = "remote answer",
 	[OA_REMOTE_REFUSE] = "remote refuse",
 };
 
 const struct fsm_machine sip_oa_machine = { .name = "sip-offer-answer",
-					.states = oa_states,
-					.state_count = OA_STATES,
-					.event_names = oa_event_names,
-					.event_count = OA_EVENTS };
+					    .states = oa_states,
+					    .state_count = OA_STATES,
+					    .event_names = oa_event_names,
+					    .event_count = OA_EVENTS };
 
 /* ---- SDP in messages ---- */
 
@@ -108,10 +109,12 @@ static const char *find_sdp(const sip_t *sip, size_t *length)
 	char type[SIP_HEADER_MAX];
 
 	if (!sip->sip_payload || !sip->sip_content_type ||
-	    sip_header_field_e(type, sizeof(type) - 1, (const sip_header_t *)sip->sip_content_type, 0) < 0)
+	    sip_header_field_e(type, sizeof(type) - 1, (const sip_header_t *)sip->sip_content_type,
+			       0) < 0)
 		return NULL;
 	type[sizeof(type) - 1] = '\0';
-	return sip_body_sdp(type, sip->sip_payload->pl_data, (size_t)sip->sip_payload->pl_len, length);
+	return sip_body_sdp(type, sip->sip_payload->pl_data, (size_t)sip->sip_payload->pl_len,
+			    length);
 }
 
 bool sip_has_sdp(const sip_t *sip)
@@ -122,7 +125,8 @@ bool sip_has_sdp(const sip_t *sip)
 }
 
 /* 1 read, 0 there is none, -errno of sdp_read(). */
-static int read_sdp(const sip_t *sip, struct media_desc *out, struct sdp_shape *shape, const char **why)
+static int read_sdp(const sip_t *sip, struct media_desc *out, struct sdp_shape *shape,
+		    const char **why)
 {
 	size_t length;
 	const char *sdp = find_sdp(sip, &length);
@@ -147,8 +151,8 @@ unsigned sip_oa_check(const sip_t *sip, const char **why)
 	return rc < 0 ? status_of(rc) : 0;
 }
 
-enum oa_result sip_oa_offer_in(struct sip_dialog *d, const sip_t *sip, enum oa_carrier carrier, unsigned *status,
-			       const char **why)
+enum oa_result sip_oa_offer_in(struct sip_dialog *d, const sip_t *sip, enum oa_carrier carrier,
+			       unsigned *status, const char **why)
 {
 	struct media_desc desc;
 	struct sdp_shape shape;
@@ -182,22 +186,26 @@ static bool same_address(const struct netaddr *a, const struct netaddr *b)
 
 static bool same_codec(const struct media_codec *a, const struct media_codec *b)
 {
-	return strcasecmp(a->name, b->name) == 0 && a->rate_hz == b->rate_hz && a->channels == b->channels &&
-	       a->payload_type == b->payload_type && strcmp(a->fmtp, b->fmtp) == 0;
+	return strcasecmp(a->name, b->name) == 0 && a->rate_hz == b->rate_hz &&
+	       a->channels == b->channels && a->payload_type == b->payload_type &&
+	       strcmp(a->fmtp, b->fmtp) == 0;
 }
 
 static bool same_desc(const struct media_desc *a, const struct media_desc *b)
 {
-	if (!same_address(&a->rtp, &b->rtp) || !same_address(&a->rtcp, &b->rtcp) || a->codec_count != b->codec_count)
+	if (!same_address(&a->rtp, &b->rtp) || !same_address(&a->rtcp, &b->rtcp) ||
+	    a->codec_count != b->codec_count)
 		return false;
 	for (unsigned i = 0; i < a->codec_count; i++)
 		if (!same_codec(&a->codecs[i], &b->codecs[i]))
 			return false;
-	return a->direction == b->direction && a->ptime_ms == b->ptime_ms && a->maxptime_ms == b->maxptime_ms &&
-	       a->rtcp_mux == b->rtcp_mux && strcmp(a->opaque, b->opaque) == 0;
+	return a->direction == b->direction && a->ptime_ms == b->ptime_ms &&
+	       a->maxptime_ms == b->maxptime_ms && a->rtcp_mux == b->rtcp_mux &&
+	       strcmp(a->opaque, b->opaque) == 0;
 }
 
-enum oa_result sip_oa_answer_in(struct sip_dialog *d, const sip_t *sip, bool formal, const char **why)
+enum oa_result sip_oa_answer_in(struct sip_dialog *d, const sip_t *sip, bool formal,
+				const char **why)
 {
 	struct media_desc desc;
 	int rc = read_sdp(sip, &desc, NULL, why);
@@ -245,7 +253,8 @@ static int offer_again(struct sip_dialog *d, const struct media_desc *desc)
 	struct media_desc before = d->local;
 	int rc;
 
-	if (d->modify_out || d->modify_in || loop_timer_armed(&d->glare) || (!d->confirmed && !d->peer_allows_update))
+	if (d->modify_out || d->modify_in || loop_timer_armed(&d->glare) ||
+	    (!d->confirmed && !d->peer_allows_update))
 		return -EPROTO;
 	if (!fsm_event(&d->oa, OA_LOCAL_OFFER, NULL))
 		return -EPROTO;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Trunks as peers: where they are (numeric, or by DNS without anybody waiting), who they are (by source address), and
- * whether they answer (OPTIONS). */
+/* Trunks as peers: where they are (numeric, or by DNS without anybody waiting), who they are (by
+ * source address), and whether they answer (OPTIONS). */
 #include "trunk/sip_filter.h"
 
 struct sip_trunk;
@@ -26,11 +26,13 @@ struct sip_trunk;
 
 static struct netprefix host_prefix(const struct netaddr *a)
 {
-	return (struct netprefix){ .network = *a, .bits = netaddr_family(a) == AF_INET6 ? 128 : 32 };
+	return (struct netprefix){ .network = *a,
+				   .bits = netaddr_family(a) == AF_INET6 ? 128 : 32 };
 }
 
 /* The prefixes of a trunk: configured ones, else its peer's address. */
-static size_t sources_of(const struct sip_trunk *t, struct netprefix *own, const struct netprefix **out)
+static size_t sources_of(const struct sip_trunk *t, struct netprefix *own,
+			 const struct netprefix **out)
 {
 	if (t->conf->source_count) {
 		*out = t->conf->sources;
@@ -54,7 +56,8 @@ struct sip_trunk *sip_trunk_by_source(struct sip_interface *interface, const str
 		size_t n = t->interface == interface ? sources_of(t, &own, &sources) : 0;
 
 		for (size_t k = 0; k < n; k++)
-			if (netprefix_contains(&sources[k], source) && (!best || sources[k].bits > best_bits)) {
+			if (netprefix_contains(&sources[k], source) &&
+			    (!best || sources[k].bits > best_bits)) {
 				best = t;
 				best_bits = sources[k].bits;
 			}
@@ -77,7 +80,8 @@ static size_t collect(const struct sip_interface *interface, struct netprefix *o
 			memcpy(out + count, sources, n * sizeof(*out));
 		count += n;
 		/* Responses come from the peer itself, wherever its requests may come from. */
-		if (t->interface == interface && t->conf->source_count && netaddr_is_set(&t->peer)) {
+		if (t->interface == interface && t->conf->source_count &&
+		    netaddr_is_set(&t->peer)) {
 			if (out)
 				out[count] = host_prefix(&t->peer);
 			count++;
@@ -100,7 +104,8 @@ int sip_interface_filter(struct sip_interface *interface)
 	for (size_t i = 0; rc >= 0 && i < interface->socket_count; i++) {
 		int fd = interface->sockets[i];
 
-		rc = sip_filter_build(program, SIP_FILTER_MAX, sources, count, sip_filter_is_datagram(fd));
+		rc = sip_filter_build(program, SIP_FILTER_MAX, sources, count,
+				      sip_filter_is_datagram(fd));
 		if (rc > 0)
 			rc = sip_filter_attach(fd, program, (size_t)rc);
 	}
@@ -143,7 +148,8 @@ static bool host_line(char *line, const char *name, int family, struct netaddr *
 	char *save = NULL, *address = strtok_r(line, " \t\r\n", &save), *word;
 	struct netaddr a;
 
-	if (!address || address[0] == '#' || netaddr_set(&a, address, 0) < 0 || netaddr_family(&a) != family)
+	if (!address || address[0] == '#' || netaddr_set(&a, address, 0) < 0 ||
+	    netaddr_family(&a) != family)
 		return false;
 	while ((word = strtok_r(NULL, " \t\r\n", &save)) && word[0] != '#')
 		if (strcasecmp(word, name) == 0) {
@@ -185,7 +191,8 @@ static void found(struct sip_trunk *t, struct netaddr address)
 		t->stack->ops->trunk_state(t, sip_trunk_is_up(t), t->stack->arg);
 }
 
-/* The first address serves; the order is the name server's. Returns its time to live, 0: there is none. */
+/* The first address serves; the order is the name server's. Returns its time to live, 0: there is
+ * none. */
 static unsigned take_answers(struct sip_trunk *t, sres_record_t **answers)
 {
 	for (size_t i = 0; answers && answers[i]; i++) {
@@ -195,7 +202,9 @@ static unsigned take_answers(struct sip_trunk *t, sres_record_t **answers)
 		if (!address_of(answers[i], &address))
 			continue;
 		found(t, address);
-		return ttl < RESOLVE_LEAST_S ? RESOLVE_LEAST_S : ttl > RESOLVE_MOST_S ? RESOLVE_MOST_S : ttl;
+		return ttl < RESOLVE_LEAST_S  ? RESOLVE_LEAST_S
+		       : ttl > RESOLVE_MOST_S ? RESOLVE_MOST_S
+					      : ttl;
 	}
 	return 0;
 }
@@ -216,7 +225,8 @@ static void answered(struct sip_trunk *t, sres_query_t *query, sres_record_t **a
 static void resolve(struct loop_timer *timer, void *arg)
 {
 	struct sip_trunk *t = arg;
-	uint16_t type = netaddr_family(&t->interface->conf->address) == AF_INET6 ? sres_type_aaaa : sres_type_a;
+	uint16_t type = netaddr_family(&t->interface->conf->address) == AF_INET6 ? sres_type_aaaa
+										 : sres_type_a;
 	sres_record_t **cached = sres_cached_answers(t->stack->resolver, type, t->peer_host);
 	unsigned ttl = 0;
 
@@ -259,7 +269,8 @@ int sip_trunk_locate(struct sip_trunk *t)
 		return 0;
 	}
 	if (!stack->resolver)
-		stack->resolver = sres_resolver_create(sip_root_su(stack->root), stack->cfg.resolv_conf, TAG_END());
+		stack->resolver = sres_resolver_create(sip_root_su(stack->root),
+						       stack->cfg.resolv_conf, TAG_END());
 	if (!stack->resolver)
 		return -ENOMEM;
 	again(t, 0);
@@ -272,7 +283,8 @@ static void ask(struct loop_timer *timer, void *arg);
 
 static void ask_later(struct sip_trunk *t)
 {
-	loop_timer_start(t->stack->cfg.loop, &t->timer, t->conf->options_interval_s * SECOND_US, ask, t);
+	loop_timer_start(t->stack->cfg.loop, &t->timer, t->conf->options_interval_s * SECOND_US,
+			 ask, t);
 }
 
 static int options_answered(void *magic, nta_outgoing_t *orq, const sip_t *sip)
@@ -283,12 +295,14 @@ static int options_answered(void *magic, nta_outgoing_t *orq, const sip_t *sip)
 
 	if (status < 200)
 		return 0;
-	/* 503 is the peer's word for "send nothing" (RFC 3261 21.5.4); our own verdicts are 408 and 503. */
+	/* 503 is the peer's word for "send nothing" (RFC 3261 21.5.4); our own verdicts are 408 and
+	 * 503. */
 	answers = status != 503 && !sip_is_our_verdict(sip);
 	sip_count_failure(t->stack, sip, status);
 	if (answers != t->answers) {
 		t->answers = answers;
-		tlog(t, answers ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING, answers ? "answers" : "does not answer OPTIONS");
+		tlog(t, answers ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING,
+		     answers ? "answers" : "does not answer OPTIONS");
 		if (t->stack->ops->trunk_state)
 			t->stack->ops->trunk_state(t, sip_trunk_is_up(t), t->stack->arg);
 	}
@@ -300,21 +314,25 @@ static int options_answered(void *magic, nta_outgoing_t *orq, const sip_t *sip)
 
 static msg_t *make_options(const struct sip_trunk *t, const char *peer, const char *host)
 {
-	char request[SIP_HOST_MAX + 32], from[SIP_HOST_MAX + 64], to[SIP_HOST_MAX + 16], call_id[40], cseq[32];
+	char request[SIP_HOST_MAX + 32], from[SIP_HOST_MAX + 64], to[SIP_HOST_MAX + 16],
+		call_id[40], cseq[32];
 	char contact[SIP_HEADER_MAX];
 	msg_t *msg = nta_msg_create(t->interface->agent, 0);
 
 	snprintf(request, sizeof(request), "OPTIONS sip:%s SIP/2.0", peer);
-	snprintf(from, sizeof(from), "<sip:%s>;tag=%016llx", host, (unsigned long long)sip_random());
+	snprintf(from, sizeof(from), "<sip:%s>;tag=%016llx", host,
+		 (unsigned long long)sip_random());
 	snprintf(to, sizeof(to), "<sip:%s>", peer);
 	snprintf(call_id, sizeof(call_id), "%016llx%016llx", (unsigned long long)sip_random(),
 		 (unsigned long long)sip_random());
 	snprintf(cseq, sizeof(cseq), "%u OPTIONS", (unsigned)(sip_random() & 0xffff) + 1);
-	if (msg && sip_add_tl(msg, sip_object(msg), SIPTAG_REQUEST_STR(request), SIPTAG_FROM_STR(from), SIPTAG_TO_STR(to),
-			      SIPTAG_CALL_ID_STR(call_id), SIPTAG_CSEQ_STR(cseq), SIPTAG_MAX_FORWARDS_STR("70"),
-			      SIPTAG_CONTACT_STR(sip_own_contact(t, contact)),
-			      SIPTAG_USER_AGENT_STR(t->stack->user_agent), SIPTAG_ALLOW_STR(SIP_ALLOW),
-			      SIPTAG_ACCEPT_STR("application/sdp"), TAG_END()) < 0) {
+	if (msg &&
+	    sip_add_tl(msg, sip_object(msg), SIPTAG_REQUEST_STR(request), SIPTAG_FROM_STR(from),
+		       SIPTAG_TO_STR(to), SIPTAG_CALL_ID_STR(call_id), SIPTAG_CSEQ_STR(cseq),
+		       SIPTAG_MAX_FORWARDS_STR("70"),
+		       SIPTAG_CONTACT_STR(sip_own_contact(t, contact)),
+		       SIPTAG_USER_AGENT_STR(t->stack->user_agent), SIPTAG_ALLOW_STR(SIP_ALLOW),
+		       SIPTAG_ACCEPT_STR("application/sdp"), TAG_END()) < 0) {
 		msg_destroy(msg);
 		msg = NULL;
 	}
@@ -335,8 +353,8 @@ static void ask(struct loop_timer *timer, void *arg)
 	msg = make_options(t, sip_trunk_peer(t, peer), sip_trunk_host(t, host));
 	if (msg)
 		t->options = nta_outgoing_mcreate(t->interface->agent, options_answered, t,
-						  (const url_string_t *)sip_trunk_route(t, route), msg,
-						  NTATAG_TIMEOUT_408(1), TAG_END());
+						  (const url_string_t *)sip_trunk_route(t, route),
+						  msg, NTATAG_TIMEOUT_408(1), TAG_END());
 	if (msg && !t->options)
 		msg_destroy(msg);
 	if (!t->options)

@@ -33,7 +33,8 @@ struct sip_owner;
 #include <sofia-sip/tport_tag.h>
 
 #define SIP_T1X64_US 32000000 /* RFC 3261 17.1.1.2: 64 × T1 of 500 ms */
-#define SIP_LINGER_US 33000000 /* a finished call answers for its dialog as long as transactions last */
+#define SIP_LINGER_US                                                                              \
+	33000000 /* a finished call answers for its dialog as long as transactions last */
 #define SIP_HEADER_MAX 512
 #define SIP_HOST_MAX 256 /* host name, or host:port */
 #define SIP_ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO"
@@ -47,7 +48,7 @@ struct sip_interface {
 	struct sip_stack *stack;
 	const struct conf_sip_interface *conf;
 	nta_agent_t *agent;
-	int sockets[4];         /* Sofia's, that listen */
+	int sockets[4]; /* Sofia's, that listen */
 	size_t socket_count;
 };
 
@@ -55,8 +56,8 @@ struct sip_trunk {
 	struct sip_stack *stack;
 	const struct conf_trunk *conf;
 	struct sip_interface *interface;
-	struct netaddr peer;    /* unset: not resolved yet */
-	bool answers;           /* OPTIONS keepalive */
+	struct netaddr peer; /* unset: not resolved yet */
+	bool answers;        /* OPTIONS keepalive */
 	unsigned calls;
 	nta_outgoing_t *options;
 	struct loop_timer timer, resolve_timer;
@@ -73,8 +74,8 @@ struct sip_stack {
 	struct sip_trunk *trunks;
 	struct sres_resolver_s *resolver; /* NULL: all peers are numeric */
 	struct sip_trace *tracing;
-	struct list calls;         /* all that are not freed */
-	struct list up;            /* events on their way up */
+	struct list calls; /* all that are not freed */
+	struct list up;    /* events on their way up */
 	struct loop_deferred deliver;
 	struct q850_cause refuse;
 	char user_agent[128];
@@ -86,11 +87,11 @@ struct sip_stack {
 /* ---- Offer and answer: one machine per dialog ---- */
 
 enum oa_state {
-	OA_NONE,        /* nothing said */
-	OA_OURS_READY,  /* our offer waits for a message that may carry it */
-	OA_OURS_SENT,   /* the peer shall answer */
-	OA_THEIRS,      /* the user shall answer */
-	OA_THEIRS_READY,/* our answer waits for its message */
+	OA_NONE,         /* nothing said */
+	OA_OURS_READY,   /* our offer waits for a message that may carry it */
+	OA_OURS_SENT,    /* the peer shall answer */
+	OA_THEIRS,       /* the user shall answer */
+	OA_THEIRS_READY, /* our answer waits for its message */
 	OA_STABLE,
 	OA_STATES
 };
@@ -99,7 +100,7 @@ enum oa_event {
 	OA_LOCAL_OFFER,
 	OA_LOCAL_ANSWER,
 	OA_LOCAL_REFUSE,
-	OA_SENT,        /* what was ready is on the wire */
+	OA_SENT, /* what was ready is on the wire */
 	OA_REMOTE_OFFER,
 	OA_REMOTE_ANSWER,
 	OA_REMOTE_REFUSE,
@@ -120,11 +121,12 @@ enum oa_carrier {
 /* ---- Dialogs and calls ---- */
 
 struct sip_dialog {
-	struct list node;           /* of the call's dialogs */
+	struct list node; /* of the call's dialogs */
 	struct sip_call *call;
 	nta_leg_t *leg;
-	nta_outgoing_t *fork;       /* the INVITE's branch with this tag; NULL: the INVITE itself, or incoming */
-	char tag[128];              /* the peer's */
+	nta_outgoing_t
+		*fork; /* the INVITE's branch with this tag; NULL: the INVITE itself, or incoming */
+	char tag[128]; /* the peer's */
 	struct fsm oa;
 	enum oa_carrier carrier;
 	struct sdp_session session;
@@ -133,8 +135,8 @@ struct sip_dialog {
 	struct media_desc agreed;        /* what `local` was when both sides agreed last */
 	struct media_desc wanted;        /* our offer that crossed another, to be made again */
 	bool has_agreed, has_remote;
-	bool answer_shown;          /* an early answer went up */
-	bool answer_owed;           /* the user waits for one, even if it is the same as before */
+	bool answer_shown; /* an early answer went up */
+	bool answer_owed;  /* the user waits for one, even if it is the same as before */
 	bool peer_allows_update;
 	bool early, confirmed;
 	bool acked;
@@ -145,9 +147,9 @@ struct sip_dialog {
 	nta_outgoing_t *modify_out; /* our re-INVITE or UPDATE */
 	bool modify_is_update, modify_is_refresh;
 	unsigned glare_tries;
-	struct loop_timer glare;    /* RFC 3261 14.1 */
+	struct loop_timer glare; /* RFC 3261 14.1 */
 	/* RFC 4028 */
-	unsigned session_s;         /* 0: no session timer */
+	unsigned session_s; /* 0: no session timer */
 	bool we_refresh;
 	struct loop_timer session_timer;
 };
@@ -163,7 +165,7 @@ enum call_state {
 	CALL_ANSWERING,  /* 200 sent, ACK awaited */
 	CALL_CLOSING,    /* released while ACK is awaited: RFC 3261 15 forbids BYE yet */
 	CALL_CONFIRMED,
-	CALL_ENDED,      /* lingers */
+	CALL_ENDED, /* lingers */
 	CALL_STATES
 };
 
@@ -175,18 +177,19 @@ enum call_event {
 	CE_ACK,
 	CE_NO_ACK,
 	CE_NO_PRACK,
-	CE_BYE,         /* struct call_bye */
-	CE_LOST,        /* struct q850_cause: session timer, 481 or silence in the dialog */
-	CE_ALERT,       /* struct call_progress */
-	CE_CONNECT,     /* struct sip_info, may be NULL */
-	CE_ANSWERED,    /* the answer that ACK waited for is ready */
-	CE_RELEASE,     /* struct q850_cause */
+	CE_BYE,      /* struct call_bye */
+	CE_LOST,     /* struct q850_cause: session timer, 481 or silence in the dialog */
+	CE_ALERT,    /* struct call_progress */
+	CE_CONNECT,  /* struct sip_info, may be NULL */
+	CE_ANSWERED, /* the answer that ACK waited for is ready */
+	CE_RELEASE,  /* struct q850_cause */
 	CALL_EVENTS
 };
 extern const struct fsm_machine sip_call_machine;
 
 struct call_response {
-	struct sip_dialog *dialog; /* NULL: a final failure, or a provisional response without a tag */
+	struct sip_dialog
+		*dialog; /* NULL: a final failure, or a provisional response without a tag */
 	const sip_t *sip;
 	unsigned status;
 };
@@ -228,13 +231,13 @@ struct sip_call {
 	nta_incoming_t *invite_in; /* incoming, until ACK or its end */
 	uint32_t cseq;             /* outgoing: of the INVITE */
 	bool peer_100rel, must_100rel;
-	unsigned unpracked;        /* reliable responses out */
-	bool rang;                 /* 180 has been sent */
-	struct media_desc offer;   /* outgoing: what the INVITE offers */
+	unsigned unpracked;      /* reliable responses out */
+	bool rang;               /* 180 has been sent */
+	struct media_desc offer; /* outgoing: what the INVITE offers */
 	struct sdp_session session;
 	bool has_offer;
-	unsigned queued;           /* events on their way up */
-	bool lingered, starved;    /* starved: an event could not be told for want of memory */
+	unsigned queued;        /* events on their way up */
+	bool lingered, starved; /* starved: an event could not be told for want of memory */
 	struct loop_deferred reap;
 	struct q850_cause closing; /* why, in CALL_CLOSING */
 	unsigned heard_status;     /* of another SIP call; 0: none */
@@ -269,7 +272,8 @@ void sip_uac_cancel(struct sip_call *call, struct q850_cause cause);
 /* ACK of the 2xx, with our answer when that is ready. */
 void sip_uac_ack(struct sip_dialog *dialog);
 /* A 2xx that nobody wants: of another branch, or crossing our CANCEL. ACK and BYE. */
-void sip_uac_unwanted(struct sip_call *call, const struct call_response *response, struct q850_cause cause);
+void sip_uac_unwanted(struct sip_call *call, const struct call_response *response,
+		      struct q850_cause cause);
 /* PRACK of the 18x whose RSeq the dialog holds, with our answer when that is ready. */
 void sip_uac_prack(struct sip_dialog *dialog);
 
@@ -280,7 +284,8 @@ int sip_uas_connect(struct sip_call *call, const struct sip_info *info);
 void sip_uas_final(struct sip_call *call, unsigned status, struct q850_cause cause);
 
 /* sip_dialog.c */
-int sip_dialog_request(struct sip_dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip);
+int sip_dialog_request(struct sip_dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
+		       const sip_t *sip);
 void sip_dialog_bye(struct sip_dialog *dialog, struct q850_cause cause);
 /* Re-INVITE or UPDATE with our offer, or without one to refresh the session. 0 or -errno. */
 int sip_dialog_modify(struct sip_dialog *dialog, bool refresh);
@@ -288,7 +293,8 @@ void sip_dialog_answer_modify(struct sip_dialog *dialog, unsigned status);
 /* What a message of the peer tells about itself: Allow. */
 void sip_dialog_peer(struct sip_dialog *dialog, const sip_t *sip);
 
-/* sip_timer.c: session timers (RFC 4028). request(): 0 or 422; response() and offer(): value of Session-Expires or "". */
+/* sip_timer.c: session timers (RFC 4028). request(): 0 or 422; response() and offer(): value of
+ * Session-Expires or "". */
 unsigned sip_timer_request(struct sip_dialog *dialog, const sip_t *sip);
 const char *sip_timer_response(const struct sip_dialog *dialog, char text[64]);
 const char *sip_timer_offer(const struct sip_dialog *dialog, char text[64]);
@@ -302,13 +308,19 @@ void sip_request_in(struct sip_trunk *trunk, nta_incoming_t *irq, const sip_t *s
 unsigned sip_request_check(const struct sip_trunk *trunk, const sip_t *sip, const char **why);
 
 /* sip_oa.c: SDP in and out of messages. */
-enum oa_result { OA_NOTHING, OA_TAKEN, OA_BAD }; /* OA_BAD: 400 or 488 in *status, sentence in *why */
+enum oa_result {
+	OA_NOTHING,
+	OA_TAKEN,
+	OA_BAD
+}; /* OA_BAD: 400 or 488 in *status, sentence in *why */
 /* Can the offer of an INVITE be read? 0 or the status to refuse with. */
 unsigned sip_oa_check(const sip_t *sip, const char **why);
-enum oa_result sip_oa_offer_in(struct sip_dialog *dialog, const sip_t *sip, enum oa_carrier carrier, unsigned *status,
-			       const char **why);
-enum oa_result sip_oa_answer_in(struct sip_dialog *dialog, const sip_t *sip, bool formal, const char **why);
-/* Text of our offer or answer that waits, or was said in this INVITE already; "" when there is none. */
+enum oa_result sip_oa_offer_in(struct sip_dialog *dialog, const sip_t *sip, enum oa_carrier carrier,
+			       unsigned *status, const char **why);
+enum oa_result sip_oa_answer_in(struct sip_dialog *dialog, const sip_t *sip, bool formal,
+				const char **why);
+/* Text of our offer or answer that waits, or was said in this INVITE already; "" when there is
+ * none. */
 const char *sip_oa_out(struct sip_dialog *dialog, char text[SDP_TEXT_MAX]);
 /* May the 200 go out: is our answer, or our offer, there? */
 bool sip_oa_ready(const struct sip_dialog *dialog);
@@ -317,11 +329,13 @@ bool sip_has_sdp(const sip_t *sip);
 /* sip_headers.c */
 const char *sip_own_contact(const struct sip_trunk *trunk, char text[SIP_HEADER_MAX]);
 const char *sip_reason_text(struct q850_cause cause, char text[SIP_HEADER_MAX]);
-/* The Q.850 cause in Reason headers, else that of the status by the trunk's table (status 0: `otherwise`). */
+/* The Q.850 cause in Reason headers, else that of the status by the trunk's table (status 0:
+ * `otherwise`). */
 struct q850_cause sip_cause_of(const struct sip_trunk *trunk, const sip_t *sip, unsigned status,
 			       struct q850_cause otherwise);
 /* `399 host "sentence"` */
-const char *sip_warning_text(const struct sip_trunk *trunk, const char *why, char text[SIP_HEADER_MAX]);
+const char *sip_warning_text(const struct sip_trunk *trunk, const char *why,
+			     char text[SIP_HEADER_MAX]);
 unsigned sip_status_of(const struct sip_trunk *trunk, struct q850_cause cause);
 uint64_t sip_random(void);
 /* Sofia makes responses of its own: 408 when nobody answers, 503 when nothing can be sent. */
@@ -334,7 +348,8 @@ int sip_add_header(msg_t *msg, const char *name, const char *value);
 void sip_reply(nta_incoming_t *irq, unsigned status, tag_type_t tag, tag_value_t value, ...);
 
 /* sip_stack.c, sip_peer.c */
-struct sip_trunk *sip_trunk_by_source(struct sip_interface *interface, const struct netaddr *source);
+struct sip_trunk *sip_trunk_by_source(struct sip_interface *interface,
+				      const struct netaddr *source);
 /* Where the peer is: at once when numeric, else later. 0, -EINVAL, -ENOMEM. */
 int sip_trunk_locate(struct sip_trunk *trunk);
 /* Starts OPTIONS when configured. */

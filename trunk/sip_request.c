@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Requests that belong to no dialog: OPTIONS, new INVITEs and their checks (RFC 3261 8.2), strays. */
+/* Requests that belong to no dialog: OPTIONS, new INVITEs and their checks (RFC 3261 8.2), strays.
+ */
 #include "trunk/sip_identity.h"
 #include "trunk/sip_private.h"
 
@@ -19,7 +20,8 @@ static bool is_known_body(const sip_t *sip)
 		return true;
 	if (!type || !type->c_type)
 		return false;
-	return strcasecmp(type->c_type, "application/sdp") == 0 || strncasecmp(type->c_type, "multipart/", 10) == 0;
+	return strcasecmp(type->c_type, "application/sdp") == 0 ||
+	       strncasecmp(type->c_type, "multipart/", 10) == 0;
 }
 
 static bool is_plain_coding(const sip_t *sip)
@@ -34,11 +36,13 @@ static bool is_plain_coding(const sip_t *sip)
 
 static bool we_have(const struct sip_trunk *trunk, const char *option)
 {
-	return strcasecmp(option, "timer") == 0 || (strcasecmp(option, "100rel") == 0 && trunk->conf->prack);
+	return strcasecmp(option, "timer") == 0 ||
+	       (strcasecmp(option, "100rel") == 0 && trunk->conf->prack);
 }
 
 /* The options required that we lack, as Unsupported lists them. */
-static void missing_options(const struct sip_trunk *trunk, const sip_t *sip, char text[SIP_HEADER_MAX])
+static void missing_options(const struct sip_trunk *trunk, const sip_t *sip,
+			    char text[SIP_HEADER_MAX])
 {
 	size_t n = 0;
 
@@ -49,7 +53,8 @@ static void missing_options(const struct sip_trunk *trunk, const sip_t *sip, cha
 
 			if (we_have(trunk, *item) || n + length + 3 > SIP_HEADER_MAX)
 				continue;
-			n += (size_t)snprintf(text + n, SIP_HEADER_MAX - n, "%s%s", n ? ", " : "", *item);
+			n += (size_t)snprintf(text + n, SIP_HEADER_MAX - n, "%s%s", n ? ", " : "",
+					      *item);
 		}
 }
 
@@ -77,7 +82,8 @@ static bool is_callable(const url_t *url)
 	       sip_is_emergency_urn(url);
 }
 
-static void refuse(struct sip_trunk *trunk, nta_incoming_t *irq, const sip_t *sip, unsigned status, const char *why)
+static void refuse(struct sip_trunk *trunk, nta_incoming_t *irq, const sip_t *sip, unsigned status,
+		   const char *why)
 {
 	char warning[SIP_HEADER_MAX] = "", missing[SIP_HEADER_MAX] = "";
 
@@ -85,8 +91,9 @@ static void refuse(struct sip_trunk *trunk, nta_incoming_t *irq, const sip_t *si
 		missing_options(trunk, sip, missing);
 	if (why[0])
 		sip_warning_text(trunk, why, warning);
-	sip_reply(irq, status, SIPTAG_SERVER_STR(trunk->stack->user_agent), STR_IF(warning, SIPTAG_WARNING_STR),
-		  STR_IF(missing, SIPTAG_UNSUPPORTED_STR), TAG_IF(status == 422, SIPTAG_MIN_SE_STR(SIP_MIN_SE)),
+	sip_reply(irq, status, SIPTAG_SERVER_STR(trunk->stack->user_agent),
+		  STR_IF(warning, SIPTAG_WARNING_STR), STR_IF(missing, SIPTAG_UNSUPPORTED_STR),
+		  TAG_IF(status == 422, SIPTAG_MIN_SE_STR(SIP_MIN_SE)),
 		  TAG_IF(status == 415, SIPTAG_ACCEPT_STR("application/sdp")),
 		  TAG_IF(status == 415, SIPTAG_ACCEPT_ENCODING_STR("identity")), TAG_END());
 }

@@ -53,7 +53,8 @@ static int start(struct sip_root *root)
 	su_wait_init(&root->wait);
 	if (su_wait_create(&root->wait, loop_fd(root->loop), SU_WAIT_IN) < 0)
 		return -errno;
-	root->registered = su_root_register(root->su, &root->wait, turn_loop, (su_wakeup_arg_t *)root, 0);
+	root->registered =
+		su_root_register(root->su, &root->wait, turn_loop, (su_wakeup_arg_t *)root, 0);
 	return root->registered < 0 ? -ENOMEM : 0;
 }
 

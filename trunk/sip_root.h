@@ -2,9 +2,9 @@
 #ifndef TRUNK_SIP_ROOT_H
 #define TRUNK_SIP_ROOT_H
 
-/* The one place that knows both event loops: Sofia's root runs the signalling thread and carries base/loop's descriptor
- * as one wait object. Sofia's time is the loop's clock: steps of the wall clock don't reach its timers, and a virtual clock
- * turns them too. Thread: signalling. */
+/* The one place that knows both event loops: Sofia's root runs the signalling thread and carries
+ * base/loop's descriptor as one wait object. Sofia's time is the loop's clock: steps of the wall
+ * clock don't reach its timers, and a virtual clock turns them too. Thread: signalling. */
 
 #include "base/loop.h"
 

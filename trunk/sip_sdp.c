@@ -15,8 +15,10 @@
 
 /* ---- Reading ---- */
 
-static const char *const understood[] = { "rtpmap",   "fmtp",     "ptime",    "maxptime", "rtcp",
-					  "rtcp-mux", "sendrecv", "sendonly", "recvonly", "inactive" };
+static const char *const understood[] = {
+	"rtpmap",   "fmtp",     "ptime",    "maxptime", "rtcp",
+	"rtcp-mux", "sendrecv", "sendonly", "recvonly", "inactive"
+};
 
 static bool is_understood(const char *name)
 {
@@ -35,7 +37,8 @@ static uint8_t read_ms(const sdp_attribute_t *attributes, const char *name)
 }
 
 /* RFC 3605 2.1: "port [IN IP4 address]". */
-static void read_rtcp(const sdp_attribute_t *attributes, const struct netaddr *rtp, struct netaddr *out)
+static void read_rtcp(const sdp_attribute_t *attributes, const struct netaddr *rtp,
+		      struct netaddr *out)
 {
 	const sdp_attribute_t *a = sdp_attribute_find(attributes, "rtcp");
 	char host[NETADDR_TEXT] = "";
@@ -44,7 +47,8 @@ static void read_rtcp(const sdp_attribute_t *attributes, const struct netaddr *r
 
 	if (!a || !a->a_value)
 		return;
-	if (sscanf(a->a_value, "%5u IN IP%*1[46] %55s", &port, host) < 1 || port == 0 || port > UINT16_MAX)
+	if (sscanf(a->a_value, "%5u IN IP%*1[46] %55s", &port, host) < 1 || port == 0 ||
+	    port > UINT16_MAX)
 		return;
 	if (host[0] && netaddr_set(&read, host, 0) < 0)
 		return;
@@ -54,15 +58,19 @@ static void read_rtcp(const sdp_attribute_t *attributes, const struct netaddr *r
 
 static void read_codecs(const sdp_media_t *m, struct media_desc *out)
 {
-	for (const sdp_rtpmap_t *r = m->m_rtpmaps; r && out->codec_count < MEDIA_CODECS_MAX; r = r->rm_next) {
+	for (const sdp_rtpmap_t *r = m->m_rtpmaps; r && out->codec_count < MEDIA_CODECS_MAX;
+	     r = r->rm_next) {
 		struct media_codec *c = &out->codecs[out->codec_count];
 
-		if (!r->rm_encoding || !r->rm_encoding[0] || strlen(r->rm_encoding) >= sizeof(c->name) ||
-		    r->rm_rate == 0 || r->rm_rate > 192000)
+		if (!r->rm_encoding || !r->rm_encoding[0] ||
+		    strlen(r->rm_encoding) >= sizeof(c->name) || r->rm_rate == 0 ||
+		    r->rm_rate > 192000)
 			continue;
-		*c = (struct media_codec){ .rate_hz = (uint32_t)r->rm_rate,
-					   .payload_type = (uint8_t)r->rm_pt,
-					   .channels = (uint8_t)(r->rm_params ? strtoul(r->rm_params, NULL, 10) : 1) };
+		*c = (struct media_codec){
+			.rate_hz = (uint32_t)r->rm_rate,
+			.payload_type = (uint8_t)r->rm_pt,
+			.channels = (uint8_t)(r->rm_params ? strtoul(r->rm_params, NULL, 10) : 1)
+		};
 		memcpy(c->name, r->rm_encoding, strlen(r->rm_encoding));
 		if (r->rm_fmtp && strlen(r->rm_fmtp) < sizeof(c->fmtp))
 			memcpy(c->fmtp, r->rm_fmtp, strlen(r->rm_fmtp));
@@ -80,8 +88,8 @@ static void read_opaque(const sdp_attribute_t *a, struct media_desc *out)
 
 		if (is_understood(a->a_name))
 			continue;
-		n = snprintf(out->opaque + used, left, "a=%s%s%s\r\n", a->a_name, a->a_value ? ":" : "",
-			     a->a_value ? a->a_value : "");
+		n = snprintf(out->opaque + used, left, "a=%s%s%s\r\n", a->a_name,
+			     a->a_value ? ":" : "", a->a_value ? a->a_value : "");
 		if (n < 0 || (size_t)n >= left) {
 			out->opaque[used] = '\0';
 			return;
@@ -105,7 +113,8 @@ static int read_address(const sdp_media_t *m, struct netaddr *out, const char **
 		*out = (struct netaddr){ 0 };
 		return 0;
 	}
-	if (!c || !c->c_address || c->c_nettype != sdp_net_in || netaddr_set(out, c->c_address, 0) < 0) {
+	if (!c || !c->c_address || c->c_nettype != sdp_net_in ||
+	    netaddr_set(out, c->c_address, 0) < 0) {
 		*why = "connection address is not an IP address";
 		return -EINVAL;
 	}
@@ -123,7 +132,8 @@ static int read_address(const sdp_media_t *m, struct netaddr *out, const char **
 
 static enum rtp_direction direction_of(unsigned mode)
 {
-	return (mode & sdp_sendonly ? RTP_SENDONLY : RTP_INACTIVE) | (mode & sdp_recvonly ? RTP_RECVONLY : RTP_INACTIVE);
+	return (mode & sdp_sendonly ? RTP_SENDONLY : RTP_INACTIVE) |
+	       (mode & sdp_recvonly ? RTP_RECVONLY : RTP_INACTIVE);
 }
 
 static int read_audio(const sdp_media_t *m, struct media_desc *out, const char **why)
@@ -181,16 +191,19 @@ static void refuse_line(const sdp_media_t *m, char line[SDP_LINE_MAX])
 		snprintf(format, sizeof(format), "%u", m->m_rtpmaps->rm_pt);
 	else if (m->m_format && m->m_format->l_text)
 		snprintf(format, sizeof(format), "%.15s", m->m_format->l_text);
-	snprintf(line, SDP_LINE_MAX, "m=%.20s 0 %.32s %s", m->m_type_name ? m->m_type_name : "application",
+	snprintf(line, SDP_LINE_MAX, "m=%.20s 0 %.32s %s",
+		 m->m_type_name ? m->m_type_name : "application",
 		 m->m_proto_name ? m->m_proto_name : "RTP/AVP", format);
 }
 
-static int read_shape(const sdp_session_t *sdp, const sdp_media_t *audio, struct sdp_shape *shape, const char **why)
+static int read_shape(const sdp_session_t *sdp, const sdp_media_t *audio, struct sdp_shape *shape,
+		      const char **why)
 {
 	struct sdp_shape s = { 0 };
 
 	for (const sdp_media_t *m = sdp->sdp_media; m; m = m->m_next) {
-		if (s.count >= SDP_LINES_MAX || !is_short(m->m_type_name, 20) || !is_short(m->m_proto_name, 32)) {
+		if (s.count >= SDP_LINES_MAX || !is_short(m->m_type_name, 20) ||
+		    !is_short(m->m_proto_name, 32)) {
 			*why = "too many or too long media lines";
 			return -E2BIG;
 		}
@@ -205,7 +218,8 @@ static int read_shape(const sdp_session_t *sdp, const sdp_media_t *audio, struct
 	return 0;
 }
 
-static int read_parsed(const sdp_session_t *sdp, struct media_desc *out, struct sdp_shape *shape, const char **why)
+static int read_parsed(const sdp_session_t *sdp, struct media_desc *out, struct sdp_shape *shape,
+		       const char **why)
 {
 	const sdp_media_t *audio = find_audio(sdp);
 	int rc;
@@ -218,8 +232,9 @@ static int read_parsed(const sdp_session_t *sdp, struct media_desc *out, struct 
 	return rc < 0 ? rc : read_audio(audio, out, why);
 }
 
-/* Sofia's parser runs in circles on a format that is no token, and reads lines of no use to us with less care. So it gets
- * only what we need: v= o= s= c= t= a= m=, and m= lines only when they keep to the grammar. */
+/* Sofia's parser runs in circles on a format that is no token, and reads lines of no use to us with
+ * less care. So it gets only what we need: v= o= s= c= t= a= m=, and m= lines only when they keep
+ * to the grammar. */
 
 /* RFC 4566 9: token-char. */
 static bool is_token_char(char c)
@@ -280,7 +295,8 @@ static bool is_media_line(const char *at, const char *end)
 	return at != NULL;
 }
 
-/* Copies the lines that matter; -EINVAL when an m= line is wrong. Lines end at any CR or LF, blanks before them go. */
+/* Copies the lines that matter; -EINVAL when an m= line is wrong. Lines end at any CR or LF, blanks
+ * before them go. */
 static int sift(const char *octets, size_t n, char *out, size_t *length)
 {
 	const char *at = octets, *end = octets + n;
@@ -306,8 +322,8 @@ static int sift(const char *octets, size_t n, char *out, size_t *length)
 	return used ? 0 : -EINVAL;
 }
 
-static int parse(su_home_t *home, const char *octets, size_t n, struct media_desc *out, struct sdp_shape *shape,
-		 const char **why)
+static int parse(su_home_t *home, const char *octets, size_t n, struct media_desc *out,
+		 struct sdp_shape *shape, const char **why)
 {
 	char *sifted = su_alloc(home, (isize_t)n + 2);
 	const sdp_session_t *sdp;
@@ -328,7 +344,8 @@ static int parse(su_home_t *home, const char *octets, size_t n, struct media_des
 	return rc;
 }
 
-int sdp_read(const char *octets, size_t n, struct media_desc *out, struct sdp_shape *shape, const char **why)
+int sdp_read(const char *octets, size_t n, struct media_desc *out, struct sdp_shape *shape,
+	     const char **why)
 {
 	su_home_t *home;
 	int rc;
@@ -436,7 +453,8 @@ static void add_audio(struct text *t, const struct media_desc *desc)
 	add(t, "a=%s\r\n", direction_name(desc->direction));
 }
 
-static void add_body(struct text *t, const struct sdp_shape *shape, const struct media_desc *desc, const char *host)
+static void add_body(struct text *t, const struct sdp_shape *shape, const struct media_desc *desc,
+		     const char *host)
 {
 	unsigned count = shape && shape->count ? shape->count : 1;
 
@@ -459,11 +477,12 @@ static uint64_t hash(const char *text)
 	return h;
 }
 
-int sdp_write(struct sdp_session *session, const struct sdp_shape *shape, const struct media_desc *desc, char *text,
-	      size_t room)
+int sdp_write(struct sdp_session *session, const struct sdp_shape *shape,
+	      const struct media_desc *desc, char *text, size_t room)
 {
 	char body[SDP_TEXT_MAX], address[NETADDR_TEXT];
-	const char *host = netaddr_is_set(&desc->rtp) ? netaddr_host_text(&desc->rtp, address) : "0.0.0.0";
+	const char *host =
+		netaddr_is_set(&desc->rtp) ? netaddr_host_text(&desc->rtp, address) : "0.0.0.0";
 	struct text b = { .out = body, .room = sizeof(body) }, t = { .out = text, .room = room };
 
 	uint64_t said;
@@ -473,7 +492,8 @@ int sdp_write(struct sdp_session *session, const struct sdp_shape *shape, const 
 		return -ENOSPC;
 	said = hash(body);
 	add(&t, "v=0\r\no=- %llu %llu IN %s %s\r\n%s", (unsigned long long)session->id,
-	    (unsigned long long)session->version + (said != session->said), family(&desc->rtp), host, body);
+	    (unsigned long long)session->version + (said != session->said), family(&desc->rtp),
+	    host, body);
 	if (t.full)
 		return -ENOSPC;
 	session->version += said != session->said;

@@ -13,7 +13,10 @@
 #include <strings.h>
 #include <unistd.h>
 
-#define COUNTER(field, group_, text) { #field, group_, text, offsetof(struct sip_counters, field) }
+#define COUNTER(field, group_, text)                                                               \
+	{                                                                                          \
+#field, group_, text, offsetof(struct sip_counters, field)                         \
+	}
 const struct counter_info sip_counter_info[] = {
 	COUNTER(requests_rx, COUNTER_NORMAL, "requests received"),
 	COUNTER(responses_rx, COUNTER_NORMAL, "responses received"),
@@ -21,11 +24,14 @@ const struct counter_info sip_counter_info[] = {
 	COUNTER(responses_tx, COUNTER_NORMAL, "responses sent"),
 	COUNTER(calls_in, COUNTER_NORMAL, "calls that came in"),
 	COUNTER(calls_out, COUNTER_NORMAL, "calls sent out"),
-	COUNTER(filtered, COUNTER_UNDESIRABLE, "packets from strangers dropped by the socket filters"),
-	COUNTER(unknown_peer, COUNTER_UNDESIRABLE, "messages that passed the filters and are of no trunk"),
+	COUNTER(filtered, COUNTER_UNDESIRABLE,
+		"packets from strangers dropped by the socket filters"),
+	COUNTER(unknown_peer, COUNTER_UNDESIRABLE,
+		"messages that passed the filters and are of no trunk"),
 	COUNTER(retransmissions, COUNTER_UNDESIRABLE, "requests repeated, by us and by peers"),
 	COUNTER(glare, COUNTER_UNDESIRABLE, "offers that crossed (491)"),
-	COUNTER(late_forks, COUNTER_UNDESIRABLE, "2xx of a branch that was not wanted any more: ACK and BYE"),
+	COUNTER(late_forks, COUNTER_UNDESIRABLE,
+		"2xx of a branch that was not wanted any more: ACK and BYE"),
 	COUNTER(refused_overload, COUNTER_UNDESIRABLE, "calls refused: trunk full, or taking none"),
 	COUNTER(malformed, COUNTER_ERROR, "messages that could not be read"),
 	COUNTER(bad_sdp, COUNTER_ERROR, "session descriptions that could not be read or used"),
@@ -34,7 +40,8 @@ const struct counter_info sip_counter_info[] = {
 };
 const size_t sip_counter_count = sizeof(sip_counter_info) / sizeof(sip_counter_info[0]);
 
-__attribute__((format(printf, 3, 4))) static void explain(char *error, size_t room, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void explain(char *error, size_t room,
+							  const char *format, ...)
 {
 	va_list args;
 
@@ -86,7 +93,9 @@ static int interface_url(const struct conf_sip_interface *conf, char *url, size_
 	n = snprintf(url, room, "sip:%s%s%s:%u;maddr=%s%s%s%s", v6 && !conf->advertised ? "[" : "",
 		     conf->advertised ? conf->advertised : host, v6 && !conf->advertised ? "]" : "",
 		     netaddr_port(&conf->address), v6 ? "[" : "", host, v6 ? "]" : "",
-		     conf->udp && conf->tcp ? "" : conf->tcp ? ";transport=tcp" : ";transport=udp");
+		     conf->udp && conf->tcp ? ""
+		     : conf->tcp            ? ";transport=tcp"
+					    : ";transport=udp");
 	return n < 0 || (size_t)n >= room ? -EINVAL : 0;
 }
 
@@ -97,13 +106,16 @@ static void mark_packets(const struct sip_interface *interface)
 
 	for (size_t i = 0; i < interface->socket_count; i++)
 		if (netaddr_family(&interface->conf->address) == AF_INET6)
-			setsockopt(interface->sockets[i], IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof(class));
+			setsockopt(interface->sockets[i], IPPROTO_IPV6, IPV6_TCLASS, &class,
+				   sizeof(class));
 }
 
-/* Sofia doesn't say why it could not bind, and errno is its log's by then: asked again without it. */
+/* Sofia doesn't say why it could not bind, and errno is its log's by then: asked again without it.
+ */
 static int why_not_bound(const struct conf_sip_interface *conf)
 {
-	int types[] = { conf->udp ? SOCK_DGRAM : SOCK_STREAM, conf->tcp ? SOCK_STREAM : SOCK_DGRAM };
+	int types[] = { conf->udp ? SOCK_DGRAM : SOCK_STREAM,
+			conf->tcp ? SOCK_STREAM : SOCK_DGRAM };
 	int rc = 0;
 
 	for (unsigned i = 0; i < 2 && rc == 0; i++) {
@@ -126,21 +138,24 @@ static int start_interface(struct sip_stack *stack, struct sip_interface *interf
 	interface->conf = conf;
 	if (interface_url(conf, url, sizeof(url)) < 0)
 		return -EINVAL;
-	interface->agent = nta_agent_create(sip_root_su(stack->root), (const url_string_t *)url, on_message, interface,
-					    NTATAG_UA(1), NTATAG_MERGE_482(1), NTATAG_CLIENT_RPORT(1),
-					    NTATAG_USE_NAPTR(0), NTATAG_USE_SRV(0), NTATAG_MAXSIZE(65536),
-					    TPTAG_TOS(conf->dscp << 2), TPTAG_LOG(stack->cfg.trace != NULL), TAG_END());
+	interface->agent = nta_agent_create(
+		sip_root_su(stack->root), (const url_string_t *)url, on_message, interface,
+		NTATAG_UA(1), NTATAG_MERGE_482(1), NTATAG_CLIENT_RPORT(1), NTATAG_USE_NAPTR(0),
+		NTATAG_USE_SRV(0), NTATAG_MAXSIZE(65536), TPTAG_TOS(conf->dscp << 2),
+		TPTAG_LOG(stack->cfg.trace != NULL), TAG_END());
 	if (!interface->agent)
 		return why_not_bound(conf);
-	interface->socket_count = sip_filter_sockets(&conf->address, interface->sockets,
-						     sizeof(interface->sockets) / sizeof(interface->sockets[0]));
+	interface->socket_count =
+		sip_filter_sockets(&conf->address, interface->sockets,
+				   sizeof(interface->sockets) / sizeof(interface->sockets[0]));
 	mark_packets(interface);
 	return 0;
 }
 
 /* ---- Trunks ---- */
 
-static int start_trunk(struct sip_stack *stack, struct sip_trunk *trunk, const struct conf_trunk *conf)
+static int start_trunk(struct sip_stack *stack, struct sip_trunk *trunk,
+		       const struct conf_trunk *conf)
 {
 	trunk->stack = stack;
 	trunk->conf = conf;
@@ -163,7 +178,8 @@ static int start_all(struct sip_stack *stack, char *error, size_t room)
 	for (size_t i = 0; i < cfg->interface_count; i++) {
 		rc = start_interface(stack, &stack->interfaces[i], &cfg->interfaces[i]);
 		if (rc < 0) {
-			explain(error, room, "sip interface %s: %s", cfg->interfaces[i].name, strerror(-rc));
+			explain(error, room, "sip interface %s: %s", cfg->interfaces[i].name,
+				strerror(-rc));
 			return rc;
 		}
 	}
@@ -177,8 +193,8 @@ static int start_all(struct sip_stack *stack, char *error, size_t room)
 	for (size_t i = 0; i < cfg->interface_count; i++) {
 		rc = sip_interface_filter(&stack->interfaces[i]);
 		if (rc < 0) {
-			explain(error, room, "sip interface %s: source filter: %s", cfg->interfaces[i].name,
-				strerror(-rc));
+			explain(error, room, "sip interface %s: source filter: %s",
+				cfg->interfaces[i].name, strerror(-rc));
 			return rc;
 		}
 	}
@@ -187,8 +203,8 @@ static int start_all(struct sip_stack *stack, char *error, size_t room)
 	return 0;
 }
 
-int sip_stack_create(struct sip_stack **out, const struct sip_stack_cfg *cfg, const struct sip_stack_ops *ops,
-		     void *arg, char *error, size_t error_room)
+int sip_stack_create(struct sip_stack **out, const struct sip_stack_cfg *cfg,
+		     const struct sip_stack_ops *ops, void *arg, char *error, size_t error_room)
 {
 	struct sip_stack *stack = mem_zalloc(sizeof(*stack));
 	int rc;
@@ -201,7 +217,8 @@ int sip_stack_create(struct sip_stack **out, const struct sip_stack_cfg *cfg, co
 	stack->arg = arg;
 	list_init(&stack->calls);
 	list_init(&stack->up);
-	snprintf(stack->user_agent, sizeof(stack->user_agent), "%s", cfg->user_agent ? cfg->user_agent : "Causeway");
+	snprintf(stack->user_agent, sizeof(stack->user_agent), "%s",
+		 cfg->user_agent ? cfg->user_agent : "Causeway");
 	rc = -ENOMEM;
 	stack->interfaces = mem_calloc(cfg->interface_count, sizeof(*stack->interfaces));
 	stack->trunks = mem_calloc(cfg->trunk_count, sizeof(*stack->trunks));
@@ -254,12 +271,12 @@ static void end_calls(struct sip_stack *stack)
 {
 	struct sip_call *call;
 
-	list_for_each (call, &stack->calls, struct sip_call, node)
-		if (!call->released)
-			sip_call_release(call, q850(Q850_DESTINATION_OUT_OF_ORDER, Q850_LOC_PRIVATE_LOCAL));
+	list_for_each(call, &stack->calls, struct sip_call, node) if (!call->released)
+		sip_call_release(call, q850(Q850_DESTINATION_OUT_OF_ORDER, Q850_LOC_PRIVATE_LOCAL));
 	while (!list_empty(&stack->up))
 		sip_up_deliver(stack);
-	list_for_each (call, &stack->calls, struct sip_call, node) {
+	list_for_each(call, &stack->calls, struct sip_call, node)
+	{
 		loop_defer_cancel(stack->cfg.loop, &call->reap);
 		sip_call_free(call);
 	}
@@ -332,7 +349,8 @@ static struct netaddr route_towards(const struct netaddr *peer)
 
 	if (fd < 0)
 		return local;
-	if (connect(fd, &peer->u.sa, netaddr_len(peer)) < 0 || getsockname(fd, &local.u.sa, &length) < 0)
+	if (connect(fd, &peer->u.sa, netaddr_len(peer)) < 0 ||
+	    getsockname(fd, &local.u.sa, &length) < 0)
 		local = (struct netaddr){ 0 };
 	close(fd);
 	return local;
@@ -363,7 +381,8 @@ static void write_host(const struct netaddr *a, char text[SIP_HOST_MAX])
 	char host[NETADDR_TEXT];
 	bool v6 = netaddr_family(a) == AF_INET6;
 
-	snprintf(text, SIP_HOST_MAX, "%s%s%s", v6 ? "[" : "", netaddr_host_text(a, host), v6 ? "]" : "");
+	snprintf(text, SIP_HOST_MAX, "%s%s%s", v6 ? "[" : "", netaddr_host_text(a, host),
+		 v6 ? "]" : "");
 }
 
 const char *sip_trunk_host(const struct sip_trunk *trunk, char text[SIP_HOST_MAX])
@@ -412,8 +431,10 @@ static void add_stats(struct agent_stats *sum, nta_agent_t *agent)
 {
 	struct agent_stats a = { 0 };
 
-	nta_agent_get_stats(agent, NTATAG_S_RECV_REQUEST_REF(a.requests_rx), NTATAG_S_RECV_RESPONSE_REF(a.responses_rx),
-			    NTATAG_S_SENT_REQUEST_REF(a.requests_tx), NTATAG_S_SENT_RESPONSE_REF(a.responses_tx),
+	nta_agent_get_stats(agent, NTATAG_S_RECV_REQUEST_REF(a.requests_rx),
+			    NTATAG_S_RECV_RESPONSE_REF(a.responses_rx),
+			    NTATAG_S_SENT_REQUEST_REF(a.requests_tx),
+			    NTATAG_S_SENT_RESPONSE_REF(a.responses_tx),
 			    NTATAG_S_BAD_MESSAGE_REF(a.bad), NTATAG_S_RECV_RETRY_REF(a.retries_rx),
 			    NTATAG_S_RETRY_REQUEST_REF(a.retries_tx), TAG_END());
 	sum->requests_rx += a.requests_rx;

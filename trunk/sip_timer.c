@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Session timers (RFC 4028). We never ask for one in an INVITE; whoever asks gets it, in either role. */
+/* Session timers (RFC 4028). We never ask for one in an INVITE; whoever asks gets it, in either
+ * role. */
 #include "trunk/sip_private.h"
 
 #include <stdio.h>
@@ -19,7 +20,8 @@ static bool refresher_is(const sip_session_expires_t *x, const char *role)
 	return x->x_refresher && strcasecmp(x->x_refresher, role) == 0;
 }
 
-/* RFC 4028 9: a peer without the extension can't refresh, and can't be told that its interval is too small. */
+/* RFC 4028 9: a peer without the extension can't refresh, and can't be told that its interval is
+ * too small. */
 unsigned sip_timer_request(struct sip_dialog *d, const sip_t *sip)
 {
 	const sip_session_expires_t *x = sip->sip_session_expires;
@@ -84,7 +86,8 @@ static void refresh(struct loop_timer *timer, void *arg)
 	(void)timer;
 	if (d->call->fsm.state != CALL_CONFIRMED)
 		return;
-	/* An exchange under way refreshes too; if it does not, the end comes as if there had been none. */
+	/* An exchange under way refreshes too; if it does not, the end comes as if there had been
+	 * none. */
 	sip_dialog_modify(d, true);
 	loop_timer_start(loop, &d->session_timer, left_s * SECOND_US, expired, d);
 }

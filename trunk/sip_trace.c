@@ -14,8 +14,8 @@
 #define MESSAGE_MAX 66000
 
 struct sip_trace {
-	bool inside;       /* between the separators of a message */
-	char stamp[160];   /* "recv 345 bytes from udp/[192.0.2.1]:5060 at …" */
+	bool inside;     /* between the separators of a message */
+	char stamp[160]; /* "recv 345 bytes from udp/[192.0.2.1]:5060 at …" */
 	size_t length;
 	char text[MESSAGE_MAX];
 };
@@ -85,13 +85,15 @@ static void emit(struct sip_stack *stack, const struct sip_trace *t)
 {
 	const struct clock *clock = loop_clock(stack->cfg.loop);
 	char host[64], summary[64], call_id[256], local[NETADDR_TEXT], remote[NETADDR_TEXT];
-	struct trace_record r = { .protocol = TRACE_SIP, .summary = summary, .octets = (const uint8_t *)t->text };
+	struct trace_record r = { .protocol = TRACE_SIP,
+				  .summary = summary,
+				  .octets = (const uint8_t *)t->text };
 	const struct sip_trunk *trunk;
 	struct netaddr address;
 	unsigned port;
 
-	if (sscanf(t->stamp, "%*s %*u bytes %*s %*[^/]/[%63[^]]]:%u", host, &port) != 2 || port > UINT16_MAX ||
-	    netaddr_set(&address, host, (uint16_t)port) < 0)
+	if (sscanf(t->stamp, "%*s %*u bytes %*s %*[^/]/[%63[^]]]:%u", host, &port) != 2 ||
+	    port > UINT16_MAX || netaddr_set(&address, host, (uint16_t)port) < 0)
 		return;
 	trunk = trunk_of(stack, &address);
 	if (!trunk)
@@ -128,7 +130,8 @@ static void separator(struct sip_stack *stack, struct sip_trace *t, const char *
 	t->inside = true;
 }
 
-/* The transport's log writes a message in pieces, each with one of three formats; all others are no part of one. */
+/* The transport's log writes a message in pieces, each with one of three formats; all others are no
+ * part of one. */
 static void log_piece(void *stream, const char *format, va_list args)
 {
 	struct sip_stack *stack = stream;

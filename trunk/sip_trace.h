@@ -4,10 +4,10 @@
 
 /* Every SIP message in and out as it is on the wire, retransmissions and Sofia's own messages too.
  *
- * How does it work? Sofia's transport logs each message whole when TPTAG_LOG(1) is set, and its log can be redirected. The
- * pieces are put together again here. Sofia cuts lines above 2,047 octets (the record then ends there), ends lines with
- * CRLF only, and keeps still about datagrams of which it can't read even a first line.
- * Thread: signalling. */
+ * How does it work? Sofia's transport logs each message whole when TPTAG_LOG(1) is set, and its log
+ * can be redirected. The pieces are put together again here. Sofia cuts lines above 2,047 octets
+ * (the record then ends there), ends lines with CRLF only, and keeps still about datagrams of which
+ * it can't read even a first line. Thread: signalling. */
 
 struct sip_stack;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The calling side of a call: INVITE, its early dialogs, their PRACKs, ACK, CANCEL. Sofia's transaction keeps the branches
- * of a forked INVITE apart: each To tag gets a tagged transaction and a dialog of its own. */
+/* The calling side of a call: INVITE, its early dialogs, their PRACKs, ACK, CANCEL. Sofia's
+ * transaction keeps the branches of a forked INVITE apart: each To tag gets a tagged transaction
+ * and a dialog of its own. */
 #include "trunk/sip_identity.h"
 #include "trunk/sip_private.h"
 
@@ -26,16 +27,19 @@ static int compose(struct invite_text *t, struct sip_call *call)
 	unsigned forwards = call->info.max_forwards;
 
 	sip_trunk_peer(trunk, peer);
-	if (sip_identity_write(&t->id, &call->info, trunk->conf, peer, sip_trunk_domain(trunk, domain)) < 0)
+	if (sip_identity_write(&t->id, &call->info, trunk->conf, peer,
+			       sip_trunk_domain(trunk, domain)) < 0)
 		return -EINVAL;
 	call->cseq = (uint32_t)(sip_random() & 0xffff) + 1;
 	snprintf(t->request, sizeof(t->request), "INVITE %s SIP/2.0", t->id.request_uri);
-	snprintf(t->from, sizeof(t->from), "%s;tag=%016llx", t->id.from, (unsigned long long)sip_random());
+	snprintf(t->from, sizeof(t->from), "%s;tag=%016llx", t->id.from,
+		 (unsigned long long)sip_random());
 	snprintf(t->cseq, sizeof(t->cseq), "%u INVITE", call->cseq);
 	snprintf(t->forwards, sizeof(t->forwards), "%u", forwards > 1 ? forwards - 1 : 70);
 	sip_trunk_route(trunk, t->route);
 	sip_own_contact(trunk, t->contact);
-	if (call->has_offer && sdp_write(&call->session, NULL, &call->offer, t->sdp, sizeof(t->sdp)) < 0)
+	if (call->has_offer &&
+	    sdp_write(&call->session, NULL, &call->offer, t->sdp, sizeof(t->sdp)) < 0)
 		return -EINVAL;
 	return 0;
 }
@@ -49,15 +53,18 @@ static msg_t *make_invite(const struct sip_call *call, const struct invite_text 
 	int rc = -1;
 
 	if (msg)
-		rc = sip_add_tl(msg, sip_object(msg), SIPTAG_REQUEST_STR(t->request), SIPTAG_FROM_STR(t->from),
-				SIPTAG_TO_STR(t->id.to), SIPTAG_CALL_ID_STR(call->key), SIPTAG_CSEQ_STR(t->cseq),
-				SIPTAG_MAX_FORWARDS_STR(t->forwards), SIPTAG_CONTACT_STR(t->contact),
-				SIPTAG_USER_AGENT_STR(call->stack->user_agent), SIPTAG_ALLOW_STR(SIP_ALLOW),
-				SIPTAG_SUPPORTED_STR(prack ? "100rel, timer" : "timer"),
-				STR_IF(t->id.privacy, SIPTAG_PRIVACY_STR), STR_IF(t->sdp, SIPTAG_PAYLOAD_STR),
-				TAG_IF(call->info.emergency, SIPTAG_PRIORITY_STR("emergency")),
-				TAG_IF(t->sdp[0], SIPTAG_CONTENT_TYPE_STR("application/sdp")),
-				TAG_IF(!t->sdp[0], SIPTAG_ACCEPT_STR("application/sdp")), TAG_END());
+		rc = sip_add_tl(
+			msg, sip_object(msg), SIPTAG_REQUEST_STR(t->request),
+			SIPTAG_FROM_STR(t->from), SIPTAG_TO_STR(t->id.to),
+			SIPTAG_CALL_ID_STR(call->key), SIPTAG_CSEQ_STR(t->cseq),
+			SIPTAG_MAX_FORWARDS_STR(t->forwards), SIPTAG_CONTACT_STR(t->contact),
+			SIPTAG_USER_AGENT_STR(call->stack->user_agent), SIPTAG_ALLOW_STR(SIP_ALLOW),
+			SIPTAG_SUPPORTED_STR(prack ? "100rel, timer" : "timer"),
+			STR_IF(t->id.privacy, SIPTAG_PRIVACY_STR),
+			STR_IF(t->sdp, SIPTAG_PAYLOAD_STR),
+			TAG_IF(call->info.emergency, SIPTAG_PRIORITY_STR("emergency")),
+			TAG_IF(t->sdp[0], SIPTAG_CONTENT_TYPE_STR("application/sdp")),
+			TAG_IF(!t->sdp[0], SIPTAG_ACCEPT_STR("application/sdp")), TAG_END());
 	if (rc >= 0 && t->id.asserted[0])
 		rc = sip_add_header(msg, "P-Asserted-Identity", t->id.asserted);
 	if (rc >= 0 && t->id.diversion[0])
@@ -138,9 +145,8 @@ static struct sip_dialog *find_dialog(struct sip_call *call, const char *tag)
 {
 	struct sip_dialog *d;
 
-	list_for_each (d, &call->dialogs, struct sip_dialog, node)
-		if (strcasecmp(d->tag, tag) == 0)
-			return d;
+	list_for_each(d, &call->dialogs, struct sip_dialog,
+		      node) if (strcasecmp(d->tag, tag) == 0) return d;
 	return NULL;
 }
 
@@ -148,9 +154,9 @@ static int open_dialog(struct sip_dialog *d, const sip_t *sip)
 {
 	struct sip_call *call = d->call;
 
-	d->leg = nta_leg_tcreate(call->trunk->interface->agent, sip_dialog_request, d, SIPTAG_CALL_ID(sip->sip_call_id),
-				 SIPTAG_FROM(sip->sip_from), SIPTAG_TO(sip->sip_to), SIPTAG_CSEQ(sip->sip_cseq),
-				 TAG_END());
+	d->leg = nta_leg_tcreate(call->trunk->interface->agent, sip_dialog_request, d,
+				 SIPTAG_CALL_ID(sip->sip_call_id), SIPTAG_FROM(sip->sip_from),
+				 SIPTAG_TO(sip->sip_to), SIPTAG_CSEQ(sip->sip_cseq), TAG_END());
 	if (!d->leg)
 		return -ENOMEM;
 	d->invite_cseq = call->cseq;
@@ -169,7 +175,8 @@ static struct sip_dialog *dialog_of(struct sip_call *call, const sip_t *sip)
 	if (d || !tag || strlen(tag) >= sizeof(d->tag))
 		return d;
 	if (sip->sip_status->st_status < 200 && call->dialog_count >= SIP_DIALOGS_MAX)
-		return NULL; /* one branch more than anybody needs is not followed until it answers */
+		return NULL; /* one branch more than anybody needs is not followed until it answers
+			      */
 	d = sip_dialog_new(call, tag);
 	if (!d)
 		return NULL;
@@ -202,7 +209,8 @@ static void handle_response(struct sip_call *call, struct call_response r)
 	if (r.dialog)
 		fsm_event(&call->fsm, CE_SUCCESS, &r);
 	else
-		sip_call_starve(call); /* Sofia shows a 2xx once: the callee gives up for want of ACK */
+		sip_call_starve(
+			call); /* Sofia shows a 2xx once: the callee gives up for want of ACK */
 }
 
 static int invite_response(void *magic, nta_outgoing_t *orq, const sip_t *sip)
@@ -239,10 +247,10 @@ void sip_uac_prack(struct sip_dialog *d)
 		return;
 	snprintf(rack, sizeof(rack), "%u %u INVITE", d->rseq, d->invite_cseq);
 	sip_oa_out(d, text);
-	orq = nta_outgoing_tcreate(d->leg, NULL, NULL, NULL, SIP_METHOD_PRACK, NULL, SIPTAG_RACK_STR(rack),
-				   SIPTAG_USER_AGENT_STR(d->call->stack->user_agent),
-				   STR_IF(text, SIPTAG_PAYLOAD_STR),
-				   TAG_IF(text[0], SIPTAG_CONTENT_TYPE_STR("application/sdp")), TAG_END());
+	orq = nta_outgoing_tcreate(
+		d->leg, NULL, NULL, NULL, SIP_METHOD_PRACK, NULL, SIPTAG_RACK_STR(rack),
+		SIPTAG_USER_AGENT_STR(d->call->stack->user_agent), STR_IF(text, SIPTAG_PAYLOAD_STR),
+		TAG_IF(text[0], SIPTAG_CONTENT_TYPE_STR("application/sdp")), TAG_END());
 	nta_outgoing_destroy(orq);
 	d->rseq = 0;
 	if (text[0])
@@ -307,9 +315,10 @@ void sip_uac_ack(struct sip_dialog *d)
 
 	snprintf(cseq, sizeof(cseq), "%u ACK", d->invite_cseq);
 	sip_oa_out(d, text);
-	orq = nta_outgoing_tcreate(d->leg, NULL, NULL, NULL, SIP_METHOD_ACK, NULL, SIPTAG_CSEQ_STR(cseq),
-				   STR_IF(text, SIPTAG_PAYLOAD_STR),
-				   TAG_IF(text[0], SIPTAG_CONTENT_TYPE_STR("application/sdp")), TAG_END());
+	orq = nta_outgoing_tcreate(d->leg, NULL, NULL, NULL, SIP_METHOD_ACK, NULL,
+				   SIPTAG_CSEQ_STR(cseq), STR_IF(text, SIPTAG_PAYLOAD_STR),
+				   TAG_IF(text[0], SIPTAG_CONTENT_TYPE_STR("application/sdp")),
+				   TAG_END());
 	nta_outgoing_destroy(orq); /* stays with Sofia, to answer 2xx retransmissions */
 	d->acked = true;
 	if (text[0])
@@ -329,7 +338,8 @@ static uint8_t settle_media(struct sip_dialog *d, const sip_t *sip)
 		result = sip_oa_answer_in(d, sip, true, &why);
 	if (result == OA_BAD)
 		return Q850_INCOMPATIBLE_DESTINATION;
-	/* An answer in an unreliable 18x counts when the 2xx repeats none: RFC 3261 13.2.1 asks for it, some forget. */
+	/* An answer in an unreliable 18x counts when the 2xx repeats none: RFC 3261 13.2.1 asks for
+	 * it, some forget. */
 	if (d->oa.state == OA_OURS_SENT && d->answer_shown)
 		fsm_event(&d->oa, OA_REMOTE_ANSWER, NULL);
 	return d->oa.state == OA_NONE || d->oa.state == OA_OURS_SENT ? Q850_PROTOCOL_ERROR : 0;
@@ -383,7 +393,7 @@ void sip_uac_cancel(struct sip_call *call, struct q850_cause cause)
 	nta_outgoing_t *cancel;
 
 	/* Sofia keeps the CANCEL back until a provisional response is there (RFC 3261 9.1). */
-	cancel = nta_outgoing_tcancel(call->invite, NULL, NULL, SIPTAG_REASON_STR(sip_reason_text(cause, reason)),
-				      TAG_END());
+	cancel = nta_outgoing_tcancel(call->invite, NULL, NULL,
+				      SIPTAG_REASON_STR(sip_reason_text(cause, reason)), TAG_END());
 	nta_outgoing_destroy(cancel);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The called side of a call: the INVITE's checks, 18x with and without PRACK, 200 and its ACK, CANCEL. Sofia retransmits
- * reliable 18x until PRACK and the 200 until ACK. */
+/* The called side of a call: the INVITE's checks, 18x with and without PRACK, 200 and its ACK,
+ * CANCEL. Sofia retransmits reliable 18x until PRACK and the 200 until ACK. */
 #include "trunk/sip_identity.h"
 #include "trunk/sip_private.h"
 
@@ -19,7 +19,8 @@ static int ack_or_cancel(struct sip_dialog *d, nta_incoming_t *irq, const sip_t 
 	const char *why;
 
 	if (!sip) {
-		fsm_event(&call->fsm, nta_incoming_status(irq) < 200 ? CE_NO_PRACK : CE_NO_ACK, NULL);
+		fsm_event(&call->fsm, nta_incoming_status(irq) < 200 ? CE_NO_PRACK : CE_NO_ACK,
+			  NULL);
 		return 0;
 	}
 	if (sip->sip_request->rq_method == sip_method_cancel) {
@@ -30,7 +31,8 @@ static int ack_or_cancel(struct sip_dialog *d, nta_incoming_t *irq, const sip_t 
 	nta_incoming_destroy(call->invite_in);
 	call->invite_in = NULL;
 	if (d->oa.state == OA_OURS_SENT && sip_oa_answer_in(d, sip, true, &why) != OA_TAKEN) {
-		cause = q850(Q850_PROTOCOL_ERROR, Q850_LOC_PRIVATE_LOCAL); /* ACK without the answer it owes */
+		cause = q850(Q850_PROTOCOL_ERROR,
+			     Q850_LOC_PRIVATE_LOCAL); /* ACK without the answer it owes */
 		fsm_event(&call->fsm, CE_ACK, NULL);
 		fsm_event(&call->fsm, CE_LOST, &cause);
 		return 0;
@@ -47,9 +49,10 @@ static int open_dialog(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *s
 	const char *tag = home ? nta_agent_newtag(home, "%s", agent) : NULL;
 
 	if (local && tag && sip_to_tag(home, local, tag) == 0 && nta_incoming_tag(irq, tag))
-		d->leg = nta_leg_tcreate(agent, sip_dialog_request, d, SIPTAG_CALL_ID(sip->sip_call_id),
-					 SIPTAG_FROM((sip_from_t *)local), SIPTAG_TO((sip_to_t *)sip->sip_from),
-					 NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), TAG_END());
+		d->leg = nta_leg_tcreate(
+			agent, sip_dialog_request, d, SIPTAG_CALL_ID(sip->sip_call_id),
+			SIPTAG_FROM((sip_from_t *)local), SIPTAG_TO((sip_to_t *)sip->sip_from),
+			NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), TAG_END());
 	if (home)
 		su_home_unref(home);
 	if (!d->leg)
@@ -70,8 +73,8 @@ static int take(struct sip_call *call, nta_incoming_t *irq, const sip_t *sip)
 	call->dialog = d;
 	call->invite_in = irq;
 	call->must_100rel = sip->sip_require && sip_has_feature(sip->sip_require, "100rel");
-	call->peer_100rel =
-		call->must_100rel || (sip->sip_supported && sip_has_feature(sip->sip_supported, "100rel"));
+	call->peer_100rel = call->must_100rel ||
+			    (sip->sip_supported && sip_has_feature(sip->sip_supported, "100rel"));
 	sip_dialog_peer(d, sip);
 	sip_timer_request(d, sip);
 	sip_identity_read(sip, call->trunk->conf->trusted, &call->info);
@@ -106,7 +109,8 @@ void sip_uas_invite(struct sip_trunk *trunk, nta_incoming_t *irq, const sip_t *s
 
 /* ---- 18x ---- */
 
-static int prack_in(struct sip_dialog *d, nta_reliable_t *rel, nta_incoming_t *irq, const sip_t *sip)
+static int prack_in(struct sip_dialog *d, nta_reliable_t *rel, nta_incoming_t *irq,
+		    const sip_t *sip)
 {
 	struct sip_call *call = d->call;
 	unsigned status = 200;
@@ -127,7 +131,8 @@ static int prack_in(struct sip_dialog *d, nta_reliable_t *rel, nta_incoming_t *i
 	return (int)status;
 }
 
-/* SDP for this 18x, "" none: an answer may go early in any, an offer in a reliable one only (RFC 3262 5). */
+/* SDP for this 18x, "" none: an answer may go early in any, an offer in a reliable one only (RFC
+ * 3262 5). */
 static const char *early_sdp(struct sip_call *call, bool inband, char text[SDP_TEXT_MAX])
 {
 	bool may_offer = call->peer_100rel && call->trunk->conf->prack;
@@ -151,12 +156,17 @@ int sip_uas_progress(struct sip_call *call, const struct call_progress *p)
 		status = 180;
 	sip_own_contact(call->trunk, contact);
 	reliable = call->must_100rel || (call->peer_100rel && call->trunk->conf->prack && text[0]);
-#define HEADERS                                                                                                      \
-	SIPTAG_CONTACT_STR(contact), SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SERVER_STR(call->stack->user_agent),         \
-		STR_IF(text, SIPTAG_PAYLOAD_STR), TAG_IF(text[0], SIPTAG_CONTENT_TYPE_STR("application/sdp")), TAG_END()
+#define HEADERS                                                                                    \
+	SIPTAG_CONTACT_STR(contact), SIPTAG_ALLOW_STR(SIP_ALLOW),                                  \
+		SIPTAG_SERVER_STR(call->stack->user_agent), STR_IF(text, SIPTAG_PAYLOAD_STR),      \
+		TAG_IF(text[0], SIPTAG_CONTENT_TYPE_STR("application/sdp")), TAG_END()
 	if (!reliable)
-		return nta_incoming_treply(call->invite_in, status, sip_phrase((unsigned)status), HEADERS) < 0 ? -EIO : 0;
-	if (!nta_reliable_treply(call->invite_in, prack_in, call->dialog, status, sip_phrase((unsigned)status), HEADERS))
+		return nta_incoming_treply(call->invite_in, status, sip_phrase((unsigned)status),
+					   HEADERS) < 0
+			       ? -EIO
+			       : 0;
+	if (!nta_reliable_treply(call->invite_in, prack_in, call->dialog, status,
+				 sip_phrase((unsigned)status), HEADERS))
 		return -EIO;
 #undef HEADERS
 	call->unpracked++;
@@ -170,7 +180,8 @@ int sip_uas_progress(struct sip_call *call, const struct call_progress *p)
 int sip_uas_connect(struct sip_call *call, const struct sip_info *info)
 {
 	struct sip_dialog *d = call->dialog;
-	char contact[SIP_HEADER_MAX], domain[SIP_HOST_MAX], text[SDP_TEXT_MAX], asserted[SIP_HEADER_MAX + 32] = "", expires[64];
+	char contact[SIP_HEADER_MAX], domain[SIP_HOST_MAX], text[SDP_TEXT_MAX],
+		asserted[SIP_HEADER_MAX + 32] = "", expires[64];
 	struct sip_identity id = { 0 };
 
 	if (info)
@@ -180,13 +191,15 @@ int sip_uas_connect(struct sip_call *call, const struct sip_info *info)
 		snprintf(asserted, sizeof(asserted), "P-Asserted-Identity: %s", id.asserted);
 	sip_oa_out(d, text);
 	sip_timer_response(d, expires);
-	if (nta_incoming_treply(call->invite_in, SIP_200_OK, SIPTAG_CONTACT_STR(sip_own_contact(call->trunk, contact)),
-				SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SUPPORTED_STR(SIP_SUPPORTED),
-				STR_IF(expires, SIPTAG_SESSION_EXPIRES_STR),
-				TAG_IF(expires[0] && !d->we_refresh, SIPTAG_REQUIRE_STR("timer")),
-				SIPTAG_SERVER_STR(call->stack->user_agent), STR_IF(asserted, SIPTAG_HEADER_STR),
-				STR_IF(id.privacy, SIPTAG_PRIVACY_STR), STR_IF(text, SIPTAG_PAYLOAD_STR),
-				TAG_IF(text[0], SIPTAG_CONTENT_TYPE_STR("application/sdp")), TAG_END()) < 0)
+	if (nta_incoming_treply(
+		    call->invite_in, SIP_200_OK,
+		    SIPTAG_CONTACT_STR(sip_own_contact(call->trunk, contact)),
+		    SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SUPPORTED_STR(SIP_SUPPORTED),
+		    STR_IF(expires, SIPTAG_SESSION_EXPIRES_STR),
+		    TAG_IF(expires[0] && !d->we_refresh, SIPTAG_REQUIRE_STR("timer")),
+		    SIPTAG_SERVER_STR(call->stack->user_agent), STR_IF(asserted, SIPTAG_HEADER_STR),
+		    STR_IF(id.privacy, SIPTAG_PRIVACY_STR), STR_IF(text, SIPTAG_PAYLOAD_STR),
+		    TAG_IF(text[0], SIPTAG_CONTENT_TYPE_STR("application/sdp")), TAG_END()) < 0)
 		return -EIO;
 	d->early = false;
 	sip_timer_start(d);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Events on their way up. Whatever happens inside a verb or inside Sofia is queued here and told at the end of the loop's
- * turn, in order, so that a user is never called back from inside its own call. */
+/* Events on their way up. Whatever happens inside a verb or inside Sofia is queued here and told at
+ * the end of the loop's turn, in order, so that a user is never called back from inside its own
+ * call. */
 #include "trunk/sip_private.h"
 
 static void post(struct sip_up *up)
@@ -12,14 +13,14 @@ static void post(struct sip_up *up)
 	loop_defer(stack->cfg.loop, &stack->deliver, sip_up_deliver, stack);
 }
 
-static struct sip_up *make(struct sip_call *call, enum sip_up_kind kind, const struct sip_info *info,
-			   const struct media_desc *desc)
+static struct sip_up *make(struct sip_call *call, enum sip_up_kind kind,
+			   const struct sip_info *info, const struct media_desc *desc)
 {
 	struct block {
 		struct sip_up up;
 		struct sip_info info;
 		struct media_desc desc;
-	} *block;
+	} * block;
 
 	if (call->released || call->done)
 		return NULL;
@@ -133,7 +134,8 @@ static void tell(struct sip_call *call, const struct sip_up *up)
 void sip_up_deliver(void *arg)
 {
 	struct sip_stack *stack = arg;
-	struct list now; /* what is posted meanwhile waits for the next turn: nobody starves the sockets */
+	struct list now; /* what is posted meanwhile waits for the next turn: nobody starves the
+			    sockets */
 	struct sip_up *up;
 
 	list_init(&now);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A user agent on trunk/sip.h that does what lines on its standard input say and tells events on its standard output, so
- * that the SIP floor is tested against scripted peers without a gateway above it.
+/* A user agent on trunk/sip.h that does what lines on its standard input say and tells events on
+ * its standard output, so that the SIP floor is tested against scripted peers without a gateway
+ * above it.
  *
  *   sip_harness LOCAL PEER [name=value …]      e.g. sip_harness 127.0.0.1:5070 127.0.0.1:5080 tcp=1
  *
@@ -9,8 +10,8 @@
  *   alert N [inband]    progress N [inband]    connect N [NUMBER]    release N CAUSE [LOCATION]
  *   offer N [DIRECTION]     answer N     refuse N CAUSE     dtmf N DIGIT
  *   counters    calls    quit
- * Options: tcp, prack, trusted, auto (answer every offer at once), connect (connect every call at once), max,
- * sources, options, advertised, early_media, user_phone, trace, resolv. */
+ * Options: tcp, prack, trusted, auto (answer every offer at once), connect (connect every call at
+ * once), max, sources, options, advertised, early_media, user_phone, trace, resolv. */
 #include "base/loop.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -86,10 +87,11 @@ static void show_media(const char *what, unsigned number, const struct media_des
 	size_t n = 0;
 
 	for (unsigned i = 0; i < d->codec_count && n < sizeof(codecs); i++)
-		n += (size_t)snprintf(codecs + n, sizeof(codecs) - n, "%s%s/%u", i ? "," : "", d->codecs[i].name,
-				      d->codecs[i].payload_type);
+		n += (size_t)snprintf(codecs + n, sizeof(codecs) - n, "%s%s/%u", i ? "," : "",
+				      d->codecs[i].name, d->codecs[i].payload_type);
 	say("%s %u media=%s codecs=%s direction=%d ptime=%u", what, number,
-	    netaddr_is_set(&d->rtp) ? netaddr_text(&d->rtp, address) : "-", codecs, d->direction, d->ptime_ms);
+	    netaddr_is_set(&d->rtp) ? netaddr_text(&d->rtp, address) : "-", codecs, d->direction,
+	    d->ptime_ms);
 }
 
 static int give_answer(struct seat *s)
@@ -99,25 +101,32 @@ static int give_answer(struct seat *s)
 	int rc = media_desc_answer(&answer, &s->offer, &h.conf, &local, RTP_SENDRECV);
 
 	if (rc < 0)
-		return sip_call_refuse(s->call, q850(Q850_INCOMPATIBLE_DESTINATION, Q850_LOC_PRIVATE_LOCAL));
+		return sip_call_refuse(s->call,
+				       q850(Q850_INCOMPATIBLE_DESTINATION, Q850_LOC_PRIVATE_LOCAL));
 	return sip_call_answer(s->call, &answer);
 }
 
 /* ---- Events ---- */
 
 static const char *const event_names[] = {
-	[SIP_PROCEEDING] = "proceeding", [SIP_ALERTING] = "alerting",	      [SIP_PROGRESS] = "progress",
-	[SIP_CONNECT] = "connect",	 [SIP_CONNECTED] = "connected",	      [SIP_PARTY_UPDATE] = "party",
-	[SIP_DTMF] = "dtmf",		 [SIP_RELEASED] = "released",
+	[SIP_PROCEEDING] = "proceeding",
+	[SIP_ALERTING] = "alerting",
+	[SIP_PROGRESS] = "progress",
+	[SIP_CONNECT] = "connect",
+	[SIP_CONNECTED] = "connected",
+	[SIP_PARTY_UPDATE] = "party",
+	[SIP_DTMF] = "dtmf",
+	[SIP_RELEASED] = "released",
 };
 
-static void on_event(struct sip_call *call, enum sip_event event, const struct sip_event_data *data, void *arg)
+static void on_event(struct sip_call *call, enum sip_event event, const struct sip_event_data *data,
+		     void *arg)
 {
 	struct seat *s = arg;
 
 	if (event == SIP_RELEASED) {
-		say("released %u cause=%u location=%u status=%u peer=%d", s->number, data->cause.value,
-		    data->cause.location, data->status, data->by_peer);
+		say("released %u cause=%u location=%u status=%u peer=%d", s->number,
+		    data->cause.value, data->cause.location, data->status, data->by_peer);
 		s->call = NULL;
 		sip_call_done(call);
 		return;
@@ -126,8 +135,8 @@ static void on_event(struct sip_call *call, enum sip_event event, const struct s
 		say("dtmf %u event=%u ms=%u", s->number, data->dtmf_event, data->dtmf_ms);
 		return;
 	}
-	say("%s %u inband=%d status=%u connected=%s", event_names[event], s->number, data->inband, data->status,
-	    data->info ? data->info->connected.number.digits : "-");
+	say("%s %u inband=%d status=%u connected=%s", event_names[event], s->number, data->inband,
+	    data->status, data->info ? data->info->connected.number.digits : "-");
 }
 
 static void on_offer(struct sip_call *call, const struct media_desc *desc, void *arg)
@@ -160,7 +169,8 @@ static const struct sip_call_ops call_ops = {
 	.event = on_event, .offer = on_offer, .answer = on_answer, .refuse = on_refuse
 };
 
-static void on_incoming(struct sip_trunk *trunk, struct sip_call *call, const struct sip_info *info, void *arg)
+static void on_incoming(struct sip_trunk *trunk, struct sip_call *call, const struct sip_info *info,
+			void *arg)
 {
 	struct seat *s = new_seat();
 
@@ -172,11 +182,13 @@ static void on_incoming(struct sip_trunk *trunk, struct sip_call *call, const st
 	}
 	s->call = call;
 	sip_call_accept(call, &call_ops, s);
-	say("incoming %u trunk=%s called=%s calling=%s presentation=%u screening=%u name=%s redirecting=%s reason=%u "
+	say("incoming %u trunk=%s called=%s calling=%s presentation=%u screening=%u name=%s "
+	    "redirecting=%s reason=%u "
 	    "offer=%d emergency=%d",
-	    s->number, sip_trunk_conf(trunk)->name, info->called.number.digits, info->calling.number.digits,
-	    info->calling.number.presentation, info->calling.number.screening, info->calling.name,
-	    info->redirecting.number.digits, info->redirecting_reason, info->has_offer, info->emergency);
+	    s->number, sip_trunk_conf(trunk)->name, info->called.number.digits,
+	    info->calling.number.digits, info->calling.number.presentation,
+	    info->calling.number.screening, info->calling.name, info->redirecting.number.digits,
+	    info->redirecting_reason, info->has_offer, info->emergency);
 }
 
 static void on_trunk_state(struct sip_trunk *trunk, bool up, void *arg)
@@ -185,13 +197,15 @@ static void on_trunk_state(struct sip_trunk *trunk, bool up, void *arg)
 	say("trunk %s %s", sip_trunk_conf(trunk)->name, up ? "up" : "down");
 }
 
-static const struct sip_stack_ops stack_ops = { .incoming = on_incoming, .trunk_state = on_trunk_state };
+static const struct sip_stack_ops stack_ops = { .incoming = on_incoming,
+						.trunk_state = on_trunk_state };
 
 static void on_trace(void *arg, const struct trace_record *r)
 {
 	(void)arg;
-	say("trace %s %s key=%s local=%s remote=%s octets=%zu", r->direction == TRACE_IN ? "in" : "out", r->summary,
-	    r->call_key ? r->call_key : "-", r->local ? r->local : "-", r->remote ? r->remote : "-", r->length);
+	say("trace %s %s key=%s local=%s remote=%s octets=%zu",
+	    r->direction == TRACE_IN ? "in" : "out", r->summary, r->call_key ? r->call_key : "-",
+	    r->local ? r->local : "-", r->remote ? r->remote : "-", r->length);
 }
 
 static const struct trace_sink trace = { .emit = on_trace };
@@ -217,7 +231,8 @@ static void set_number(struct party_number *n, const char *digits)
 static void do_call(char **words)
 {
 	struct sip_info info = { 0 };
-	const char *from = option(words, "from"), *name = option(words, "name"), *diverted = option(words, "diverted");
+	const char *from = option(words, "from"), *name = option(words, "name"),
+		   *diverted = option(words, "diverted");
 	const char *offered = option(words, "offer");
 	struct seat *s = new_seat();
 	struct netaddr local;
@@ -236,7 +251,8 @@ static void do_call(char **words)
 	if (diverted)
 		set_number(&info.redirecting.number, diverted);
 	media_desc_offer(&offer, &h.conf, &local);
-	rc = sip_call_create(&s->call, h.trunk, &info, offered && offered[0] == '0' ? NULL : &offer, &call_ops, s);
+	rc = sip_call_create(&s->call, h.trunk, &info, offered && offered[0] == '0' ? NULL : &offer,
+			     &call_ops, s);
 	if (rc < 0)
 		say("error %u call %s", s->number, strerror(-rc));
 	else
@@ -329,10 +345,11 @@ static void do_command(char *line)
 		do_call(words);
 	else if (n >= 2) {
 		number = (unsigned)atoi(words[1]);
-		rc = number >= 1 && number <= h.seat_count && h.seats[number - 1].call ?
-			     do_call_command(&h.seats[number - 1], words) :
-			     -ENOENT;
-		say("%s %u %s %s", rc < 0 ? "error" : "ok", number, words[0], rc < 0 ? strerror(-rc) : "");
+		rc = number >= 1 && number <= h.seat_count && h.seats[number - 1].call
+			     ? do_call_command(&h.seats[number - 1], words)
+			     : -ENOENT;
+		say("%s %u %s %s", rc < 0 ? "error" : "ok", number, words[0],
+		    rc < 0 ? strerror(-rc) : "");
 	}
 }
 
@@ -369,16 +386,21 @@ static bool flag(char **words, const char *name, bool otherwise)
 
 static void configure(char **words)
 {
-	const char *sources = option(words, "sources"), *max = option(words, "max"), *keepalive = option(words, "options");
+	const char *sources = option(words, "sources"), *max = option(words, "max"),
+		   *keepalive = option(words, "options");
 	const char *advertised = option(words, "advertised");
 	bool tcp = flag(words, "tcp", false);
 
-	h.interface = (struct conf_sip_interface){ .name = strdup("lan"), .udp = true, .tcp = true, .dscp = 24 };
+	h.interface = (struct conf_sip_interface){
+		.name = strdup("lan"), .udp = true, .tcp = true, .dscp = 24
+	};
 	netaddr_parse(&h.interface.address, words[0], 5060);
 	h.interface.advertised = advertised ? strdup(advertised) : NULL;
 	h.codecs[0] = CONF_PCMA;
 	h.codecs[1] = CONF_PCMU;
-	h.conf = (struct conf_trunk){ .name = strdup("core"), .interface = h.interface.name, .peer = strdup(words[1]) };
+	h.conf = (struct conf_trunk){ .name = strdup("core"),
+				      .interface = h.interface.name,
+				      .peer = strdup(words[1]) };
 	h.conf.transport = tcp ? CONF_TCP : CONF_UDP;
 	h.conf.codecs = h.codecs;
 	h.conf.codec_count = 2;
@@ -412,8 +434,12 @@ int main(int argc, char **argv)
 	rc = loop_create(&h.loop, &clock_system);
 	if (rc < 0)
 		return 2;
-	cfg = (struct sip_stack_cfg){ .interfaces = &h.interface, .interface_count = 1, .trunks = &h.conf,
-				      .trunk_count = 1, .loop = h.loop, .trace = h.trace ? &trace : NULL,
+	cfg = (struct sip_stack_cfg){ .interfaces = &h.interface,
+				      .interface_count = 1,
+				      .trunks = &h.conf,
+				      .trunk_count = 1,
+				      .loop = h.loop,
+				      .trace = h.trace ? &trace : NULL,
 				      .user_agent = "Causeway harness",
 				      .resolv_conf = option(argv + 1, "resolv") };
 	rc = sip_stack_create(&h.stack, &cfg, &stack_ops, NULL, error, sizeof(error));

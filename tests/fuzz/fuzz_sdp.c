@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SDP read, answered, agreed on, written and read again: what we write must always be readable, and say the same. */
+/* SDP read, answered, agreed on, written and read again: what we write must always be readable, and
+ * say the same. */
 #include "trunk/sip_sdp.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static enum conf_codec codecs[] = { CONF_PCMA, CONF_PCMU };
-static const struct conf_trunk trunk = { .codecs = codecs, .codec_count = 2, .telephone_event = true, .ptime_ms = 20 };
+static const struct conf_trunk trunk = {
+	.codecs = codecs, .codec_count = 2, .telephone_event = true, .ptime_ms = 20
+};
 
 static void check(bool holds)
 {
@@ -57,7 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t n)
 		check(why && why[0]);
 		return 0;
 	}
-	check(desc.codec_count <= MEDIA_CODECS_MAX && shape.count >= 1 && shape.count <= SDP_LINES_MAX);
+	check(desc.codec_count <= MEDIA_CODECS_MAX && shape.count >= 1 &&
+	      shape.count <= SDP_LINES_MAX);
 	check(shape.audio < shape.count && memchr(desc.opaque, '\0', sizeof(desc.opaque)) != NULL);
 	answer_it(&desc, &shape);
 	return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What we make of headers: identities, numbers, Reason, multipart bodies. The message is parsed by Sofia, as on the wire;
- * what we write of an identity must be a header that Sofia reads, and must not tell what it may not. */
+/* What we make of headers: identities, numbers, Reason, multipart bodies. The message is parsed by
+ * Sofia, as on the wire; what we write of an identity must be a header that Sofia reads, and must
+ * not tell what it may not. */
 #include "trunk/sip_identity.h"
 #include "trunk/sip_private.h"
 
@@ -38,7 +39,8 @@ static void write_identity(struct sip_info *info, bool trusted, bool restricted)
 	struct conf_trunk trunk = { .trusted = trusted, .user_phone = true };
 	struct sip_identity id;
 
-	info->calling.number.presentation = restricted ? PRESENTATION_RESTRICTED : PRESENTATION_ALLOWED;
+	info->calling.number.presentation =
+		restricted ? PRESENTATION_RESTRICTED : PRESENTATION_ALLOWED;
 	if (sip_identity_write(&id, info, &trunk, "192.0.2.1:5060", "192.0.2.2") < 0)
 		return;
 	check_header(id.from);

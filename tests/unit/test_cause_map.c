@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Every cause and every status against tables written down independently of the code: RFC 3398 7.2.4.1 and 8.2.6.1, and
- * for the rows that are empty there what stands in the gateways' manuals. */
+/* Every cause and every status against tables written down independently of the code: RFC
+ * 3398 7.2.4.1 and 8.2.6.1, and for the rows that are empty there what stands in the gateways'
+ * manuals. */
 #include "trunk/cause_map.h"
 
 #include <errno.h>
@@ -13,20 +14,26 @@
 #include <cmocka.h>
 
 /* "cause:status" in order; what is absent is 500. */
-static const char causes[] =
-	"1:404 2:404 3:404 4:400 5:400 6:406 7:500 8:480 9:488 14:500 16:480 17:486 18:408 19:480 20:480 21:403 22:410 "
-	"23:410 24:433 25:483 26:404 27:502 28:484 29:501 30:500 31:480 34:503 38:503 39:503 40:503 41:503 42:503 43:503 "
-	"44:503 46:503 47:503 49:503 50:403 53:403 55:403 57:403 58:503 62:403 63:503 65:488 66:503 69:501 70:488 79:501 "
-	"81:500 82:500 83:500 84:503 85:503 86:408 87:403 88:503 90:503 91:502 95:503 96:409 97:480 98:409 99:480 100:501 "
-	"101:503 102:504 103:400 110:500 111:500 127:500 ";
+static const char causes[] = "1:404 2:404 3:404 4:400 5:400 6:406 7:500 8:480 9:488 14:500 16:480 "
+			     "17:486 18:408 19:480 20:480 21:403 22:410 "
+			     "23:410 24:433 25:483 26:404 27:502 28:484 29:501 30:500 31:480 "
+			     "34:503 38:503 39:503 40:503 41:503 42:503 43:503 "
+			     "44:503 46:503 47:503 49:503 50:403 53:403 55:403 57:403 58:503 "
+			     "62:403 63:503 65:488 66:503 69:501 70:488 79:501 "
+			     "81:500 82:500 83:500 84:503 85:503 86:408 87:403 88:503 90:503 "
+			     "91:502 95:503 96:409 97:480 98:409 99:480 100:501 "
+			     "101:503 102:504 103:400 110:500 111:500 127:500 ";
 
 /* "status:cause", u behind those that come from the user; what is absent is as its class's x00. */
-static const char statuses[] =
-	"300:23 301:22 302:23 305:23 380:23 400:41 401:21 402:21 403:21 404:1 405:63 406:79 407:21 408:102 409:41 410:22 "
-	"411:127 412:127 413:127 414:127 415:79 416:127 417:31 420:127 421:127 422:127 423:127 424:127 428:21 429:127 "
-	"430:127 433:24u 436:21 437:21 438:21 439:127 440:127 469:127 470:127 480:18 481:41 482:25 483:25 484:28 485:1 "
-	"486:17u 487:31 488:88u 489:127 491:31 493:127 494:127 500:41 501:79 502:38 503:41 504:102 505:127 513:127 555:127 "
-	"580:47 600:17u 603:21u 604:1u 606:88u 607:21u 608:21u ";
+static const char statuses[] = "300:23 301:22 302:23 305:23 380:23 400:41 401:21 402:21 403:21 "
+			       "404:1 405:63 406:79 407:21 408:102 409:41 410:22 "
+			       "411:127 412:127 413:127 414:127 415:79 416:127 417:31 420:127 "
+			       "421:127 422:127 423:127 424:127 428:21 429:127 "
+			       "430:127 433:24u 436:21 437:21 438:21 439:127 440:127 469:127 "
+			       "470:127 480:18 481:41 482:25 483:25 484:28 485:1 "
+			       "486:17u 487:31 488:88u 489:127 491:31 493:127 494:127 500:41 "
+			       "501:79 502:38 503:41 504:102 505:127 513:127 555:127 "
+			       "580:47 600:17u 603:21u 604:1u 606:88u 607:21u 608:21u ";
 
 /* The number behind "key:" in a table; 0 when absent. */
 static unsigned look_up(const char *table, unsigned key, bool *user)
@@ -82,7 +89,9 @@ static void every_status(void **state)
 		if (!want)
 			want = look_up(statuses, status / 100 * 100, &user);
 		assert_int_equal(got.value, want);
-		assert_int_equal(got.location, user || status >= 600 ? Q850_LOC_USER : Q850_LOC_BEYOND_INTERWORKING);
+		assert_int_equal(got.location, user || status >= 600
+						       ? Q850_LOC_USER
+						       : Q850_LOC_BEYOND_INTERWORKING);
 		assert_true(q850_is_defined(got.value));
 		assert_true(sip_phrase(status)[0] != '\0');
 	}
@@ -92,12 +101,15 @@ static void every_status(void **state)
 
 static void overrides(void **state)
 {
-	static const struct conf_cause_row rows[] = { { 480, 21 }, { 480, 18 }, { 404, 127 }, { 200, 41 } };
+	static const struct conf_cause_row rows[] = {
+		{ 480, 21 }, { 480, 18 }, { 404, 127 }, { 200, 41 }
+	};
 
 	(void)state;
 	assert_int_equal(cause_to_sip(q850(21, Q850_LOC_USER), rows, 4), 480);
 	assert_int_equal(cause_to_sip(q850(127, Q850_LOC_USER), rows, 4), 404);
-	assert_int_equal(cause_to_sip(q850(41, Q850_LOC_USER), rows, 4), 503); /* 200 is no failure */
+	assert_int_equal(cause_to_sip(q850(41, Q850_LOC_USER), rows, 4),
+			 503); /* 200 is no failure */
 	assert_int_equal(cause_to_sip(q850(17, Q850_LOC_USER), rows, 4), 486);
 	assert_int_equal(sip_to_cause(480, rows, 4).value, 21);
 	assert_int_equal(sip_to_cause(404, rows, 4).value, 127);
@@ -121,7 +133,8 @@ static void reason_written(void **state)
 	cause_to_reason(q850(17, Q850_LOC_USER), text, sizeof(text));
 	assert_string_equal(text, "Q.850;cause=17;text=\"User busy\";location=U");
 	cause_to_reason(q850(34, Q850_LOC_PRIVATE_LOCAL), text, sizeof(text));
-	assert_string_equal(text, "Q.850;cause=34;text=\"No circuit/channel available\";location=LPN");
+	assert_string_equal(text,
+			    "Q.850;cause=34;text=\"No circuit/channel available\";location=LPN");
 }
 
 static void reason_round_trip(void **state)
@@ -183,8 +196,8 @@ static void reason_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_cause),	  cmocka_unit_test(every_status),
-		cmocka_unit_test(overrides),	  cmocka_unit_test(phrases),
+		cmocka_unit_test(every_cause),    cmocka_unit_test(every_status),
+		cmocka_unit_test(overrides),      cmocka_unit_test(phrases),
 		cmocka_unit_test(reason_written), cmocka_unit_test(reason_round_trip),
 		cmocka_unit_test(reason_read),
 	};

@@ -12,8 +12,9 @@
 
 static enum conf_codec both[] = { CONF_PCMA, CONF_PCMU };
 static enum conf_codec ulaw_only[] = { CONF_PCMU };
-static const struct conf_trunk trunk = { .codecs = both, .codec_count = 2, .telephone_event = true, .ptime_ms = 20,
-					 .latching = true };
+static const struct conf_trunk trunk = {
+	.codecs = both, .codec_count = 2, .telephone_event = true, .ptime_ms = 20, .latching = true
+};
 
 static struct netaddr address(const char *text)
 {
@@ -33,7 +34,9 @@ static void codec(struct media_desc *d, const char *name, uint8_t pt)
 
 static struct media_desc theirs(void)
 {
-	struct media_desc d = { .rtp = address("192.0.2.9:4000"), .direction = RTP_SENDRECV, .ptime_ms = 30 };
+	struct media_desc d = { .rtp = address("192.0.2.9:4000"),
+				.direction = RTP_SENDRECV,
+				.ptime_ms = 30 };
 
 	codec(&d, "G729", 18);
 	codec(&d, "pcmu", 0);
@@ -107,7 +110,9 @@ static void directions(void **state)
 			struct rtp_media m;
 
 			o.direction = (enum rtp_direction)offered;
-			assert_int_equal(media_desc_answer(&a, &o, &trunk, &local, (enum rtp_direction)wish), 0);
+			assert_int_equal(
+				media_desc_answer(&a, &o, &trunk, &local, (enum rtp_direction)wish),
+				0);
 			assert_int_equal(a.direction, want[offered][wish]);
 			assert_int_equal(media_desc_agree(&m, &a, &o, &trunk), 0);
 			assert_int_equal(m.direction, a.direction);
@@ -117,7 +122,9 @@ static void directions(void **state)
 static void agreed_terms(void **state)
 {
 	struct netaddr local = address("192.0.2.1:20000");
-	struct media_desc ours, answer = { .rtp = address("192.0.2.9:4000"), .direction = RTP_SENDRECV, .maxptime_ms = 10 };
+	struct media_desc ours, answer = { .rtp = address("192.0.2.9:4000"),
+					   .direction = RTP_SENDRECV,
+					   .maxptime_ms = 10 };
 	struct rtp_media m;
 
 	(void)state;
@@ -146,7 +153,8 @@ static void sending_time(void **state)
 {
 	static const struct {
 		uint8_t ptime, max, want;
-	} rows[] = { { 0, 0, 20 }, { 30, 0, 30 }, { 200, 0, 60 }, { 5, 0, 10 }, { 35, 0, 30 }, { 40, 20, 20 }, { 0, 15, 10 } };
+	} rows[] = { { 0, 0, 20 },  { 30, 0, 30 },  { 200, 0, 60 }, { 5, 0, 10 },
+		     { 35, 0, 30 }, { 40, 20, 20 }, { 0, 15, 10 } };
 	struct netaddr local = address("192.0.2.1:20000");
 
 	(void)state;

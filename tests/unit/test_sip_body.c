@@ -39,7 +39,8 @@ static void plain(void **state)
 static void parts(void **state)
 {
 	static const char isup[] = "--b1\r\nContent-Type: application/isup\r\n\r\nx\r\n";
-	static const char sdp[] = "--b1\r\ncontent-type:application/sdp\r\nContent-Disposition: session\r\n\r\nv=0\r\n";
+	static const char sdp[] = "--b1\r\ncontent-type:application/sdp\r\nContent-Disposition: "
+				  "session\r\n\r\nv=0\r\n";
 	char body[512], out[256];
 
 	(void)state;
@@ -57,14 +58,18 @@ static void wrong_ones(void **state)
 	char out[256];
 
 	(void)state;
-	assert_null(find("multipart/mixed", "--b1\r\nContent-Type: application/sdp\r\n\r\nv=0", out));
-	assert_null(find("multipart/mixed;boundary=", "--\r\nContent-Type: application/sdp\r\n\r\nv=0", out));
+	assert_null(
+		find("multipart/mixed", "--b1\r\nContent-Type: application/sdp\r\n\r\nv=0", out));
+	assert_null(find("multipart/mixed;boundary=",
+			 "--\r\nContent-Type: application/sdp\r\n\r\nv=0", out));
 	assert_null(find(MIXED, "--b1", out));
 	assert_null(find(MIXED, "--b1\r\n", out));
 	assert_null(find(MIXED, "--b1\r\nContent-Type: application/sdp", out));
 	assert_null(find(MIXED, "--b1\r\nContent-Type: application/sdp\r\n\r\n", out));
-	assert_null(find(MIXED, "text --b1\r\nContent-Type: application/sdp\r\n\r\nv=0", out)); /* not at a line's begin */
-	assert_string_equal(find(MIXED, "--b1\nContent-Type: application/sdp\n\nv=0", out), "v=0"); /* no end */
+	assert_null(find(MIXED, "text --b1\r\nContent-Type: application/sdp\r\n\r\nv=0",
+			 out)); /* not at a line's begin */
+	assert_string_equal(find(MIXED, "--b1\nContent-Type: application/sdp\n\nv=0", out),
+			    "v=0"); /* no end */
 }
 
 int main(void)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The stack in virtual time, calling itself over loopback (trunk "a" on one interface and trunk "b" on the other are each
- * other's peers) and a mute peer (trunk "mute") whose socket the test reads and writes by hand. */
+/* The stack in virtual time, calling itself over loopback (trunk "a" on one interface and trunk "b"
+ * on the other are each other's peers) and a mute peer (trunk "mute") whose socket the test reads
+ * and writes by hand. */
 #include "trunk/sip_private.h"
 
 #include <errno.h>
@@ -36,12 +37,12 @@ struct fixture {
 	struct conf_trunk trunks[3];
 	enum conf_codec codecs[1];
 	char names[3][8], peers[3][32];
-	int mute;                   /* socket */
+	int mute; /* socket */
 	struct netaddr mute_address;
 	struct side in[200], out[PARALLEL + 1];
 	unsigned in_count;
 	bool in_verb, auto_connect, take;
-	int down;                   /* trunk_state calls that said down, up */
+	int down; /* trunk_state calls that said down, up */
 	int up;
 	char got[16384];
 	size_t got_length;
@@ -52,7 +53,8 @@ static struct fixture *fx; /* for callbacks' checks */
 
 /* ---- Callbacks ---- */
 
-static void on_event(struct sip_call *call, enum sip_event event, const struct sip_event_data *data, void *arg)
+static void on_event(struct sip_call *call, enum sip_event event, const struct sip_event_data *data,
+		     void *arg)
 {
 	struct side *s = arg;
 
@@ -112,9 +114,12 @@ static void on_refuse(struct sip_call *call, struct q850_cause cause, void *arg)
 	((struct side *)arg)->refuses++;
 }
 
-static const struct sip_call_ops call_ops = { .event = on_event, .offer = on_offer, .answer = on_answer, .refuse = on_refuse };
+static const struct sip_call_ops call_ops = {
+	.event = on_event, .offer = on_offer, .answer = on_answer, .refuse = on_refuse
+};
 
-static void on_incoming(struct sip_trunk *trunk, struct sip_call *call, const struct sip_info *info, void *arg)
+static void on_incoming(struct sip_trunk *trunk, struct sip_call *call, const struct sip_info *info,
+			void *arg)
 {
 	struct fixture *f = arg;
 
@@ -168,23 +173,34 @@ static void configure(struct fixture *f)
 	netaddr_set(&f->mute_address, "127.0.0.1", ports[2]);
 	f->codecs[0] = CONF_PCMA;
 	for (unsigned i = 0; i < 2; i++) {
-		f->interfaces[i] = (struct conf_sip_interface){ .name = i ? "second" : "first", .udp = true };
+		f->interfaces[i] =
+			(struct conf_sip_interface){ .name = i ? "second" : "first", .udp = true };
 		netaddr_set(&f->interfaces[i].address, "127.0.0.1", ports[i]);
 	}
 	for (unsigned i = 0; i < 3; i++) {
 		snprintf(f->names[i], sizeof(f->names[i]), "%s", names[i]);
 		snprintf(f->peers[i], sizeof(f->peers[i]), "127.0.0.1:%u", peers[i]);
-		f->trunks[i] = (struct conf_trunk){ .name = f->names[i], .interface = f->interfaces[i == 1].name,
-						    .peer = f->peers[i], .codecs = f->codecs, .codec_count = 1,
-						    .telephone_event = true, .ptime_ms = 20, .trusted = true, .prack = true,
-						    .early_media = true, .user_phone = true };
+		f->trunks[i] = (struct conf_trunk){ .name = f->names[i],
+						    .interface = f->interfaces[i == 1].name,
+						    .peer = f->peers[i],
+						    .codecs = f->codecs,
+						    .codec_count = 1,
+						    .telephone_event = true,
+						    .ptime_ms = 20,
+						    .trusted = true,
+						    .prack = true,
+						    .early_media = true,
+						    .user_phone = true };
 	}
 }
 
 static int open_stack(struct fixture *f)
 {
-	struct sip_stack_cfg cfg = { .interfaces = f->interfaces, .interface_count = 2, .trunks = f->trunks,
-				     .trunk_count = 3, .loop = f->loop };
+	struct sip_stack_cfg cfg = { .interfaces = f->interfaces,
+				     .interface_count = 2,
+				     .trunks = f->trunks,
+				     .trunk_count = 3,
+				     .loop = f->loop };
 	char error[200];
 
 	return sip_stack_create(&f->stack, &cfg, &stack_ops, f, error, sizeof(error));
@@ -234,14 +250,16 @@ static void pass(struct fixture *f, uint64_t us)
 
 static void call_on(struct fixture *f, const char *trunk, struct side *side, bool offered)
 {
-	struct sip_info info = { .called = { .number = { .digits = "+442079460000", .present = true } } };
+	struct sip_info info = { .called = { .number = { .digits = "+442079460000",
+							 .present = true } } };
 	struct media_desc offer;
 
 	media(&offer);
 	*side = (struct side){ 0 };
 	f->in_verb = true;
-	assert_int_equal(sip_call_create(&side->call, sip_stack_trunk(f->stack, trunk), &info, offered ? &offer : NULL,
-					 &call_ops, side), 0);
+	assert_int_equal(sip_call_create(&side->call, sip_stack_trunk(f->stack, trunk), &info,
+					 offered ? &offer : NULL, &call_ops, side),
+			 0);
 	f->in_verb = false;
 }
 
@@ -256,8 +274,10 @@ static void nothing_left(struct fixture *f)
 	for (unsigned i = 0; i < 2; i++) {
 		usize_t incoming = 1, outgoing = 1, legs = 1;
 
-		nta_agent_get_stats(f->stack->interfaces[i].agent, NTATAG_S_IRQ_HASH_USED_REF(incoming),
-				    NTATAG_S_ORQ_HASH_USED_REF(outgoing), NTATAG_S_LEG_HASH_USED_REF(legs), TAG_END());
+		nta_agent_get_stats(f->stack->interfaces[i].agent,
+				    NTATAG_S_IRQ_HASH_USED_REF(incoming),
+				    NTATAG_S_ORQ_HASH_USED_REF(outgoing),
+				    NTATAG_S_LEG_HASH_USED_REF(legs), TAG_END());
 		assert_int_equal(incoming, 0);
 		assert_int_equal(outgoing, 0);
 		assert_int_equal(legs, 0);
@@ -275,7 +295,8 @@ static bool receive(struct fixture *f, const char *begin)
 	socklen_t length = sizeof(f->from);
 	ssize_t n;
 
-	while ((n = recvfrom(f->mute, f->got, sizeof(f->got) - 1, 0, &f->from.u.sa, &length)) >= 0) {
+	while ((n = recvfrom(f->mute, f->got, sizeof(f->got) - 1, 0, &f->from.u.sa, &length)) >=
+	       0) {
 		f->got[n] = '\0';
 		f->got_length = (size_t)n;
 		if (strncmp(f->got, begin, strlen(begin)) == 0)
@@ -299,7 +320,8 @@ static const char *header(const struct fixture *f, const char *name, char value[
 	return value;
 }
 
-static const char sdp[] = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 50000 RTP/AVP 8\r\n";
+static const char sdp[] = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 "
+			  "0\r\nm=audio 50000 RTP/AVP 8\r\n";
 
 static void send_mute(struct fixture *f, const char *text, const struct netaddr *to)
 {
@@ -312,27 +334,31 @@ static void respond(struct fixture *f, const char *status, const char *extra, co
 	bool tagged = strstr(header(f, "To", to), "tag=") != NULL;
 
 	snprintf(text, sizeof(text),
-		 "SIP/2.0 %s\r\nVia: %s\r\nFrom: %s\r\nTo: %s%s\r\nCall-ID: %s\r\nCSeq: %s\r\nContact: <sip:mute@127.0.0.1:%u>\r\n%s"
+		 "SIP/2.0 %s\r\nVia: %s\r\nFrom: %s\r\nTo: %s%s\r\nCall-ID: %s\r\nCSeq: "
+		 "%s\r\nContact: <sip:mute@127.0.0.1:%u>\r\n%s"
 		 "%sContent-Length: %zu\r\n\r\n%s",
-		 status, header(f, "Via", via), header(f, "From", from), to, tagged ? "" : ";tag=mute",
-		 header(f, "Call-ID", call_id), header(f, "CSeq", cseq), netaddr_port(&f->mute_address), extra,
+		 status, header(f, "Via", via), header(f, "From", from), to,
+		 tagged ? "" : ";tag=mute", header(f, "Call-ID", call_id), header(f, "CSeq", cseq),
+		 netaddr_port(&f->mute_address), extra,
 		 body[0] ? "Content-Type: application/sdp\r\n" : "", strlen(body), body);
 	send_mute(f, text, &f->from);
 }
 
-static void request(struct fixture *f, const char *method, unsigned cseq, const char *to_tag, const char *extra,
-		    const char *body)
+static void request(struct fixture *f, const char *method, unsigned cseq, const char *to_tag,
+		    const char *extra, const char *body)
 {
 	const struct netaddr *to = &f->interfaces[0].address;
 	char text[4096];
 
 	snprintf(text, sizeof(text),
-		 "%s sip:123@127.0.0.1:%u SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bK%s%u\r\nFrom: <sip:m@x>;tag=mm\r\n"
-		 "To: <sip:123@x>%s%s\r\nCall-ID: by-hand\r\nCSeq: %u %s\r\nContact: <sip:mute@127.0.0.1:%u>\r\nMax-Forwards: 70\r\n"
+		 "%s sip:123@127.0.0.1:%u SIP/2.0\r\nVia: SIP/2.0/UDP "
+		 "127.0.0.1:%u;branch=z9hG4bK%s%u\r\nFrom: <sip:m@x>;tag=mm\r\n"
+		 "To: <sip:123@x>%s%s\r\nCall-ID: by-hand\r\nCSeq: %u %s\r\nContact: "
+		 "<sip:mute@127.0.0.1:%u>\r\nMax-Forwards: 70\r\n"
 		 "%s%sContent-Length: %zu\r\n\r\n%s",
-		 method, netaddr_port(to), netaddr_port(&f->mute_address), method, cseq, to_tag[0] ? ";tag=" : "", to_tag, cseq,
-		 method, netaddr_port(&f->mute_address), extra, body[0] ? "Content-Type: application/sdp\r\n" : "", strlen(body),
-		 body);
+		 method, netaddr_port(to), netaddr_port(&f->mute_address), method, cseq,
+		 to_tag[0] ? ";tag=" : "", to_tag, cseq, method, netaddr_port(&f->mute_address),
+		 extra, body[0] ? "Content-Type: application/sdp\r\n" : "", strlen(body), body);
 	send_mute(f, text, to);
 }
 
@@ -343,9 +369,12 @@ static void cancel(struct fixture *f, unsigned cseq)
 	char text[1024];
 
 	snprintf(text, sizeof(text),
-		 "CANCEL sip:123@127.0.0.1:%u SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKINVITE%u\r\n"
-		 "From: <sip:m@x>;tag=mm\r\nTo: <sip:123@x>\r\nCall-ID: by-hand\r\nCSeq: %u CANCEL\r\nMax-Forwards: 70\r\n"
-		 "Content-Length: 0\r\n\r\n", netaddr_port(to), netaddr_port(&f->mute_address), cseq, cseq);
+		 "CANCEL sip:123@127.0.0.1:%u SIP/2.0\r\nVia: SIP/2.0/UDP "
+		 "127.0.0.1:%u;branch=z9hG4bKINVITE%u\r\n"
+		 "From: <sip:m@x>;tag=mm\r\nTo: <sip:123@x>\r\nCall-ID: by-hand\r\nCSeq: %u "
+		 "CANCEL\r\nMax-Forwards: 70\r\n"
+		 "Content-Length: 0\r\n\r\n",
+		 netaddr_port(to), netaddr_port(&f->mute_address), cseq, cseq);
 	send_mute(f, text, to);
 }
 
@@ -434,9 +463,13 @@ static void full_trunk(void **state)
 
 	f->trunks[0].max_calls = 1;
 	call_on(f, "a", &f->out[0], true);
-	assert_int_equal(sip_call_create(&call, sip_stack_trunk(f->stack, "a"), &info, NULL, &call_ops, &f->out[1]), -EBUSY);
+	assert_int_equal(sip_call_create(&call, sip_stack_trunk(f->stack, "a"), &info, NULL,
+					 &call_ops, &f->out[1]),
+			 -EBUSY);
 	info.called.number.digits[0] = '\0';
-	assert_int_equal(sip_call_create(&call, sip_stack_trunk(f->stack, "b"), &info, NULL, &call_ops, &f->out[1]), -EINVAL);
+	assert_int_equal(sip_call_create(&call, sip_stack_trunk(f->stack, "b"), &info, NULL,
+					 &call_ops, &f->out[1]),
+			 -EINVAL);
 }
 
 static void stack_ends_calls(void **state)
@@ -468,7 +501,8 @@ static void ten_thousand_calls(void **state)
 		settle(f);
 		settle(f);
 		for (unsigned i = 0; i < PARALLEL; i++)
-			done += f->out[i].connected && f->in[i].connected && f->out[i].released && f->in[i].released;
+			done += f->out[i].connected && f->in[i].connected && f->out[i].released &&
+				f->in[i].released;
 		loop_advance(f->loop, &f->clock, 2 * SECOND);
 	}
 	assert_int_equal(done, 10000);
@@ -537,7 +571,7 @@ static void no_ack(void **state)
 	pass(f, 31 * SECOND);
 	assert_int_equal(f->in[0].released, 0);
 	assert_true(receive(f, "SIP/2.0 200")); /* repeated */
-	pass(f, 2 * SECOND); /* RFC 3261 13.3.1.4: then BYE */
+	pass(f, 2 * SECOND);                    /* RFC 3261 13.3.1.4: then BYE */
 	assert_int_equal(f->in[0].released, 1);
 	assert_int_equal(f->in[0].cause.value, Q850_TIMER_EXPIRY);
 	assert_true(receive(f, "BYE"));
@@ -627,7 +661,8 @@ static void session_is_not_refreshed(void **state)
 
 	take_session(f, "Supported: timer\r\nSession-Expires: 180;refresher=uac\r\n", tag);
 	pass(f, 140 * SECOND);
-	request(f, "UPDATE", 2, tag, "Supported: timer\r\nSession-Expires: 180;refresher=uac\r\n", "");
+	request(f, "UPDATE", 2, tag, "Supported: timer\r\nSession-Expires: 180;refresher=uac\r\n",
+		"");
 	settle(f);
 	assert_true(receive(f, "SIP/2.0 200"));
 	pass(f, 147 * SECOND);
@@ -656,7 +691,9 @@ static void we_refresh(void **state)
 	struct fixture *f = *state;
 	char tag[64], value[512];
 
-	take_session(f, "Supported: timer\r\nAllow: UPDATE\r\nSession-Expires: 90;refresher=uas\r\n", tag);
+	take_session(f,
+		     "Supported: timer\r\nAllow: UPDATE\r\nSession-Expires: 90;refresher=uas\r\n",
+		     tag);
 	for (int i = 0; i < 3; i++) {
 		pass(f, 44 * SECOND);
 		assert_false(receive(f, "UPDATE"));
@@ -711,7 +748,8 @@ static void session_asked_by_callee(void **state)
 	call_on(f, "mute", &f->out[0], true);
 	settle(f);
 	assert_true(receive(f, "INVITE"));
-	respond(f, "200 OK", "Session-Expires: 90;refresher=uac\r\nRequire: timer\r\nAllow: UPDATE\r\n", sdp);
+	respond(f, "200 OK",
+		"Session-Expires: 90;refresher=uac\r\nRequire: timer\r\nAllow: UPDATE\r\n", sdp);
 	settle(f);
 	assert_true(f->out[0].connected);
 	pass(f, 46 * SECOND);
@@ -755,7 +793,8 @@ static void one_call(struct fixture *f)
 
 	media(&offer);
 	f->out[0] = (struct side){ 0 };
-	if (sip_call_create(&f->out[0].call, sip_stack_trunk(f->stack, "a"), &info, &offer, &call_ops, &f->out[0]) < 0)
+	if (sip_call_create(&f->out[0].call, sip_stack_trunk(f->stack, "a"), &info, &offer,
+			    &call_ops, &f->out[0]) < 0)
 		return;
 	settle(f);
 	if (f->out[0].call)
@@ -800,7 +839,8 @@ static void no_call_hangs_for_want_of_memory(void **state)
 		media(&offer);
 		f->out[0] = (struct side){ 0 };
 		mem_fail_after(n++);
-		if (sip_call_create(&f->out[0].call, sip_stack_trunk(f->stack, "a"), &info, &offer, &call_ops, &f->out[0]) < 0)
+		if (sip_call_create(&f->out[0].call, sip_stack_trunk(f->stack, "a"), &info, &offer,
+				    &call_ops, &f->out[0]) < 0)
 			f->out[0].released = 1;
 		pass(f, 40 * SECOND);
 		failed = mem_failed();
@@ -817,23 +857,30 @@ static void bad_configuration(void **state)
 {
 	struct fixture *f = *state;
 	struct sip_stack *second = NULL;
-	struct sip_stack_cfg cfg = { .interfaces = f->interfaces, .interface_count = 1, .trunks = f->trunks,
-				     .trunk_count = 1, .loop = f->loop };
+	struct sip_stack_cfg cfg = { .interfaces = f->interfaces,
+				     .interface_count = 1,
+				     .trunks = f->trunks,
+				     .trunk_count = 1,
+				     .loop = f->loop };
 	char error[200];
 	int taken;
 
-	assert_int_equal(sip_stack_create(&second, &cfg, &stack_ops, f, error, sizeof(error)), -EBUSY);
+	assert_int_equal(sip_stack_create(&second, &cfg, &stack_ops, f, error, sizeof(error)),
+			 -EBUSY);
 	assert_null(second);
 	sip_stack_destroy(&f->stack);
 	f->trunks[0].interface = (char *)"nowhere";
-	assert_int_equal(sip_stack_create(&second, &cfg, &stack_ops, f, error, sizeof(error)), -ENOENT);
+	assert_int_equal(sip_stack_create(&second, &cfg, &stack_ops, f, error, sizeof(error)),
+			 -ENOENT);
 	assert_non_null(strstr(error, "trunk a"));
 	f->trunks[0].interface = f->interfaces[0].name;
 	f->trunks[0].peer = (char *)"host:99999";
-	assert_int_equal(sip_stack_create(&second, &cfg, &stack_ops, f, error, sizeof(error)), -EINVAL);
+	assert_int_equal(sip_stack_create(&second, &cfg, &stack_ops, f, error, sizeof(error)),
+			 -EINVAL);
 	f->trunks[0].peer = f->peers[0];
 	taken = socket(AF_INET, SOCK_DGRAM, 0);
-	assert_int_equal(bind(taken, &f->interfaces[0].address.u.sa, sizeof(struct sockaddr_in)), 0);
+	assert_int_equal(bind(taken, &f->interfaces[0].address.u.sa, sizeof(struct sockaddr_in)),
+			 0);
 	assert_true(sip_stack_create(&second, &cfg, &stack_ops, f, error, sizeof(error)) < 0);
 	assert_non_null(strstr(error, "sip interface first"));
 	close(taken);

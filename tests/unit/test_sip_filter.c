@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The filter's program run by a small interpreter of our own over packets of both versions, then by the kernel. */
+/* The filter's program run by a small interpreter of our own over packets of both versions, then by
+ * the kernel. */
 #include "trunk/sip_filter.h"
 
 #include <errno.h>
@@ -100,18 +101,25 @@ static int build(const char *const *texts, bool datagram)
 
 static void prefixes(void **state)
 {
-	static const char *const texts[] = { "192.0.2.0/24", "198.51.100.7", "203.0.113.4/31", "10.0.0.0/9", "2001:db8::/32", "2001:db8:1::5",
-					     "fe80::/10", NULL };
+	static const char *const texts[] = { "192.0.2.0/24",   "198.51.100.7",
+					     "203.0.113.4/31", "10.0.0.0/9",
+					     "2001:db8::/32",  "2001:db8:1::5",
+					     "fe80::/10",      NULL };
 	(void)state;
 	for (int datagram = 0; datagram < 2; datagram++) {
 		int n = build(texts, datagram != 0);
 
 		assert_true(n > 0);
-		assert_true(from(n, "192.0.2.0") && from(n, "192.0.2.255") && !from(n, "192.0.3.0") && !from(n, "192.0.1.255"));
-		assert_true(from(n, "198.51.100.7") && !from(n, "198.51.100.6") && !from(n, "198.51.100.8"));
-		assert_true(from(n, "203.0.113.4") && from(n, "203.0.113.5") && !from(n, "203.0.113.6") && !from(n, "203.0.113.3"));
-		assert_true(from(n, "10.0.0.1") && from(n, "10.127.255.255") && !from(n, "10.128.0.0"));
-		assert_true(from(n, "2001:db8:ffff::1") && !from(n, "2001:db9::1") && !from(n, "2001:db7:ffff::"));
+		assert_true(from(n, "192.0.2.0") && from(n, "192.0.2.255") &&
+			    !from(n, "192.0.3.0") && !from(n, "192.0.1.255"));
+		assert_true(from(n, "198.51.100.7") && !from(n, "198.51.100.6") &&
+			    !from(n, "198.51.100.8"));
+		assert_true(from(n, "203.0.113.4") && from(n, "203.0.113.5") &&
+			    !from(n, "203.0.113.6") && !from(n, "203.0.113.3"));
+		assert_true(from(n, "10.0.0.1") && from(n, "10.127.255.255") &&
+			    !from(n, "10.128.0.0"));
+		assert_true(from(n, "2001:db8:ffff::1") && !from(n, "2001:db9::1") &&
+			    !from(n, "2001:db7:ffff::"));
 		assert_true(from(n, "fe80::1") && from(n, "febf::1") && !from(n, "fec0::1"));
 	}
 }
@@ -186,8 +194,11 @@ static void the_kernel_agrees(void **state)
 
 			netaddr_set(&source, host == 2 ? "127.0.0.2" : "127.0.0.3", 0);
 			assert_int_equal(bind(client, &source.u.sa, netaddr_len(&source)), 0);
-			assert_int_equal(sendto(client, stun ? "\0\1" : "IN", 2, 0, &to.u.sa, netaddr_len(&to)), 2);
-			assert_int_equal(recv(server, octets, sizeof(octets), 0), host == 2 && !stun ? 2 : -1);
+			assert_int_equal(sendto(client, stun ? "\0\1" : "IN", 2, 0, &to.u.sa,
+						netaddr_len(&to)),
+					 2);
+			assert_int_equal(recv(server, octets, sizeof(octets), 0),
+					 host == 2 && !stun ? 2 : -1);
 			close(client);
 		}
 	assert_int_equal(sip_filter_drops(server), 3);
@@ -197,8 +208,8 @@ static void the_kernel_agrees(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(prefixes),	    cmocka_unit_test(everybody_and_nobody),
-		cmocka_unit_test(host_of_128_bits), cmocka_unit_test(too_many),
+		cmocka_unit_test(prefixes),          cmocka_unit_test(everybody_and_nobody),
+		cmocka_unit_test(host_of_128_bits),  cmocka_unit_test(too_many),
 		cmocka_unit_test(the_kernel_agrees),
 	};
 

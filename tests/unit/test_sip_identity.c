@@ -36,7 +36,8 @@ static void numbers(void **state)
 		{ "12%", "" },
 		{ "1%2", "" },
 		{ ";x", "" },
-		{ "1234567890123456789012345678901234567890123456789012345678901234", "" }, /* 64: too long */
+		{ "1234567890123456789012345678901234567890123456789012345678901234",
+		  "" }, /* 64: too long */
 		{ "123456789012345678901234567890123456789012345678901234567890123",
 		  "123456789012345678901234567890123456789012345678901234567890123" },
 	};
@@ -51,7 +52,8 @@ static void numbers(void **state)
 	assert_int_equal(sip_number(NULL, (char[NUMBER_DIGITS]){ 0 }), 0);
 }
 
-#define BASE "Via: SIP/2.0/UDP h;branch=z9hG4bK1\r\nTo: <sip:9@x>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n"
+#define BASE                                                                                       \
+	"Via: SIP/2.0/UDP h;branch=z9hG4bK1\r\nTo: <sip:9@x>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n"
 
 static struct sip_info read(const char *uri, const char *headers, bool trusted)
 {
@@ -70,7 +72,8 @@ static struct sip_info read(const char *uri, const char *headers, bool trusted)
 
 static void called(void **state)
 {
-	struct sip_info i = read("sip:+4420@h;user=phone", "From: <sip:1@x>;tag=a\r\nMax-Forwards: 17\r\n", true);
+	struct sip_info i = read("sip:+4420@h;user=phone",
+				 "From: <sip:1@x>;tag=a\r\nMax-Forwards: 17\r\n", true);
 
 	(void)state;
 	assert_string_equal(i.called.number.digits, "+4420");
@@ -87,7 +90,8 @@ static void called(void **state)
 	i = read("urn:service:sos", "From: <sip:1@x>;tag=a\r\n", true);
 	assert_true(i.emergency);
 	assert_string_equal(i.called.number.digits, "9"); /* the one in To */
-	assert_true(read("sip:112@h", "From: <sip:1@x>;tag=a\r\nPriority: Emergency\r\n", true).emergency);
+	assert_true(read("sip:112@h", "From: <sip:1@x>;tag=a\r\nPriority: Emergency\r\n", true)
+			    .emergency);
 }
 
 static void calling(void **state)
@@ -105,16 +109,24 @@ static void calling(void **state)
 		{ "From: <sip:anonymous@anonymous.invalid>;tag=a\r\n", true, "", "", 1, 0, true },
 		{ "From: <sip:x@Anonymous.Invalid>;tag=a\r\n", true, "", "", 1, 0, true },
 		{ "From: <sip:unavailable@unknown.invalid>;tag=a\r\n", true, "", "", 2, 0, false },
-		{ "From: \"Al\" <sip:+441@x>;tag=a\r\nPrivacy: id\r\n", true, "+441", "Al", 1, 0, true },
-		{ "From: \"Al\" <sip:+441@x>;tag=a\r\nPrivacy: header;user\r\n", true, "+441", "Al", 1, 0, true },
-		{ "From: \"Al\" <sip:+441@x>;tag=a\r\nPrivacy: none\r\n", true, "+441", "Al", 0, 0, false },
-		{ "From: \"Al\" <sip:1@x>;tag=a\r\nP-Asserted-Identity: <sip:+442@x>\r\n", true, "+442", "Al", 0, 3, false },
-		{ "From: \"Al\" <sip:1@x>;tag=a\r\nP-Asserted-Identity: <sip:+442@x>\r\n", false, "1", "Al", 0, 0, false },
-		{ "From: <sip:1@x>;tag=a\r\nP-Asserted-Identity: \"B, <C>\" <sip:bob@x>, <tel:+443>\r\n", true, "+443", "B, <C>", 0, 3,
+		{ "From: \"Al\" <sip:+441@x>;tag=a\r\nPrivacy: id\r\n", true, "+441", "Al", 1, 0,
+		  true },
+		{ "From: \"Al\" <sip:+441@x>;tag=a\r\nPrivacy: header;user\r\n", true, "+441", "Al",
+		  1, 0, true },
+		{ "From: \"Al\" <sip:+441@x>;tag=a\r\nPrivacy: none\r\n", true, "+441", "Al", 0, 0,
 		  false },
-		{ "From: <sip:anonymous@anonymous.invalid>;tag=a\r\nP-Asserted-Identity: <tel:+443>\r\nPrivacy: id\r\n", true, "+443",
-		  "", 1, 3, true },
-		{ "From: <sip:1@x>;tag=a\r\nP-Asserted-Identity: <<<\r\n", true, "1", "", 0, 0, false },
+		{ "From: \"Al\" <sip:1@x>;tag=a\r\nP-Asserted-Identity: <sip:+442@x>\r\n", true,
+		  "+442", "Al", 0, 3, false },
+		{ "From: \"Al\" <sip:1@x>;tag=a\r\nP-Asserted-Identity: <sip:+442@x>\r\n", false,
+		  "1", "Al", 0, 0, false },
+		{ "From: <sip:1@x>;tag=a\r\nP-Asserted-Identity: \"B, <C>\" <sip:bob@x>, "
+		  "<tel:+443>\r\n",
+		  true, "+443", "B, <C>", 0, 3, false },
+		{ "From: <sip:anonymous@anonymous.invalid>;tag=a\r\nP-Asserted-Identity: "
+		  "<tel:+443>\r\nPrivacy: id\r\n",
+		  true, "+443", "", 1, 3, true },
+		{ "From: <sip:1@x>;tag=a\r\nP-Asserted-Identity: <<<\r\n", true, "1", "", 0, 0,
+		  false },
 	};
 
 	(void)state;
@@ -139,12 +151,18 @@ static void redirecting(void **state)
 		{ "", "", 0, 0 },
 		{ "Diversion: <sip:+447@x>;reason=unconditional\r\n", "+447", 15, 0 },
 		{ "Diversion: <sip:+447@x>;reason=user-busy;privacy=full\r\n", "+447", 1, 1 },
-		{ "Diversion: \"X\" <tel:+447>;reason=\"no-answer\", <sip:+448@x>\r\n", "+447", 2, 0 },
+		{ "Diversion: \"X\" <tel:+447>;reason=\"no-answer\", <sip:+448@x>\r\n", "+447", 2,
+		  0 },
 		{ "Diversion: <sip:+447@x>;reason=whatever\r\n", "+447", 0, 0 },
 		{ "History-Info: <sip:+446@x>;index=1\r\n", "", 0, 0 },
-		{ "History-Info: <sip:+446@x>;index=1,<sip:+445@x;cause=486>;index=1.1\r\n", "+446", 1, 0 },
-		{ "History-Info: <sip:+446@x?Privacy=history>;index=1,<sip:+445@x;cause=408>;index=1.1\r\n", "+446", 2, 1 },
-		{ "Diversion: <sip:+447@x>\r\nHistory-Info: <sip:+446@x>;index=1,<sip:+445@x>;index=2\r\n", "+447", 0, 0 },
+		{ "History-Info: <sip:+446@x>;index=1,<sip:+445@x;cause=486>;index=1.1\r\n", "+446",
+		  1, 0 },
+		{ "History-Info: "
+		  "<sip:+446@x?Privacy=history>;index=1,<sip:+445@x;cause=408>;index=1.1\r\n",
+		  "+446", 2, 1 },
+		{ "Diversion: <sip:+447@x>\r\nHistory-Info: "
+		  "<sip:+446@x>;index=1,<sip:+445@x>;index=2\r\n",
+		  "+447", 0, 0 },
 	};
 
 	(void)state;
@@ -163,8 +181,11 @@ static void redirecting(void **state)
 static struct sip_info outgoing(void)
 {
 	struct sip_info i = { .called = { .number = { .digits = "+4420" } },
-			      .calling = { .number = { .digits = "+44177", .screening = SCREENING_NETWORK }, .name = "Bob \"B\" \\ S\r\nX: y" },
-			      .redirecting = { .number = { .digits = "+44299" } }, .redirecting_reason = 2 };
+			      .calling = { .number = { .digits = "+44177",
+						       .screening = SCREENING_NETWORK },
+					   .name = "Bob \"B\" \\ S\r\nX: y" },
+			      .redirecting = { .number = { .digits = "+44299" } },
+			      .redirecting_reason = 2 };
 
 	return i;
 }
@@ -179,11 +200,14 @@ static void written(void **state)
 	assert_int_equal(sip_identity_write(&id, &i, &trunk, "192.0.2.9:5060", "gw.example"), 0);
 	assert_string_equal(id.request_uri, "sip:+4420@192.0.2.9:5060;user=phone");
 	assert_string_equal(id.to, "<sip:+4420@192.0.2.9:5060;user=phone>");
-	assert_string_equal(id.from, "\"Bob \\\"B\\\" \\\\ SX: y\" <sip:+44177@gw.example;user=phone>");
+	assert_string_equal(id.from,
+			    "\"Bob \\\"B\\\" \\\\ SX: y\" <sip:+44177@gw.example;user=phone>");
 	assert_string_equal(id.asserted, id.from);
 	assert_string_equal(id.privacy, "");
-	assert_string_equal(id.diversion, "<sip:+44299@gw.example;user=phone>;reason=no-answer;privacy=off");
-	assert_string_equal(id.history, "<sip:+44299@gw.example;user=phone>;index=1,<sip:+4420@gw.example;user=phone;cause=408>;index=1.1");
+	assert_string_equal(id.diversion,
+			    "<sip:+44299@gw.example;user=phone>;reason=no-answer;privacy=off");
+	assert_string_equal(id.history, "<sip:+44299@gw.example;user=phone>;index=1,<sip:+4420@gw."
+					"example;user=phone;cause=408>;index=1.1");
 	i.called.number.digits[0] = '\0';
 	assert_int_equal(sip_identity_write(&id, &i, &trunk, "p", "d"), -EINVAL);
 	strcpy(i.called.number.digits, "*21#");
@@ -191,7 +215,8 @@ static void written(void **state)
 	assert_string_equal(id.request_uri, "sip:*21%23@p;user=phone");
 }
 
-/* RFC 3325 and pain number one of carriers: a number that is restricted stands where it may and nowhere else. */
+/* RFC 3325 and pain number one of carriers: a number that is restricted stands where it may and
+ * nowhere else. */
 static void nothing_leaks(void **state)
 {
 	(void)state;
@@ -224,7 +249,8 @@ static void nothing_leaks(void **state)
 
 static void connected(void **state)
 {
-	const struct conf_trunk trunk = { .trusted = true, .user_phone = true }, untrusted = { .user_phone = true };
+	const struct conf_trunk trunk = { .trusted = true, .user_phone = true },
+				untrusted = { .user_phone = true };
 	struct party p = { .number = { .digits = "+4420", .screening = SCREENING_USER_PASSED } };
 	struct sip_identity id;
 
@@ -260,9 +286,10 @@ static void too_long(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(numbers),	 cmocka_unit_test(called),    cmocka_unit_test(calling),
-		cmocka_unit_test(redirecting),	 cmocka_unit_test(written),   cmocka_unit_test(nothing_leaks),
-		cmocka_unit_test(connected),	 cmocka_unit_test(too_long),
+		cmocka_unit_test(numbers),   cmocka_unit_test(called),
+		cmocka_unit_test(calling),   cmocka_unit_test(redirecting),
+		cmocka_unit_test(written),   cmocka_unit_test(nothing_leaks),
+		cmocka_unit_test(connected), cmocka_unit_test(too_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Every (state, event) pair of the call's and the offer/answer machine, against tables written down here: is it accepted,
- * and where does it lead. Offer/answer runs whole; of the call's machine the table is compared (what its handlers do on the
- * wire is told by test_sip_calls.c and the e2e cases). */
+/* Every (state, event) pair of the call's and the offer/answer machine, against tables written down
+ * here: is it accepted, and where does it lead. Offer/answer runs whole; of the call's machine the
+ * table is compared (what its handlers do on the wire is told by test_sip_calls.c and the e2e
+ * cases). */
 #include "trunk/sip_private.h"
 
 #include <setjmp.h>
@@ -15,8 +16,8 @@
 
 /* ---- Offer and answer ---- */
 
-/* Columns: local offer, local answer, local refuse, sent, remote offer, remote answer, remote refuse. BACK: to where both
- * agreed last. */
+/* Columns: local offer, local answer, local refuse, sent, remote offer, remote answer, remote
+ * refuse. BACK: to where both agreed last. */
 #define BACK 50
 static const unsigned oa_next[OA_STATES][OA_EVENTS] = {
 	[OA_NONE] = { OA_OURS_READY, NO, NO, NO, OA_THEIRS, NO, NO },
@@ -56,12 +57,15 @@ static void offer_answer(void **state)
 
 /* ---- The call ---- */
 
-/* Events in order: 1xx 2xx fail CANCEL ACK noACK noPRACK BYE lost alert connect answered release. */
+/* Events in order: 1xx 2xx fail CANCEL ACK noACK noPRACK BYE lost alert connect answered release.
+ */
 static const char *const call_accepts[CALL_STATES] = {
-	[CALL_IDLE] = ".............",	    [CALL_CALLING] = "xxx.....x...x",  [CALL_PROCEEDING] = "xxx.....x...x",
-	[CALL_CANCELLING] = "xxx..........", [CALL_ACKING] = ".x.....xx..xx",   [CALL_INCOMING] = "...x...xxxx.x",
-	[CALL_RINGING] = "...x..xxxxx.x",    [CALL_ANSWERING] = "...xxxxxx...x", [CALL_CLOSING] = "...xxxxx.....",
-	[CALL_CONFIRMED] = ".x.....xx...x",  [CALL_ENDED] = ".x...........",
+	[CALL_IDLE] = ".............",       [CALL_CALLING] = "xxx.....x...x",
+	[CALL_PROCEEDING] = "xxx.....x...x", [CALL_CANCELLING] = "xxx..........",
+	[CALL_ACKING] = ".x.....xx..xx",     [CALL_INCOMING] = "...x...xxxx.x",
+	[CALL_RINGING] = "...x..xxxxx.x",    [CALL_ANSWERING] = "...xxxxxx...x",
+	[CALL_CLOSING] = "...xxxxx.....",    [CALL_CONFIRMED] = ".x.....xx...x",
+	[CALL_ENDED] = ".x...........",
 };
 
 static void call(void **state)
@@ -74,12 +78,14 @@ static void call(void **state)
 			bool accepted = sip_call_machine.states[s].events & FSM_BIT(e);
 
 			if (accepted != (call_accepts[s][e] == 'x'))
-				print_error("%s, %s\n", sip_call_machine.states[s].name, sip_call_machine.event_names[e]);
+				print_error("%s, %s\n", sip_call_machine.states[s].name,
+					    sip_call_machine.event_names[e]);
 			assert_int_equal(accepted, call_accepts[s][e] == 'x');
 		}
 }
 
-/* From everywhere the end can be reached, nothing follows it, and every state and event is named. */
+/* From everywhere the end can be reached, nothing follows it, and every state and event is named.
+ */
 static void call_ends(void **state)
 {
 	(void)state;

@@ -14,7 +14,8 @@
 #define HEAD "v=0\r\no=- 7 9 IN IP4 192.0.2.5\r\ns=-\r\n"
 #define C4 "c=IN IP4 192.0.2.5\r\n"
 #define T "t=0 0\r\n"
-#define AUDIO "m=audio 4000 RTP/AVP 8 0 101\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n"
+#define AUDIO                                                                                      \
+	"m=audio 4000 RTP/AVP 8 0 101\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n"
 
 static struct media_desc read_good(const char *text, struct sdp_shape *shape)
 {
@@ -42,7 +43,10 @@ static int read_bad(const char *text, size_t n)
 
 static void plain(void **state)
 {
-	struct media_desc d = read_good(HEAD C4 T AUDIO "a=ptime:30\r\na=maxptime:60\r\na=rtcp:4444\r\na=rtcp-mux\r\na=ssrc:1 x\r\n", NULL);
+	struct media_desc d = read_good(
+		HEAD C4 T AUDIO
+		"a=ptime:30\r\na=maxptime:60\r\na=rtcp:4444\r\na=rtcp-mux\r\na=ssrc:1 x\r\n",
+		NULL);
 	char text[NETADDR_TEXT];
 
 	(void)state;
@@ -62,8 +66,10 @@ static void plain(void **state)
 static void addresses(void **state)
 {
 	char text[NETADDR_TEXT];
-	struct media_desc d = read_good("v=0\r\no=- 1 1 IN IP6 2001:db8::5\r\ns=-\r\nc=IN IP6 2001:db8::5\r\n" T AUDIO
-					"a=rtcp:5000 IN IP6 2001:db8::6\r\n", NULL);
+	struct media_desc d = read_good(
+		"v=0\r\no=- 1 1 IN IP6 2001:db8::5\r\ns=-\r\nc=IN IP6 2001:db8::5\r\n" T AUDIO
+		"a=rtcp:5000 IN IP6 2001:db8::6\r\n",
+		NULL);
 
 	(void)state;
 	assert_string_equal(netaddr_text(&d.rtp, text), "[2001:db8::5]:4000");
@@ -82,16 +88,21 @@ static void directions(void **state)
 	static const struct {
 		const char *line;
 		enum rtp_direction want;
-	} rows[] = { { "", RTP_SENDRECV }, { "a=sendrecv\r\n", RTP_SENDRECV }, { "a=sendonly\r\n", RTP_SENDONLY },
-		     { "a=recvonly\r\n", RTP_RECVONLY }, { "a=inactive\r\n", RTP_INACTIVE } };
+	} rows[] = { { "", RTP_SENDRECV },
+		     { "a=sendrecv\r\n", RTP_SENDRECV },
+		     { "a=sendonly\r\n", RTP_SENDONLY },
+		     { "a=recvonly\r\n", RTP_RECVONLY },
+		     { "a=inactive\r\n", RTP_INACTIVE } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char text[512];
 
-		snprintf(text, sizeof(text), "%s%s", HEAD C4 T AUDIO, rows[i].line); /* of the stream */
+		snprintf(text, sizeof(text), "%s%s", HEAD C4 T AUDIO,
+			 rows[i].line); /* of the stream */
 		assert_int_equal(read_good(text, NULL).direction, rows[i].want);
-		snprintf(text, sizeof(text), "%s%s%s", HEAD C4 T, rows[i].line, AUDIO); /* of the session */
+		snprintf(text, sizeof(text), "%s%s%s", HEAD C4 T, rows[i].line,
+			 AUDIO); /* of the session */
 		assert_int_equal(read_good(text, NULL).direction, rows[i].want);
 	}
 }
@@ -121,7 +132,8 @@ static void bad_ones(void **state)
 		{ HEAD C4 T AUDIO "m=video 5000 udptl \xa9\r\n", -EINVAL },
 		{ HEAD C4 T "m=audio 1/2/3 RTP/AVP 8\r\n", -EINVAL },
 		{ HEAD C4 T "m=audio 4000 RTP/AVP\r\n", -EINVAL },
-		{ HEAD C4 T AUDIO "m=video 1 RTP/AVPFWithANameThatIsLongerThanAllowed 8\r\n", -E2BIG },
+		{ HEAD C4 T AUDIO "m=video 1 RTP/AVPFWithANameThatIsLongerThanAllowed 8\r\n",
+		  -E2BIG },
 	};
 
 	(void)state;
@@ -167,9 +179,11 @@ static void bounds(void **state)
 
 static void odd_codecs_are_skipped(void **state)
 {
-	struct media_desc d = read_good(HEAD C4 T "m=audio 4000 RTP/AVP 96 97 98 8\r\n"
-						  "a=rtpmap:96 aNameThatIsLongerThanAnyCodecHas/8000\r\n"
-						  "a=rtpmap:97 huge/4000000000\r\na=rtpmap:98 opus/48000/2\r\n", NULL);
+	struct media_desc d =
+		read_good(HEAD C4 T "m=audio 4000 RTP/AVP 96 97 98 8\r\n"
+				    "a=rtpmap:96 aNameThatIsLongerThanAnyCodecHas/8000\r\n"
+				    "a=rtpmap:97 huge/4000000000\r\na=rtpmap:98 opus/48000/2\r\n",
+			  NULL);
 
 	(void)state;
 	assert_int_equal(d.codec_count, 2);
@@ -183,8 +197,13 @@ static struct media_desc ours(void)
 	struct media_desc d = { .direction = RTP_SENDRECV, .ptime_ms = 20, .codec_count = 2 };
 
 	netaddr_parse(&d.rtp, "192.0.2.1:20000", 0);
-	d.codecs[0] = (struct media_codec){ .name = "PCMA", .rate_hz = 8000, .channels = 1, .payload_type = 8 };
-	d.codecs[1] = (struct media_codec){ .name = "telephone-event", .rate_hz = 8000, .channels = 1, .payload_type = 101,
+	d.codecs[0] = (struct media_codec){
+		.name = "PCMA", .rate_hz = 8000, .channels = 1, .payload_type = 8
+	};
+	d.codecs[1] = (struct media_codec){ .name = "telephone-event",
+					    .rate_hz = 8000,
+					    .channels = 1,
+					    .payload_type = 101,
 					    .fmtp = "0-16" };
 	return d;
 }
@@ -241,7 +260,9 @@ static void lines_keep_their_place(void **state)
 	const char *video, *audio, *image;
 
 	(void)state;
-	read_good(HEAD C4 T "m=video 5000 RTP/AVP 31 34\r\n" AUDIO "m=image 6000 udptl t38\r\nm=audio 7000 RTP/AVP 0\r\n", &shape);
+	read_good(HEAD C4 T "m=video 5000 RTP/AVP 31 34\r\n" AUDIO
+			    "m=image 6000 udptl t38\r\nm=audio 7000 RTP/AVP 0\r\n",
+		  &shape);
 	assert_int_equal(shape.count, 4);
 	assert_int_equal(shape.audio, 1);
 	sdp_write(&session, &shape, &d, text, sizeof(text));
