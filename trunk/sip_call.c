@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The call: its life as a state machine, and the verbs of sip.h. What each state does on the wire
  * stands in sip_uac.c, sip_uas.c and sip_dialog.c. */
-#include "trunk/sip_private.h"
+#include "trunk/sip_call_private.h"
 
 #include "base/log.h"
 

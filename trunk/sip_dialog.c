@@ -2,7 +2,7 @@
 /* Requests inside a dialog, both ways: BYE, re-INVITE, UPDATE, INFO, and what of a message changes
  * the dialog itself. */
 #include "trunk/sip_identity.h"
-#include "trunk/sip_private.h"
+#include "trunk/sip_call_private.h"
 
 #include <ctype.h>
 #include <errno.h>

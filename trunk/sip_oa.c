@@ -3,7 +3,7 @@
  * message may carry what is one machine per dialog; the verbs of sip.h only say what the user
  * wants. */
 #include "trunk/sip_body.h"
-#include "trunk/sip_private.h"
+#include "trunk/sip_call_private.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* Requests that belong to no dialog: OPTIONS, new INVITEs and their checks (RFC 3261 8.2), strays.
  */
 #include "trunk/sip_identity.h"
-#include "trunk/sip_private.h"
+#include "trunk/sip_call_private.h"
 
 #include <stdio.h>
 #include <string.h>

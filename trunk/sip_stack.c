@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The stack: interfaces (one nta agent each), trunks, and requests that belong to no dialog. */
 #include "trunk/sip_filter.h"
-#include "trunk/sip_private.h"
+#include "trunk/sip_call_private.h"
 #include "trunk/sip_trace.h"
 
 #include "base/log.h"

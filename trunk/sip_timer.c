@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Session timers (RFC 4028). We never ask for one in an INVITE; whoever asks gets it, in either
  * role. */
-#include "trunk/sip_private.h"
+#include "trunk/sip_call_private.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * transaction keeps the branches of a forked INVITE apart: each To tag gets a tagged transaction
  * and a dialog of its own. */
 #include "trunk/sip_identity.h"
-#include "trunk/sip_private.h"
+#include "trunk/sip_call_private.h"
 
 #include <errno.h>
 #include <stdio.h>

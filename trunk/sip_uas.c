@@ -2,7 +2,7 @@
 /* The called side of a call: the INVITE's checks, 18x with and without PRACK, 200 and its ACK,
  * CANCEL. Sofia retransmits reliable 18x until PRACK and the 200 until ACK. */
 #include "trunk/sip_identity.h"
-#include "trunk/sip_private.h"
+#include "trunk/sip_call_private.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /* Events on their way up. Whatever happens inside a verb or inside Sofia is queued here and told at
  * the end of the loop's turn, in order, so that a user is never called back from inside its own
  * call. */
-#include "trunk/sip_private.h"
+#include "trunk/sip_call_private.h"
 
 static void post(struct sip_up *up)
 {

@@ -3,7 +3,7 @@
  * Sofia, as on the wire; what we write of an identity must be a header that Sofia reads, and must
  * not tell what it may not. */
 #include "trunk/sip_identity.h"
-#include "trunk/sip_private.h"
+#include "trunk/sip_call_private.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* The stack in virtual time, calling itself over loopback (trunk "a" on one interface and trunk "b"
  * on the other are each other's peers) and a mute peer (trunk "mute") whose socket the test reads
  * and writes by hand. */
-#include "trunk/sip_private.h"
+#include "trunk/sip_call_private.h"
 
 #include <errno.h>
 #include <setjmp.h>

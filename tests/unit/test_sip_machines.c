@@ -3,7 +3,7 @@
  * here: is it accepted, and where does it lead. Offer/answer runs whole; of the call's machine the
  * table is compared (what its handlers do on the wire is told by test_sip_calls.c and the e2e
  * cases). */
-#include "trunk/sip_private.h"
+#include "trunk/sip_call_private.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
