@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Any packets into header reader and receive buffer, in any order with the ticks, up to the
- * D-channel's HDLC. The input is a series of records: one octet of command, two of sequence
+ * D-channel's HDLC, which is fed by the buffer's reader and may get no packet twice. The input is a series of records: one octet of command, two of sequence
  * number or length, then a packet. */
 #include "hw/cesopsn_buffer.h"
 #include "hw/cesopsn_wire.h"
@@ -20,6 +20,7 @@ struct run {
 	struct hdlc_rx hdlc;
 	struct e1_counters counters;
 	bool locked;
+	unsigned given, read; /* packets with data */
 };
 
 static void frame_in(void *arg, const uint8_t *octets, size_t n)
@@ -37,18 +38,31 @@ static void error_in(void *arg, enum hdlc_error error)
 
 static const struct hdlc_rx_ops hdlc_ops = { frame_in, error_in };
 
-static void tick(struct run *r)
+static void read_block(void *arg, const uint8_t *payload)
 {
-	const uint8_t *payload;
+	struct run *r = arg;
 	uint8_t block[FRAMES];
 
-	if (!r->locked)
-		cesopsn_buffer_watch(r->buffer, 0);
-	payload = cesopsn_buffer_take(r->buffer);
+	r->read += payload != NULL;
+	if (r->read > r->given)
+		abort(); /* one of them was read twice */
 	memset(block, 0xFF, sizeof(block));
 	for (size_t f = 0; payload && f < FRAMES; f++)
 		block[f] = payload[f * WIDTH + 1];
 	hdlc_rx_octets(&r->hdlc, block, sizeof(block));
+}
+
+static void tick(struct run *r)
+{
+	const uint8_t *payload;
+	volatile uint8_t octet;
+
+	if (!r->locked)
+		cesopsn_buffer_watch(r->buffer, 0);
+	payload = cesopsn_buffer_take(r->buffer);
+	for (size_t i = 0; payload && i < r->format.payload; i++)
+		octet = payload[i];
+	(void)octet;
 }
 
 static void packet(struct run *r, const uint8_t *octets, size_t n)
@@ -57,6 +71,7 @@ static void packet(struct run *r, const uint8_t *octets, size_t n)
 
 	if (cesopsn_read(&p, &r->format, octets, n) < 0)
 		return;
+	r->given += !p.l;
 	cesopsn_buffer_put(r->buffer, p.sequence, p.l ? NULL : p.payload);
 	for (unsigned i = 0; r->locked && cesopsn_buffer_level(r->buffer) > 2; i++) {
 		if (i > 65536)
@@ -115,6 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				  &r.counters) < 0)
 		abort();
 	hdlc_rx_init(&r.hdlc, &hdlc_ops, &r);
+	cesopsn_buffer_set_reader(r.buffer, read_block, &r);
 	for (size_t at = 1; at + 3 < size;)
 		at += record(&r, data + at, size - at);
 	cesopsn_buffer_destroy(&r.buffer);

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "hw/cesopsn_wire.h"
+#include "hw/hdlc.h"
 
 #include <errno.h>
 #include <netinet/ip.h>
@@ -717,6 +718,337 @@ static void a_far_end_that_jumps_is_followed(void **state)
 	leave(0, 1);
 }
 
+/* ---- D-channels are read as packets arrive ---- */
+
+/* A scripted far end's D-channel in timeslot 16: numbered frames, and what a receiver without any
+ * network between would have got so far. */
+static struct script {
+	struct hdlc_tx tx;
+	struct hdlc_rx rx;
+	unsigned sent, whole; /* frames begun; frames complete in the octets written */
+	unsigned limit;       /* frames to send */
+	uint8_t packets[1024][252];
+} script;
+
+static size_t fill_frame(uint8_t *frame, unsigned k)
+{
+	size_t n = 6 + k % 40;
+
+	for (size_t i = 0; i < n; i++)
+		frame[i] = (uint8_t)(k * 7 + i * 3);
+	frame[0] = (uint8_t)(k >> 8);
+	frame[1] = (uint8_t)k;
+	return n;
+}
+
+static size_t script_next(void *arg, uint8_t *frame, size_t room)
+{
+	struct script *s = arg;
+
+	(void)room;
+	return s->sent < s->limit ? fill_frame(frame, s->sent++) : 0;
+}
+
+static void script_frame(void *arg, const uint8_t *octets, size_t n)
+{
+	struct script *s = arg;
+
+	(void)octets;
+	(void)n;
+	s->whole++;
+}
+
+static void script_error(void *arg, enum hdlc_error error)
+{
+	(void)arg;
+	(void)error;
+	fail();
+}
+
+static const struct hdlc_rx_ops script_ops = { script_frame, script_error };
+
+static void begin_script(unsigned limit)
+{
+	memset(&script, 0, sizeof(script));
+	script.limit = limit;
+	hdlc_tx_init(&script.tx, script_next, &script);
+	hdlc_rx_init(&script.rx, &script_ops, &script);
+}
+
+/* The next packet of the script, kept under its number. */
+static void write_packet(uint16_t sequence)
+{
+	uint8_t *packet = script.packets[sequence % 1024], octets[8];
+
+	memset(packet, 0xD5, 252);
+	memcpy(packet, (const uint8_t[]){ 0, 0, (uint8_t)(sequence >> 8), (uint8_t)sequence }, 4);
+	hdlc_tx_octets(&script.tx, octets, 8);
+	hdlc_rx_octets(&script.rx, octets, 8);
+	for (unsigned f = 0; f < 8; f++)
+		packet[4 + f * 31 + 15] = octets[f];
+}
+
+static void send_packet(uint16_t sequence)
+{
+	far_sends_raw(script.packets[sequence % 1024], 252);
+}
+
+static void write_and_send(uint16_t sequence)
+{
+	write_packet(sequence);
+	send_packet(sequence);
+}
+
+/* Every frame that arrives is one of the script's, later than the one before. */
+static struct listener {
+	unsigned frames;
+	int last; /* number */
+} listener;
+
+static void listen_frame(struct e1_dchan *dchan, const uint8_t *octets, size_t n, void *arg)
+{
+	struct listener *l = arg;
+	uint8_t expected[E1_FRAME_MAX];
+	int k = octets[0] << 8 | octets[1];
+
+	(void)dchan;
+	assert_int_equal(n, fill_frame(expected, (unsigned)k));
+	assert_memory_equal(octets, expected, n);
+	assert_true(k > l->last);
+	l->last = k;
+	l->frames++;
+}
+
+static const struct e1_dchan_ops listen_ops = { .frame = listen_frame };
+
+/* The near end alone, with a D-channel and the far end's socket. */
+static struct listener *open_listener(unsigned jitter_ms, enum conf_clock clock)
+{
+	struct end *end = &fx.end[0];
+
+	listener = (struct listener){ .last = -1 };
+	end->conf.jitter_ms = jitter_ms;
+	end->conf.clock = clock;
+	if (fx.far_fd < 0)
+		open_far(1);
+	assert_int_equal(open_line(0), 0);
+	assert_int_equal(e1_dchan_open(&end->dchan, end->line, 16, &listen_ops, &listener), 0);
+	run_ms(2);
+	return &listener;
+}
+
+static void close_listener(void)
+{
+	close_line(0);
+	run_ms(3);
+	far_reads();
+}
+
+static void a_frame_arrives_with_the_packet_that_completes_it(void **state)
+{
+	static const unsigned jitters[] = { 1, 10, 60, 400 };
+
+	(void)state;
+	for (unsigned j = 0; j < 8; j++) {
+		struct listener *l;
+
+		l = open_listener(jitters[j / 2], j % 2 ? CONF_CLOCK_LINE : CONF_CLOCK_SOURCE);
+		begin_script(60000);
+		for (unsigned i = 0; i < 600; i++) { /* wraps on the way */
+			write_and_send((uint16_t)(0xFF00 + i));
+			run_ms(1);
+			assert_int_equal(l->frames, script.whole);
+		}
+		assert_true(l->frames > 150);
+		assert_int_equal(COUNT(0, hdlc_abort) + COUNT(0, hdlc_crc), 0);
+		close_listener();
+	}
+}
+
+/* Overtaken by 1 to 7 others, or sent twice: nothing is harmed, and what stands before the gap
+ * does not wait. */
+static void frames_survive_reordering_and_doubling(void **state)
+{
+	struct listener *l;
+
+	(void)state;
+	l = open_listener(60, CONF_CLOCK_LINE); /* holds 8 back */
+	begin_script(60000);
+	for (unsigned i = 0; i < 800; i += 8) {
+		unsigned complete;
+
+		for (unsigned k = 0; k < 8; k++)
+			write_packet((uint16_t)(0xFE00 + i + k));
+		for (unsigned k = i ? 8 : 0; k-- > 1;) { /* backwards but for the first */
+			send_packet((uint16_t)(0xFE00 + i + k));
+			run_ms(1);
+			if (k % 3 == 0)
+				send_packet((uint16_t)(0xFE00 + i + k));
+		}
+		complete = script.whole;
+		send_packet((uint16_t)(0xFE00 + i));
+		for (unsigned k = 1; !i && k < 8; k++)
+			send_packet((uint16_t)(0xFE00 + k));
+		run_ms(1);
+		assert_int_equal(l->frames, complete);
+	}
+	assert_true(COUNT(0, reordered) > 600);
+	assert_int_equal(COUNT(0, hdlc_abort) + COUNT(0, hdlc_crc), 0);
+	close_listener();
+}
+
+/* A lost packet costs the frames it held a part of, never makes one, and the others come when
+ * the playout gives it up. */
+static void a_lost_packet_costs_its_own_frames(void **state)
+{
+	(void)state;
+	for (unsigned locked = 0; locked < 2; locked++) {
+		struct listener *l;
+		unsigned lost = 0;
+
+		l = open_listener(20, locked ? CONF_CLOCK_LINE : CONF_CLOCK_SOURCE);
+		begin_script(60000);
+		for (unsigned i = 0; i < 2000; i++) {
+			write_packet((uint16_t)(0xFE00 + i));
+			if (i % 50 == 49)
+				lost++;
+			else
+				send_packet((uint16_t)(0xFE00 + i));
+			run_ms(1);
+		}
+		/* at most two frames end or begin within 8 octets of which none is shorter */
+		assert_in_range(l->frames, script.whole - 3 * lost, script.whole - lost + 1);
+		assert_in_range(COUNT(0, hdlc_abort) + COUNT(0, hdlc_crc), lost / 2, 2 * lost);
+		close_listener();
+	}
+}
+
+/* The far end's host stalls for longer than the buffer: its packets come late, in order. The
+ * B-channels lose them, the D-channel loses nothing. */
+static void frames_survive_a_stall_beyond_the_buffer(void **state)
+{
+	struct listener *l;
+	unsigned sequence = 0xFF80;
+
+	(void)state;
+	l = open_listener(10, CONF_CLOCK_SOURCE);
+	begin_script(60000);
+	for (unsigned round = 0; round < 20; round++) {
+		for (unsigned i = 0; i < 100; i++) {
+			write_and_send((uint16_t)sequence++);
+			run_ms(1);
+		}
+		run_ms(20 + 10 * round); /* up to LOS and beyond */
+		for (unsigned i = 0; i < 20 + 10 * round; i++)
+			write_and_send((uint16_t)sequence++);
+		run_ms(1);
+		assert_int_equal(l->frames, script.whole);
+	}
+	assert_true(COUNT(0, late) > 100);
+	assert_int_equal(COUNT(0, hdlc_abort) + COUNT(0, hdlc_crc), 0);
+	close_listener();
+}
+
+/* The far end is started anew in the middle of a frame, near and far in the sequence: frames of
+ * the new one come, none from half the old and half the new. */
+static void a_restarted_far_end_is_read_anew(void **state)
+{
+	static const uint16_t steps[] = { 30000, 5000, 60, 65535 - 3000, 1 };
+	struct listener *l;
+	uint16_t sequence = 100;
+
+	(void)state;
+	l = open_listener(10, CONF_CLOCK_SOURCE);
+	for (unsigned round = 0; round < 5; round++) {
+		l->last = -1;
+		l->frames = 0;
+		begin_script(60000);
+		for (unsigned i = 0; i < 333; i++) {
+			write_and_send(sequence++);
+			run_ms(1);
+		}
+		assert_in_range(l->frames, script.whole - 16 - (round == 3 ? 4 : 0), script.whole);
+		sequence = (uint16_t)(sequence + steps[round]);
+	}
+	close_listener();
+}
+
+static void l_bit_aborts_the_frame_it_hits(void **state)
+{
+	struct listener *l;
+
+	(void)state;
+	l = open_listener(10, CONF_CLOCK_SOURCE);
+	begin_script(60000);
+	for (unsigned i = 0; i < 400; i++) {
+		write_packet((uint16_t)i);
+		if (i % 100 == 50)
+			script.packets[i][0] = 0x08;
+		send_packet((uint16_t)i);
+		run_ms(1);
+	}
+	assert_in_range(l->frames, script.whole - 12, script.whole - 4);
+	assert_in_range(COUNT(0, hdlc_abort) + COUNT(0, hdlc_crc), 2, 8);
+	assert_int_equal(COUNT(0, lost), 0);
+	close_listener();
+}
+
+/* Two sources 1000 ppm apart, frames back to back: the B-channels slip all the time, no frame is
+ * harmed. */
+static void slips_do_not_harm_frames(void **state)
+{
+	struct e1_faults fast = { .clock_ppm = 1000 };
+	unsigned sent = 0;
+
+	(void)state;
+	fx.end[1].conf.clock = CONF_CLOCK_SOURCE;
+	open_both();
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(
+			e1_dchan_open(&fx.end[i].dchan, fx.end[i].line, 16, &dchan_ops, &fx.end[i]),
+			0);
+	assert_int_equal(e1_line_set_faults(fx.end[0].line, &fast), 0);
+	run_ms(50);
+	for (unsigned k = 0; k < 1500; k++) {
+		uint8_t frame[160];
+
+		memset(frame, (int)k, sizeof(frame));
+		for (unsigned i = 0; i < 2; i++)
+			assert_int_equal(e1_dchan_send(fx.end[i].dchan, frame, sizeof(frame)), 0);
+		sent++;
+		run_ms(22); /* about as long as it takes */
+	}
+	run_ms(50);
+	assert_true(COUNT(0, slips_repeat) > 20);
+	assert_true(COUNT(1, slips_drop) > 20);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(fx.end[i].frames, sent);
+		assert_int_equal(COUNT(i, hdlc_abort) + COUNT(i, hdlc_crc), 0);
+	}
+}
+
+/* A frame there and one back, with 60 ms of buffer at both ends: neither waits for a buffer. */
+static void a_round_trip_is_free_of_the_buffers(void **state)
+{
+	static const uint8_t frame[] = { 2, 1, 1, 1 };
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++)
+		fx.end[i].conf.jitter_ms = 60;
+	open_both();
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(
+			e1_dchan_open(&fx.end[i].dchan, fx.end[i].line, 16, &dchan_ops, &fx.end[i]),
+			0);
+	run_ms(50);
+	assert_int_equal(e1_dchan_send(fx.end[0].dchan, frame, sizeof(frame)), 0);
+	run_ms(4); /* 8 octets with its flags: over two packets */
+	assert_int_equal(fx.end[1].frames, 1);
+	assert_int_equal(e1_dchan_send(fx.end[1].dchan, frame, sizeof(frame)), 0);
+	run_ms(4);
+	assert_int_equal(fx.end[0].frames, 1);
+}
+
 static void malformed_and_foreign_are_counted(void **state)
 {
 	static const uint8_t rubbish[] = { 0xF0, 1, 2, 3, 4, 5 };
@@ -943,6 +1275,14 @@ int main(void)
 		CASE(a_source_off_its_pace_makes_no_slips_in_a_locked_end),
 		CASE(order_loss_lateness_and_wrap),
 		CASE(a_far_end_that_jumps_is_followed),
+		CASE(a_frame_arrives_with_the_packet_that_completes_it),
+		CASE(frames_survive_reordering_and_doubling),
+		CASE(a_lost_packet_costs_its_own_frames),
+		CASE(frames_survive_a_stall_beyond_the_buffer),
+		CASE(a_restarted_far_end_is_read_anew),
+		CASE(l_bit_aborts_the_frame_it_hits),
+		CASE(slips_do_not_harm_frames),
+		CASE(a_round_trip_is_free_of_the_buffers),
 		CASE(malformed_and_foreign_are_counted),
 		CASE(one_wrong_bit_is_no_alarm),
 		CASE(omitted_payload_is_fill),
