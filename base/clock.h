@@ -3,7 +3,8 @@
 #define BASE_CLOCK_H
 
 /* Injected time. Everything that waits or stamps takes a clock; tests hand in a virtual one and
- * turn it by hand. Times are microseconds. Thread: the system clock any, a virtual one its owner's. */
+ * turn it by hand. Times are microseconds. Thread: the system clock any, a virtual one its owner's.
+ */
 
 #include <stdint.h>
 

@@ -2,8 +2,8 @@
 #ifndef BASE_COUNTER_H
 #define BASE_COUNTER_H
 
-/* Described counters: an object embeds a struct of counter fields and a const table that names them in three groups.
- * One writer thread each, any reader. */
+/* Described counters: an object embeds a struct of counter fields and a const table that names them
+ * in three groups. One writer thread each, any reader. */
 
 #include <stdatomic.h>
 #include <stddef.h>

@@ -2,13 +2,15 @@
 #ifndef BASE_FSM_H
 #define BASE_FSM_H
 
-/* State-machine engine. A machine is a const table: per state its name, the events it accepts, the states it may go
- * to, its timer, and the clause it comes from. The handlers are ordinary functions of the owner:
+/* State-machine engine. A machine is a const table: per state its name, the events it accepts, the
+ * states it may go to, its timer, and the clause it comes from. The handlers are ordinary functions
+ * of the owner:
  *
  *   static void span_up_event(struct fsm *fsm, unsigned event, const void *data);
  *
- * An event that the state does not accept comes from a peer: it is refused (false), counted and traced, never
- * asserted. A transition that the table does not allow is ours: it asserts. Thread: the owner's. */
+ * An event that the state does not accept comes from a peer: it is refused (false), counted and
+ * traced, never asserted. A transition that the table does not allow is ours: it asserts. Thread:
+ * the owner's. */
 
 #include "base/loop.h"
 
@@ -52,7 +54,8 @@ struct fsm {
 	unsigned moves;          /* private: how often a state was entered */
 };
 
-/* What happened, for golden traces: event, or timer expiry, or a refused event, and the states before and after. */
+/* What happened, for golden traces: event, or timer expiry, or a refused event, and the states
+ * before and after. */
 struct fsm_trace {
 	void (*event)(const struct fsm *fsm, const char *what, unsigned from, bool refused, void *arg);
 	void *arg;
@@ -64,9 +67,11 @@ void fsm_set_trace(const struct fsm_trace *trace);
 void fsm_init(struct fsm *fsm, const struct fsm_machine *machine, unsigned initial, struct loop *loop, void *owner);
 /* Stops the timer. Takes a zeroed one. */
 void fsm_close(struct fsm *fsm);
-/* Hand an event with its typed data (the machine's header names the type per event). False: refused. */
+/* Hand an event with its typed data (the machine's header names the type per event). False:
+ * refused. */
 bool fsm_event(struct fsm *fsm, unsigned event, const void *data);
-/* Go to another state: leave, timer stopped, enter, timer armed. Going to the same state re-enters it. */
+/* Go to another state: leave, timer stopped, enter, timer armed. Going to the same state re-enters
+ * it. */
 void fsm_go(struct fsm *fsm, unsigned state);
 const char *fsm_state_name(const struct fsm *fsm);
 /* Graphviz text of a machine into `out` (for docs); returns what snprintf would. */

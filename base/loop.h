@@ -5,15 +5,15 @@
 /* The event loop: watch a descriptor, arm a timer, defer to the end of the turn.
  *
  * What does it do? One loop belongs to one thread (the one that first turns it, or loop_adopt()).
- * Watches, timers and deferrals are embedded in their owner's structs: arming one allocates
- * nothing and cannot fail for want of memory. Every call but loop_wake() asserts its thread.
+ * Watches, timers and deferrals are embedded in their owner's structs: arming one allocates nothing
+ * and cannot fail for want of memory. Every call but loop_wake() asserts its thread.
  *
- * How does it work? epoll; a timerfd is armed for the earliest timer, so that the epoll
- * descriptor itself (loop_fd()) becomes readable when a timer falls due: another loop can
- * carry this one as a single wait object and call loop_turn(loop, 0).
- * A callback may stop or free any other watch or timer: the loop survives it within the same turn.
- * Timers due at the same time fire in the order in which they were armed. A timer that is armed for now, and a
- * deferral that is asked for, while timers fire or deferrals run waits for the next turn, which comes at once. */
+ * How does it work? epoll; a timerfd is armed for the earliest timer, so that the epoll descriptor
+ * itself (loop_fd()) becomes readable when a timer falls due: another loop can carry this one as a
+ * single wait object and call loop_turn(loop, 0). A callback may stop or free any other watch or
+ * timer: the loop survives it within the same turn. Timers due at the same time fire in the order
+ * in which they were armed. A timer that is armed for now, and a deferral that is asked for, while
+ * timers fire or deferrals run waits for the next turn, which comes at once. */
 
 #include "base/clock.h"
 
@@ -47,7 +47,8 @@ struct loop_deferred {
 
 /* `clock` is borrowed and must outlive the loop. Returns 0 or -errno. */
 int loop_create(struct loop **out, const struct clock *clock);
-/* Runs what is still deferred, then frees. Armed watches and timers of others are forgotten. Takes NULL. */
+/* Runs what is still deferred, then frees. Armed watches and timers of others are forgotten. Takes
+ * NULL. */
 void loop_destroy(struct loop **loop);
 /* Binds the loop to the calling thread (a loop made by one thread and run by another). */
 void loop_adopt(struct loop *loop);
@@ -64,11 +65,13 @@ void loop_stop(struct loop *loop, int status);
 void loop_wake(struct loop *loop);
 
 const struct clock *loop_clock(const struct loop *loop);
-/* Time at the start of this turn (cheap), outside of a turn that of the clock; fresh time: clock_now_us(loop_clock(loop)). */
+/* Time at the start of this turn (cheap), outside of a turn that of the clock; fresh time:
+ * clock_now_us(loop_clock(loop)). */
 uint64_t loop_now_us(const struct loop *loop);
 
 /* Virtual time only: turn the clock by `us`, firing timers in order at their own times, and serving
- * descriptors that are ready without waiting. At each time turns are made until one has nothing to do. */
+ * descriptors that are ready without waiting. At each time turns are made until one has nothing to
+ * do. */
 void loop_advance(struct loop *loop, struct clock_virtual *clock, uint64_t us);
 
 /* 0 or -errno (what epoll_ctl says). `fd` stays the caller's; unwatch before closing it. */
@@ -94,7 +97,8 @@ static inline bool loop_timer_armed(const struct loop_timer *timer)
 /* Run at the end of this turn, once, however often it is asked for before. */
 void loop_defer(struct loop *loop, struct loop_deferred *deferred, void (*run)(void *), void *arg);
 void loop_defer_cancel(struct loop *loop, struct loop_deferred *deferred);
-/* mem_free() this block (of mem.h) at the end of the turn: nothing dies inside its own callback. Allocates nothing. */
+/* mem_free() this block (of mem.h) at the end of the turn: nothing dies inside its own callback.
+ * Allocates nothing. */
 void loop_free_later(struct loop *loop, void *block);
 
 #endif

@@ -71,8 +71,8 @@ static inline struct q850_cause q850(uint8_t value, enum q850_location location)
 const char *q850_cause_name(unsigned value);
 /* "user", "public network serving the local user" …; never NULL. */
 const char *q850_location_name(unsigned location);
-/* RFC 8606 location code: "U", "LPN", "LN", "TN", "RLN", "RPN", "INTL", "BI", "LOC-6" and the like for spare and
- * national values; NULL above 15. And back (case ignored), -1 unknown. */
+/* RFC 8606 location code: "U", "LPN", "LN", "TN", "RLN", "RPN", "INTL", "BI", "LOC-6" and the like
+ * for spare and national values; NULL above 15. And back (case ignored), -1 unknown. */
 const char *q850_location_code(unsigned location);
 int q850_location_by_code(const char *code);
 /* Is this a value that Q.850 defines? */

@@ -3,7 +3,8 @@
 #define BASE_RING_H
 
 /* Single-producer single-consumer rings, lock-free: one of fixed-size records, one of octets.
- * Thread: exactly one producer and one consumer, which may be two threads. Nothing allocates after create. */
+ * Thread: exactly one producer and one consumer, which may be two threads. Nothing allocates after
+ * create. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,7 +32,8 @@ size_t octet_ring_used(const struct octet_ring *ring);
 
 /* Messages of differing length (frames) in one octet ring: 2 octets length, then the message. */
 bool octet_ring_put(struct octet_ring *ring, const uint8_t *message, size_t n);
-/* Returns the length, 0 when empty. A message longer than `room` is dropped and -EMSGSIZE comes back. */
+/* Returns the length, 0 when empty. A message longer than `room` is dropped and -EMSGSIZE comes
+ * back. */
 int octet_ring_get(struct octet_ring *ring, uint8_t *message, size_t room);
 
 #endif

@@ -2,9 +2,9 @@
 #ifndef BASE_TRACE_H
 #define BASE_TRACE_H
 
-/* A sink for everything that crosses the edge of the house: SIP messages and Q.931 frames as they are on the wire,
- * and notes between them (routing, media). trunk/ and tdm/ emit, gateway/ collects it into ladders.
- * Thread: signalling. All pointers are valid during the call only. */
+/* A sink for everything that crosses the edge of the house: SIP messages and Q.931 frames as they
+ * are on the wire, and notes between them (routing, media). trunk/ and tdm/ emit, gateway/ collects
+ * it into ladders. Thread: signalling. All pointers are valid during the call only. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -18,8 +18,8 @@ struct trace_record {
 	enum trace_protocol protocol;
 	enum trace_direction direction;
 	const char *object;       /* span or trunk, by name */
-	/* What joins records to a call: the SIP Call-ID, or "SPAN/CRV" with the call reference value as decimal and its
-	 * flag side, e.g. "telco-1/17". NULL: belongs to no call. */
+	/* What joins records to a call: the SIP Call-ID, or "SPAN/CRV" with the call reference
+	 * value as decimal and its flag side, e.g. "telco-1/17". NULL: belongs to no call. */
 	const char *call_key;
 	const char *summary;      /* "INVITE", "180 Ringing", "SETUP", "DISCONNECT (17)" */
 	const uint8_t *octets;    /* the message as on the wire; may be NULL */

@@ -2,9 +2,9 @@
 #ifndef BASE_WIRE_H
 #define BASE_WIRE_H
 
-/* Bounded cursor over octets with a sticky error. What comes from the wire is read only through this: a read
- * past the end yields zero, sets the error, and every later read yields zero too; check once at the end.
- * Numbers are big endian. Thread: the owner's. */
+/* Bounded cursor over octets with a sticky error. What comes from the wire is read only through
+ * this: a read past the end yields zero, sets the error, and every later read yields zero too;
+ * check once at the end. Numbers are big endian. Thread: the owner's. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,7 +31,8 @@ uint32_t wire_u32(struct wire *w);
 /* Borrowed pointer to the next n octets and past them; NULL and error when fewer are left. */
 const uint8_t *wire_bytes(struct wire *w, size_t n);
 void wire_skip(struct wire *w, size_t n);
-/* A cursor over the next n octets; this one moves past them. Empty and failed when fewer are left. */
+/* A cursor over the next n octets; this one moves past them. Empty and failed when fewer are left.
+ */
 struct wire wire_sub(struct wire *w, size_t n);
 
 struct wire_out wire_out_of(uint8_t *octets, size_t room);

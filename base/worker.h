@@ -24,9 +24,11 @@ struct worker_cfg {
 /* A function with what it works on. `object` is whatever lives on the other side. */
 typedef void (*worker_fn)(void *object, void *arg);
 
-/* Starts the thread. `home` is borrowed. 0 or -errno (-EINVAL: a thread on a virtual clock). Home thread. */
+/* Starts the thread. `home` is borrowed. 0 or -errno (-EINVAL: a thread on a virtual clock). Home
+ * thread. */
 int worker_create(struct worker **out, const struct worker_cfg *cfg, struct loop *home);
-/* Stops and joins the thread after it has run what was posted; runs the events left over. Takes NULL. Home thread. */
+/* Stops and joins the thread after it has run what was posted; runs the events left over. Takes
+ * NULL. Home thread. */
 void worker_destroy(struct worker **worker);
 
 /* The loop of the worker's thread: for code that runs there. */
@@ -35,15 +37,16 @@ struct loop *worker_home(struct worker *worker);
 const char *worker_name(const struct worker *worker);
 bool worker_is_current(const struct worker *worker);
 
-/* Home → worker. Never fails and never waits: when the ring is full the command is kept in a list of the
- * home side (allocated there) and follows in order. Home thread.
- * (Only when memory for that list is refused does it wait for the worker: a lost command would cost more.) */
+/* Home → worker. Never fails and never waits: when the ring is full the command is kept in a list
+ * of the home side (allocated there) and follows in order. Home thread. (Only when memory for that
+ * list is refused does it wait for the worker: a lost command would cost more.) */
 void worker_post(struct worker *worker, worker_fn fn, void *object, void *arg);
-/* Worker → home. Returns false when the ring (4,096) is full: the caller keeps its state and raises it again at
- * its next tick. Worker thread. Allocates nothing. */
+/* Worker → home. Returns false when the ring (4,096) is full: the caller keeps its state and raises
+ * it again at its next tick. Worker thread. Allocates nothing. */
 bool worker_raise(struct worker *worker, worker_fn fn, void *object, void *arg);
 
-/* Share of the last second that the worker's thread was running, in parts per thousand. Any thread. */
+/* Share of the last second that the worker's thread was running, in parts per thousand. Any thread.
+ */
 unsigned worker_load_permille(const struct worker *worker);
 
 #endif

@@ -2,10 +2,11 @@
 #ifndef CONF_MACHINE_H
 #define CONF_MACHINE_H
 
-/* What the machine is, as read from gateway.yaml: SIP interfaces, trunks, lines, spans, media, API. Plain structs that
- * each floor takes at create; owned by struct machine_conf, which owns every string. The dial plan's tables stand in
- * the same file but their structs and schema are dialplan/'s.
- * Times are in the unit of their name; addresses are numeric, host names are resolved by trunk/. */
+/* What the machine is, as read from gateway.yaml: SIP interfaces, trunks, lines, spans, media, API.
+ * Plain structs that each floor takes at create; owned by struct machine_conf, which owns every
+ * string. The dial plan's tables stand in the same file but their structs and schema are
+ * dialplan/'s. Times are in the unit of their name; addresses are numeric, host names are resolved
+ * by trunk/. */
 
 #include "base/netaddr.h"
 #include "base/q850.h"
@@ -36,7 +37,8 @@ struct conf_sip_interface {
 
 enum conf_codec { CONF_PCMA, CONF_PCMU };
 
-/* A row that overrides the cause table: cause-map: [{cause: 21, sip: 480}] and sip-map: [{sip: 480, cause: 18}]. */
+/* A row that overrides the cause table: cause-map: [{cause: 21, sip: 480}] and sip-map: [{sip: 480,
+ * cause: 18}]. */
 struct conf_cause_row {
 	uint16_t sip;  /* 300…699 */
 	uint8_t cause; /* 1…127 */
@@ -108,7 +110,8 @@ enum conf_law { CONF_ALAW, CONF_ULAW };
 struct conf_isdn_timers {
 	unsigned t200, t203;           /* 1000, 10000 */
 	unsigned t301, t302, t303, t304, t305, t308, t309, t310, t313, t316;
-	/* 180000, 15000, 4000, 20000, 30000, 4000, 6000, 30000 (table 9-2: 30 to 120 s at the user side), 4000, 120000 */
+	/* 180000, 15000, 4000, 20000, 30000, 4000, 6000, 30000 (table 9-2: 30 to 120 s at the user
+	 * side), 4000, 120000 */
 	unsigned n200;                 /* 3 */
 };
 

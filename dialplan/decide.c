@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which gateways a call tries: emergency routes, then the usages of the policy in order, in each the routes by rank. */
+/* Which gateways a call tries: emergency routes, then the usages of the policy in order, in each
+ * the routes by rank. */
 #include "dialplan/plan_private.h"
 
 #include <errno.h>
@@ -28,7 +29,8 @@ static void tell(const struct decision *d, enum dp_step step, bool matched, cons
 
 /* ---- A route's gateways ---- */
 
-/* A stride through 0…total-1 that meets each once and jumps far, so that 3:1 becomes a a b a and not a a a b. */
+/* A stride through 0…total-1 that meets each once and jumps far, so that 3:1 becomes a a b a and
+ * not a a a b. */
 static unsigned spread(unsigned turn, unsigned total)
 {
 	unsigned stride = (unsigned)((uint64_t)total * 618 / 1000), a, b;
@@ -77,8 +79,8 @@ static void add_candidate(struct decision *d, const struct plan_route *route, co
 	tell(d, DP_STEP_GATEWAY, true, route->name, gateway->name, NULL);
 }
 
-/* By lot, with exact shares: the first falls into the interval of its weight, the others by the same lot among those
- * that are left. */
+/* By lot, with exact shares: the first falls into the interval of its weight, the others by the
+ * same lot among those that are left. */
 static void add_weighted(struct decision *d, const struct plan_route *route, const char *usage, unsigned turn)
 {
 	unsigned left = route->total_weight, lot = spread(turn, left);
@@ -168,7 +170,8 @@ static bool has_usage(const struct plan_route *route, unsigned usage)
 	return false;
 }
 
-/* The same without the index, so that each route has its say. `usage` NULL: the emergency routes. */
+/* The same without the index, so that each route has its say. `usage` NULL: the emergency routes.
+ */
 static int walk_explained(struct decision *d, const unsigned *usage)
 {
 	int matched = 0;

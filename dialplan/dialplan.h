@@ -2,11 +2,12 @@
 #ifndef DIALPLAN_DIALPLAN_H
 #define DIALPLAN_DIALPLAN_H
 
-/* The compiled dial plan: an immutable snapshot that calls read without a lock. Pure decisions: no sockets, no clocks,
- * no calls. design: normalize → usages of the policy, in order → routes by priority whose pattern matches → gateways.
+/* The compiled dial plan: an immutable snapshot that calls read without a lock. Pure decisions: no
+ * sockets, no clocks, no calls. design: normalize → usages of the policy, in order → routes by
+ * priority whose pattern matches → gateways.
  *
- * Threads: compile on any; a snapshot may be read by many threads at once; round robin counters are atomics. Snapshots are
- * reference counted. */
+ * Threads: compile on any; a snapshot may be read by many threads at once; round robin counters are
+ * atomics. Snapshots are reference counted. */
 
 #include "base/party.h"
 #include "dialplan/tables.h"
@@ -20,15 +21,17 @@ struct dialplan;
 /* Told of every fault; `place` in the tables' file. */
 typedef void (*dialplan_fault_fn)(void *arg, struct conf_place place, const char *what);
 
-/* Names that routes may use for gateways; `index` comes back in decisions. A group is several indices under one name. */
+/* Names that routes may use for gateways; `index` comes back in decisions. A group is several
+ * indices under one name. */
 struct dp_gateway_name {
 	const char *name;
 	unsigned index;
 };
 
-/* Compile. Every fault is reported, not only the first: bad pattern (with offset), undefined usage, ruleset or gateway, a name
- * twice. 0 and *out (one reference), -EINVAL after faults, -ENOMEM. The tables may be freed afterwards.
- * `gateways` NULL: names of gateways are not checked and all get the index 0 (for a check of the tables alone). */
+/* Compile. Every fault is reported, not only the first: bad pattern (with offset), undefined usage,
+ * ruleset or gateway, a name twice. 0 and *out (one reference), -EINVAL after faults, -ENOMEM. The
+ * tables may be freed afterwards. `gateways` NULL: names of gateways are not checked and all get
+ * the index 0 (for a check of the tables alone). */
 int dialplan_compile(struct dialplan **out, const struct dialplan_tables *tables,
 		     const struct dp_gateway_name *gateways, size_t gateway_count,
 		     dialplan_fault_fn fault, void *arg);
@@ -39,7 +42,8 @@ void dialplan_unref(struct dialplan **plan); /* sets NULL, takes NULL */
 
 enum dp_step { DP_STEP_NORMALIZE, DP_STEP_POLICY, DP_STEP_USAGE, DP_STEP_ROUTE, DP_STEP_GATEWAY, DP_STEP_TRANSLATE };
 
-/* One step of a decision; pointers valid during the call. `matched` false: tried, and `why` says why not. */
+/* One step of a decision; pointers valid during the call. `matched` false: tried, and `why` says
+ * why not. */
 struct dp_explanation {
 	enum dp_step step;
 	bool matched;
@@ -56,9 +60,9 @@ struct dp_explain {
 
 /* ---- Decisions ---- */
 
-/* Apply a dial plan (by name; NULL or unknown: number stays as it is) to a number. Returns 1: a rule matched,
- * 0: none did (out = in), -E2BIG: the result is too long, -ELOOP: the match limit was hit (treated as no match, counted),
- * -ENOMEM. After an error out = in. `out` may be `in`. */
+/* Apply a dial plan (by name; NULL or unknown: number stays as it is) to a number. Returns 1: a
+ * rule matched, 0: none did (out = in), -E2BIG: the result is too long, -ELOOP: the match limit was
+ * hit (treated as no match, counted), -ENOMEM. After an error out = in. `out` may be `in`. */
 int dialplan_normalize(const struct dialplan *plan, const char *dial_plan, const struct party_number *in,
 		       struct party_number *out, const struct dp_explain *explain);
 /* The same with a translation set, for a number that leaves. */
@@ -87,16 +91,17 @@ struct dp_request {
 	const char *calling;
 };
 
-/* Which gateways to try, in order: those of emergency routes, then by usage, priority and position. A route's gateways come
- * as listed, or turned by one with each call (round robin), or by lot with exact shares (weighted); a group stands for its
- * members, each with the group's weight. 0; -ENOENT: no route (cause 1 or 3 by what was missing; see `why` in explain);
- * -ENOMEM. */
+/* Which gateways to try, in order: those of emergency routes, then by usage, priority and position.
+ * A route's gateways come as listed, or turned by one with each call (round robin), or by lot with
+ * exact shares (weighted); a group stands for its members, each with the group's weight. 0;
+ * -ENOENT: no route (cause 1 or 3 by what was missing; see `why` in explain); -ENOMEM. */
 int dialplan_route(const struct dialplan *plan, const struct dp_request *request, struct dp_decision *out,
 		   const struct dp_explain *explain);
 
 /* For listings: names of routes, count. */
 size_t dialplan_route_count(const struct dialplan *plan);
-/* In the order of matching (priority, then position); NULL past the end. Lives as long as the snapshot. */
+/* In the order of matching (priority, then position); NULL past the end. Lives as long as the
+ * snapshot. */
 const char *dialplan_route_name(const struct dialplan *plan, size_t index);
 bool dialplan_has_policy(const struct dialplan *plan, const char *name);
 /* Matches given up at the limit since the snapshot was made. Any thread. */

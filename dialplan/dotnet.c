@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One pass over the pattern, no tree: enough to find groups, classes and escapes, and to refuse what .NET and PCRE2 read
- * differently. What both refuse (a missing parenthesis) is left to PCRE2's compiler. */
+/* One pass over the pattern, no tree: enough to find groups, classes and escapes, and to refuse
+ * what .NET and PCRE2 read differently. What both refuse (a missing parenthesis) is left to PCRE2's
+ * compiler. */
 #include "dialplan/dotnet.h"
 
 #include <ctype.h>

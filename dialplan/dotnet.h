@@ -2,9 +2,10 @@
 #ifndef DIALPLAN_DOTNET_H
 #define DIALPLAN_DOTNET_H
 
-/* Where .NET's regular expressions and PCRE2 differ. Tables come from a world of .NET patterns; PCRE2 executes them. This
- * reader accepts what means the same in both, and refuses the rest with a sentence: a pattern never silently matches
- * other numbers than it did where it came from. Thread: any. */
+/* Where .NET's regular expressions and PCRE2 differ. Tables come from a world of .NET patterns;
+ * PCRE2 executes them. This reader accepts what means the same in both, and refuses the rest with a
+ * sentence: a pattern never silently matches other numbers than it did where it came from. Thread:
+ * any. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -25,7 +26,8 @@ struct dotnet_groups {
 /* Reads a pattern. 0, or -EINVAL with a sentence in `why`. */
 int dotnet_scan(const char *pattern, struct dotnet_groups *groups, char why[PATTERN_WHY]);
 
-/* .NET numbers unnamed groups first, then the named ones. PCRE2's number of .NET's group, -1: there is none; 0 stays 0. */
+/* .NET numbers unnamed groups first, then the named ones. PCRE2's number of .NET's group, -1: there
+ * is none; 0 stays 0. */
 int dotnet_group_by_number(const struct dotnet_groups *groups, unsigned number);
 int dotnet_group_by_name(const struct dotnet_groups *groups, const char *pattern, const char *name,
 			 size_t length);

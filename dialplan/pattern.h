@@ -2,9 +2,9 @@
 #ifndef DIALPLAN_PATTERN_H
 #define DIALPLAN_PATTERN_H
 
-/* Compiled patterns: PCRE2 with JIT behind .NET's syntax (dotnet.h). The only file pair that knows PCRE2.
- * ASCII only: \d is 0-9. A pattern is not anchored unless it says so.
- * Threads: an engine and its patterns may be read by many; a matcher belongs to one decision. */
+/* Compiled patterns: PCRE2 with JIT behind .NET's syntax (dotnet.h). The only file pair that knows
+ * PCRE2. ASCII only: \d is 0-9. A pattern is not anchored unless it says so. Threads: an engine and
+ * its patterns may be read by many; a matcher belongs to one decision. */
 
 #include "dialplan/dotnet.h"
 
@@ -12,8 +12,8 @@ struct pattern_engine; /* limits and memory, shared by the patterns of one snaps
 struct pattern;
 struct matcher;        /* room for the groups of one match */
 
-/* Steps after which a match is given up: a pattern such as ^(\d+)+$ can cost 2^n. Honest ones on the 63 digits of a
- * number need a few hundred. */
+/* Steps after which a match is given up: a pattern such as ^(\d+)+$ can cost 2^n. Honest ones on
+ * the 63 digits of a number need a few hundred. */
 #define PATTERN_MATCH_LIMIT 10000
 
 /* 0 or -ENOMEM. The engine outlives its patterns and matchers. */

@@ -86,7 +86,8 @@ struct plan_builder {
 /* Tells a fault and counts it. */
 void plan_fault(struct plan_builder *b, struct conf_place place, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* A fault for each name that is there twice; sorts `names`. `what`: "routes", "rules of dial plan x". */
+/* A fault for each name that is there twice; sorts `names`. `what`: "routes", "rules of dial plan
+ * x". */
 struct plan_name {
 	const char *name;
 	struct conf_place place;

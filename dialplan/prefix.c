@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A small recursive reader over a pattern that is known to be valid. Each piece yields the set of texts it can begin
- * with; a text is open while what follows can be appended to it, and closed where the reader can't say. */
+/* A small recursive reader over a pattern that is known to be valid. Each piece yields the set of
+ * texts it can begin with; a text is open while what follows can be appended to it, and closed
+ * where the reader can't say. */
 #include "dialplan/prefix.h"
 
 #include <ctype.h>
@@ -271,7 +272,8 @@ static bool is_anchored(const char *at)
 	return n > 0 && !(at[n] && strchr("*?+{", at[n]));
 }
 
-/* Options change what follows, comments hide what a quantifier belongs to: not worth the reader's while. */
+/* Options change what follows, comments hide what a quantifier belongs to: not worth the reader's
+ * while. */
 static bool is_beyond_us(const char *pattern)
 {
 	for (const char *at = pattern; (at = strstr(at, "(?")) != NULL; at += 2)

@@ -4,10 +4,11 @@
 
 /* Finding the patterns that can match a number without trying them all.
  *
- * prefix_of_pattern() reads from a pattern the set of texts with one of which every number that it matches begins:
- * ^\+44(20|161) gives +4420 and +44161; a pattern that is not anchored gives the empty text. The index is a trie of these:
- * walking a number through it meets the lists of all patterns in question, and of few others. Each list is in the order
- * of the table, so merging them keeps first-match-wins. Thread: any once built. */
+ * prefix_of_pattern() reads from a pattern the set of texts with one of which every number that it
+ * matches begins: ^\+44(20|161) gives +4420 and +44161; a pattern that is not anchored gives the
+ * empty text. The index is a trie of these: walking a number through it meets the lists of all
+ * patterns in question, and of few others. Each list is in the order of the table, so merging them
+ * keeps first-match-wins. Thread: any once built. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,7 +28,8 @@ struct prefix_set {
 	unsigned count;
 };
 
-/* Of a pattern that pattern_compile() has accepted. Sound, not complete: shorter ones than possible may come. */
+/* Of a pattern that pattern_compile() has accepted. Sound, not complete: shorter ones than possible
+ * may come. */
 void prefix_of_pattern(const char *pattern, struct prefix_set *out);
 
 struct prefix_index;

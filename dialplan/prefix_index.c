@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The trie: nodes in one growing array, children as a list of siblings (a digit has a dozen at most). */
+/* The trie: nodes in one growing array, children as a list of siblings (a digit has a dozen at
+ * most). */
 #include "dialplan/prefix.h"
 
 #include "base/mem.h"

@@ -55,8 +55,8 @@ static void add_group(struct parse *p, int group)
 	add(p, (struct part){ .kind = PART_GROUP, .group = (unsigned)group });
 }
 
-/* $10 is group 10 in .NET, never group 1 and a 0, and literal text when there is no group 10: refused, for nobody wants
- * a dollar sign in a number. */
+/* $10 is group 10 in .NET, never group 1 and a 0, and literal text when there is no group 10:
+ * refused, for nobody wants a dollar sign in a number. */
 static int parse_number(struct parse *p, const char *digits, bool braced)
 {
 	const struct dotnet_groups *groups = pattern_groups(p->pattern);
@@ -96,7 +96,8 @@ static int parse_name(struct parse *p)
 /* The one-character forms. */
 static int parse_sign(struct parse *p)
 {
-	/* .NET's "last" group is the one with the highest number there: the last named, else the last unnamed one. */
+	/* .NET's "last" group is the one with the highest number there: the last named, else the
+	 * last unnamed one. */
 	const struct dotnet_groups *groups = pattern_groups(p->pattern);
 
 	switch (p->at[1]) {

@@ -215,7 +215,8 @@ static int build_route(struct plan_builder *b, const struct dp_route *from, stru
 	return rc ? rc : build_gateways(b, from, to);
 }
 
-/* Emergency routes come by their own index alone: a usage that leads there again would add nothing. */
+/* Emergency routes come by their own index alone: a usage that leads there again would add nothing.
+ */
 static int index_route(struct dialplan *plan, const char *pattern, uint32_t rank)
 {
 	const struct plan_route *route = &plan->routes[rank];

@@ -2,8 +2,9 @@
 #ifndef DIALPLAN_TABLES_H
 #define DIALPLAN_TABLES_H
 
-/* The dial plan as administrators write it: what YAML (and later the store) holds, before it is compiled. The words and
- * their meaning are Lync's / Skype for Business's, so that tables migrate one to one. Owned by struct dialplan_tables. */
+/* The dial plan as administrators write it: what YAML (and later the store) holds, before it is
+ * compiled. The words and their meaning are Lync's / Skype for Business's, so that tables migrate
+ * one to one. Owned by struct dialplan_tables. */
 
 #include "base/party.h"
 #include "conf/machine.h"
@@ -11,7 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* One normalization or translation rule: .NET-style regular expression and replacement; first match wins. */
+/* One normalization or translation rule: .NET-style regular expression and replacement; first match
+ * wins. */
 struct dp_rule {
 	char *name;
 	struct conf_place place;
