@@ -228,7 +228,8 @@ static int join_channels(struct bridge *bridge)
 	int rc = 0;
 
 	if (!bridge->pair)
-		rc = slot_pair_create(&bridge->pair, codec_of(a->ops->law(a)), codec_of(b->ops->law(b)));
+		rc = slot_pair_create(&bridge->pair, codec_of(a->ops->law(a)), codec_of(b->ops->law(b)),
+				      bridge->gateway->conf->media.jitter_ms);
 	for (unsigned i = 0; i < 2 && rc == 0; i++)
 		rc = join_channel(bridge, i, slot_pair_port(bridge->pair, i));
 	return rc;

@@ -195,6 +195,7 @@ static int start_attempt(struct call *call, const struct dp_candidate *candidate
 	info_for(call, candidate, egress, &info);
 	attempt->called_sent = info.called.number;
 	attempt->calling_sent = info.calling.number;
+	call_note(call, "to %s as %s", egress->name, attempt->called_sent.digits);
 	rc = send_setup(call, leg, &info);
 	if (rc < 0)
 		goto fail;
@@ -223,7 +224,6 @@ static bool try_candidate(struct call *call, const struct dp_candidate *candidat
 			call->last_cause = leg_cause_of(rc);
 		return false;
 	}
-	call_note(call, "to %s as %s", egress->name, attempt->called_sent.digits);
 	call->attempt = attempt;
 	call->attempted = true;
 	call->answer_due_us = attempt->started_us + (uint64_t)egress->ring_timeout_s * 1000000;

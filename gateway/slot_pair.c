@@ -8,9 +8,12 @@
 #include <errno.h>
 #include <string.h>
 
-#define DEPTH_OCTETS 80  /* 10 ms: two of the longest blocks that a line moves */
-#define HIGH_OCTETS 240  /* beyond it a stretch is dropped */
-#define RING_OCTETS 4096
+#define OCTETS_PER_MS 8
+#define DEEPER_OCTETS 80       /* 10 ms more whenever it ran dry */
+#define DEPTH_MOST_OCTETS 1600
+#define SPARE_OCTETS 160       /* more than the depth and this, for a whole second: the clocks differ */
+#define WINDOW_OCTETS 8000
+#define RING_OCTETS 8192
 #define CHUNK_OCTETS 256
 
 struct end {
@@ -19,6 +22,8 @@ struct end {
 	struct end *other;
 	counter_t slips;
 	bool flowing;
+	size_t depth;
+	size_t least, pulled;    /* fill of this window, and how long it has lasted */
 };
 
 struct slot_pair {
@@ -55,30 +60,56 @@ static size_t silence(struct end *end, uint8_t *octets, size_t n)
 	return 0;
 }
 
+static void begin_window(struct end *end)
+{
+	end->least = RING_OCTETS;
+	end->pulled = 0;
+}
+
+static size_t run_dry(struct end *end, uint8_t *octets, size_t n)
+{
+	end->flowing = false;
+	if (end->depth < DEPTH_MOST_OCTETS)
+		end->depth += DEEPER_OCTETS;
+	counter_inc(&end->slips);
+	return silence(end, octets, n);
+}
+
+/* A line that was held up moves many blocks at once, so a high fill means nothing; a fill that never came down for a
+ * second means that the other clock is faster. */
+static void watch_fill(struct end *end, size_t left, size_t n)
+{
+	if (left < end->least)
+		end->least = left;
+	end->pulled += n;
+	if (end->pulled < WINDOW_OCTETS)
+		return;
+	if (end->least > end->depth + SPARE_OCTETS) {
+		discard(end->ring, end->least - end->depth);
+		counter_inc(&end->slips);
+	}
+	begin_window(end);
+}
+
 static size_t pull(struct port *port, uint8_t *octets, size_t n)
 {
 	struct end *end = (struct end *)(void *)port;
 	size_t used = octet_ring_used(end->ring);
 
-	if (!end->flowing && used < DEPTH_OCTETS + n)
+	if (!end->flowing && used < end->depth + n)
 		return silence(end, octets, n);
-	if (used < n) {
-		end->flowing = false;
-		counter_inc(&end->slips);
-		return silence(end, octets, n);
-	}
-	if (used > HIGH_OCTETS + n) {
-		if (end->flowing)
-			counter_inc(&end->slips);
-		discard(end->ring, used - DEPTH_OCTETS - n);
-	}
+	if (used < n)
+		return run_dry(end, octets, n);
+	if (!end->flowing)
+		begin_window(end);
 	end->flowing = true;
+	watch_fill(end, used - n, n);
 	return octet_ring_read(end->ring, octets, n);
 }
 
 static const struct port_ops end_ops = { .name = "slot-pair", .push = push, .pull = pull };
 
-int slot_pair_create(struct slot_pair **out, enum port_codec a, enum port_codec b)
+int slot_pair_create(struct slot_pair **out, enum port_codec a, enum port_codec b, unsigned depth_ms)
 {
 	struct slot_pair *pair = mem_zalloc(sizeof(*pair));
 	enum port_codec codecs[2] = { a, b };
@@ -90,6 +121,7 @@ int slot_pair_create(struct slot_pair **out, enum port_codec a, enum port_codec 
 
 		end->port = (struct port){ &end_ops, { codecs[i], 8000, 1 } };
 		end->other = &pair->ends[!i];
+		end->depth = (size_t)depth_ms * OCTETS_PER_MS;
 		if (octet_ring_create(&end->ring, RING_OCTETS) < 0)
 			goto fail;
 	}
