@@ -178,15 +178,21 @@ static void send_restart(struct isdn_span *span)
 			 t316_expired, span);
 }
 
+/* A channel that a call has is in order. One whose port is still on its way out is not: its call
+ * has ended here, and the far end may know nothing of it. */
+static bool may_restart(enum channel_state state)
+{
+	return state == CHANNEL_IDLE || state == CHANNEL_BLOCKED || state == CHANNEL_LEAVING;
+}
+
 static void next_restart(struct isdn_span *span)
 {
 	while (span->restart_wanted && !span->restarting && usable(span) && !span->closing) {
 		uint8_t ts = (uint8_t)__builtin_ctz(span->restart_wanted);
 
 		span->restart_wanted &= ~(UINT32_C(1) << ts);
-		if (channels_state(&span->channels, ts) != CHANNEL_IDLE &&
-		    channels_state(&span->channels, ts) != CHANNEL_BLOCKED)
-			continue; /* a call has it: it is in order */
+		if (!may_restart(channels_state(&span->channels, ts)))
+			continue;
 		channels_set(&span->channels, ts, CHANNEL_RESTARTING);
 		span->restarting = ts;
 		span->restart_tries = 0;
@@ -197,6 +203,8 @@ static void next_restart(struct isdn_span *span)
 static void restart_over(struct isdn_span *span, enum channel_state state)
 {
 	loop_timer_stop(span->loop, &span->t316);
+	if (state == CHANNEL_IDLE && span->bchans[span->restarting].state != BCHAN_FREE)
+		state = CHANNEL_LEAVING;
 	channels_set(&span->channels, span->restarting, state);
 	span->restarting = 0;
 }

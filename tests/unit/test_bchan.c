@@ -198,13 +198,32 @@ static void test_close_while_joined(void **state)
 	side_close_span(&f->nt);
 }
 
+/* RESTART of a channel whose port is still on its way out waits for that: else the far end would
+ * keep a call that has ended here. */
+static void test_restart_under_a_port(void **state)
+{
+	struct fixture *f = *state;
+	struct user caller, *callee = establish(f, &f->te, &caller);
+	unsigned ts = isdn_call_timeslot(caller.call);
+	struct counting_port a = counting();
+
+	assert_int_equal(isdn_call_join(caller.call, &a.port), 0);
+	assert_int_equal(isdn_span_restart(f->te.span, ts), 0);
+	advance(f, 100 * MS);
+	assert_true(caller.released);
+	assert_int_equal(counter_get(&isdn_span_counters(f->te.span)->restarts_tx), 1);
+	assert_true(callee->released);
+	assert_idle(&f->te);
+	assert_idle(&f->nt);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_bit_exact),           T(test_manners),
 		T(test_leave_after_release), T(test_late_leave),
-		T(test_close_while_joined),
+		T(test_close_while_joined),  T(test_restart_under_a_port),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
