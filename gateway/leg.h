@@ -54,13 +54,17 @@ struct leg_octets {
 	uint16_t length; /* 0: absent */
 };
 
+/* Information transfer capability, Q.931 4.5.5: those that can be heard. */
+enum leg_capability { LEG_SPEECH = 0x00, LEG_AUDIO_3K1 = 0x10 };
+
 /* Q.931-shaped bearer, kept whole so that ISDN ↔ ISDN loses nothing. */
 struct leg_bearer {
-	uint8_t capability;           /* Q.931 4.5.5; 0x00 speech, 0x10 3.1 kHz audio, 0x08 unrestricted */
+	uint8_t capability;           /* enum leg_capability, or another of Q.931's */
 	struct leg_octets raw, hlc, llc;
 };
 
 /* Progress indicators, Q.931 4.5.23: description and location. */
+enum leg_progress_description { LEG_DESTINATION_NOT_ISDN = 2, LEG_ORIGIN_NOT_ISDN = 3 };
 struct leg_progress {
 	uint8_t description, location;
 };

@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "gateway/call.h"
-#include "tdm/span.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -45,7 +44,7 @@ void leg_sip_info_up(struct leg_info *out, const struct sip_info *in)
 		.connected = in->connected,
 		.redirecting = in->redirecting,
 		.redirecting_reason = in->redirecting_reason,
-		.bearer = { .capability = ISDN_SPEECH },
+		.bearer = { .capability = LEG_SPEECH },
 		.sending_complete = true,
 		.emergency = in->emergency,
 		.hops_left = in->max_forwards,
@@ -89,7 +88,7 @@ void leg_sip_info_down(struct sip_info *out, const struct leg_info *in)
 /* Only what a telephone can hear crosses into SIP: data calls have no media type here (Q.850 cause 65). */
 static bool is_audio(const struct leg_info *info)
 {
-	return info->bearer.capability == ISDN_SPEECH || info->bearer.capability == ISDN_AUDIO_3K1;
+	return info->bearer.capability == LEG_SPEECH || info->bearer.capability == LEG_AUDIO_3K1;
 }
 
 /* ---- Up ---- */
@@ -104,13 +103,13 @@ static void tell_setup(struct sip_leg *leg, const struct media_desc *offer)
 		setup.id = ++leg->offers;
 	/* The call has not come over an ISDN: Q.931 4.5.23, progress description 3, as its Annex G has it for an
 	 * interworking point that serves the calling user. */
-	add_progress(&leg->info, PROGRESS_ORIGIN_NOT_ISDN);
+	add_progress(&leg->info, LEG_ORIGIN_NOT_ISDN);
 	call_incoming(gateway, &leg->leg, &setup);
 }
 
 static void tell_connect(struct sip_leg *leg, struct leg_info *info)
 {
-	add_progress(info, PROGRESS_DESTINATION_NOT_ISDN);
+	add_progress(info, LEG_DESTINATION_NOT_ISDN);
 	leg->answered = true;
 	leg_tell(&leg->leg, &(struct leg_message){ .type = LEG_CONNECT, .info = info });
 }
