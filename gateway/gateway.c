@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Building the whole in order of dependence, and taking it down in the opposite one: calls, spans, lines, stack, workers.
- * Spans and lines close by and by, so stopping is a chain of steps that the loop carries. */
+/* Building the whole in order of dependence, and taking it down in the opposite one: calls, spans,
+ * lines, stack, workers. Spans and lines close by and by, so stopping is a chain of steps that the
+ * loop carries. */
 #include "gateway/gateway.h"
 
 #include "base/log.h"
@@ -24,7 +25,8 @@ struct fault_text {
 	size_t room;
 };
 
-__attribute__((format(printf, 3, 4))) static int fail_with(struct fault_text *fault, int rc, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int fail_with(struct fault_text *fault, int rc,
+							   const char *format, ...)
 {
 	va_list args;
 
@@ -55,7 +57,9 @@ static int start_workers(struct gateway *g, struct fault_text *fault)
 		return fail_with(fault, -ENOMEM, "out of memory");
 	for (unsigned i = 0; i < count; i++) {
 		char name[24];
-		struct worker_cfg cfg = { .name = name, .cpu = -1, .realtime = g->conf->media.realtime_priority,
+		struct worker_cfg cfg = { .name = name,
+					  .cpu = -1,
+					  .realtime = g->conf->media.realtime_priority,
 					  .clock = loop_clock(g->loop),
 					  .inline_thread = loop_clock(g->loop)->is_virtual };
 		int rc;
@@ -71,27 +75,35 @@ static int start_workers(struct gateway *g, struct fault_text *fault)
 
 static int start_ports(struct gateway *g, struct fault_text *fault)
 {
-	int rc = rtp_ports_create(&g->rtp_ports, g->conf->media.port_first, g->conf->media.port_last);
+	int rc = rtp_ports_create(&g->rtp_ports, g->conf->media.port_first,
+				  g->conf->media.port_last);
 
 	return rc < 0 ? fail_with(fault, rc, "media: ports %u-%u: %s", g->conf->media.port_first,
-				  g->conf->media.port_last, strerror(-rc)) : 0;
+				  g->conf->media.port_last, strerror(-rc))
+		      : 0;
 }
 
 static void trunk_state(struct sip_trunk *trunk, bool up, void *arg)
 {
 	(void)arg;
-	log_write(LOG_LEVEL_NOTICE, "trunk", sip_trunk_conf(trunk)->name, up ? "answers" : "doesn't answer");
+	log_write(LOG_LEVEL_NOTICE, "trunk", sip_trunk_conf(trunk)->name,
+		  up ? "answers" : "doesn't answer");
 }
 
-static const struct sip_stack_ops stack_ops = { .incoming = leg_sip_incoming, .trunk_state = trunk_state };
+static const struct sip_stack_ops stack_ops = { .incoming = leg_sip_incoming,
+						.trunk_state = trunk_state };
 
 static int start_stack(struct gateway *g, struct fault_text *fault)
 {
 	const struct machine_conf *conf = g->conf;
 	struct sip_stack_cfg cfg = {
-		.interfaces = conf->interfaces, .interface_count = conf->interface_count,
-		.trunks = conf->trunks, .trunk_count = conf->trunk_count,
-		.loop = g->loop, .trace = &g->trace, .user_agent = "Causeway/" CAUSEWAY_VERSION,
+		.interfaces = conf->interfaces,
+		.interface_count = conf->interface_count,
+		.trunks = conf->trunks,
+		.trunk_count = conf->trunk_count,
+		.loop = g->loop,
+		.trace = &g->trace,
+		.user_agent = "Causeway/" CAUSEWAY_VERSION,
 	};
 
 	return sip_stack_create(&g->sip, &cfg, &stack_ops, g, fault->text, fault->room);
@@ -102,7 +114,8 @@ static void line_alarms(struct e1_line *line, unsigned alarms, void *arg)
 	char text[64];
 
 	(void)arg;
-	log_write(LOG_LEVEL_NOTICE, "line", e1_line_name(line), "alarms: %s", e1_alarm_text(alarms, text));
+	log_write(LOG_LEVEL_NOTICE, "line", e1_line_name(line), "alarms: %s",
+		  e1_alarm_text(alarms, text));
 }
 
 static const struct e1_line_ops line_ops = { .alarms = line_alarms };
@@ -142,12 +155,15 @@ static int start_spans(struct gateway *g, struct fault_text *fault)
 		return fail_with(fault, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < g->conf->span_count; i++) {
 		const struct conf_span *conf = &g->conf->spans[i];
-		struct isdn_span_cfg cfg = { .conf = conf, .line = line_named(g, conf->line), .loop = g->loop,
+		struct isdn_span_cfg cfg = { .conf = conf,
+					     .line = line_named(g, conf->line),
+					     .loop = g->loop,
 					     .trace = &g->trace };
 		int rc = cfg.line ? isdn_span_create(&g->spans[i], &cfg, &span_ops, g) : -ENOENT;
 
 		if (rc < 0)
-			return fail_with(fault, rc, "span %s on line %s: %s", conf->name, conf->line, strerror(-rc));
+			return fail_with(fault, rc, "span %s on line %s: %s", conf->name,
+					 conf->line, strerror(-rc));
 	}
 	return 0;
 }
@@ -171,7 +187,8 @@ static int make_endpoints(struct gateway *g, struct fault_text *fault)
 		endpoint->gateway = g;
 		endpoint->make_leg = trunk ? leg_sip_make : leg_isdn_make;
 		endpoint->available = trunk ? leg_sip_available : leg_isdn_available;
-		endpoint->target = trunk ? (void *)sip_stack_trunk_at(g->sip, i) : (void *)g->spans[i - trunks];
+		endpoint->target = trunk ? (void *)sip_stack_trunk_at(g->sip, i)
+					 : (void *)g->spans[i - trunks];
 	}
 	g->endpoint_count = count;
 	return 0;
@@ -184,7 +201,8 @@ static void plan_fault(void *arg, struct conf_place place, const char *what)
 	struct fault_text *fault = arg;
 
 	if (!fault->text[0])
-		fail_with(fault, 0, "dial plan, line %u, column %u: %s", place.line, place.column, what);
+		fail_with(fault, 0, "dial plan, line %u, column %u: %s", place.line, place.column,
+			  what);
 }
 
 /* What routes may name: every endpoint, and the groups that spans are in. */
@@ -196,12 +214,14 @@ static size_t gateway_names(const struct gateway *g, struct dp_gateway_name *nam
 		names[n++] = (struct dp_gateway_name){ g->endpoints[i].name, (unsigned)i };
 	for (size_t i = 0; i < g->conf->span_count; i++)
 		if (g->conf->spans[i].group)
-			names[n++] = (struct dp_gateway_name){ g->conf->spans[i].group,
-							       (unsigned)(g->conf->trunk_count + i) };
+			names[n++] =
+				(struct dp_gateway_name){ g->conf->spans[i].group,
+							  (unsigned)(g->conf->trunk_count + i) };
 	return n;
 }
 
-static int compile_plan(struct gateway *g, const struct dialplan_tables *tables, struct fault_text *fault)
+static int compile_plan(struct gateway *g, const struct dialplan_tables *tables,
+			struct fault_text *fault)
 {
 	struct dp_gateway_name *names =
 		mem_calloc(g->endpoint_count + g->conf->span_count + 1, sizeof(*names));
@@ -229,7 +249,8 @@ static int start_ladders(struct gateway *g, struct fault_text *fault)
 	return 0;
 }
 
-static int start_all(struct gateway *g, const struct dialplan_tables *tables, struct fault_text *fault)
+static int start_all(struct gateway *g, const struct dialplan_tables *tables,
+		     struct fault_text *fault)
 {
 	int rc = start_ladders(g, fault);
 
@@ -332,13 +353,28 @@ static bool close_lines(struct gateway *g)
 	return any;
 }
 
-/* Whatever is due next: calls, then spans, then lines, then the end. */
+/* A call is gone once RELEASE COMPLETE is handed to layer 2: an exchange that never gets it would
+ * hold the channel for two T308 (Q.931 5.3.3). */
+static void farewell_over(struct loop_timer *timer, void *arg)
+{
+	struct gateway *g = arg;
+
+	(void)timer;
+	g->farewell = false;
+	next_step(g);
+}
+
+/* Whatever is due next: calls, their last messages, then spans, then lines, then the end. */
 static void stop_step(void *arg)
 {
 	struct gateway *g = arg;
 
 	if (g->closing || g->stopped || (g->call_count && loop_timer_armed(&g->grace)))
 		return;
+	if (g->farewell && !g->call_count) {
+		loop_timer_start(g->loop, &g->grace, GATEWAY_FAREWELL_US, farewell_over, g);
+		return;
+	}
 	if (close_spans(g) || g->call_count || close_lines(g))
 		return;
 	loop_timer_stop(g->loop, &g->grace);
@@ -352,7 +388,9 @@ static void grace_over(struct loop_timer *timer, void *arg)
 	struct gateway *g = arg;
 
 	(void)timer;
-	log_write(LOG_LEVEL_WARNING, "gateway", NULL, "%u calls are not gone: their spans are closed", g->call_count);
+	g->farewell = false;
+	log_write(LOG_LEVEL_WARNING, "gateway", NULL,
+		  "%u calls are not gone: their spans are closed", g->call_count);
 	next_step(g);
 }
 
@@ -367,8 +405,8 @@ void gateway_stop(struct gateway *g)
 	g->idle = next_step;
 	if (g->sip)
 		sip_stack_refuse(g->sip, cause);
-	list_for_each(call, &g->calls, struct call, node)
-		call_hangup(call, cause);
+	list_for_each(call, &g->calls, struct call, node) call_hangup(call, cause);
+	g->farewell = g->call_count > 0 && g->conf->span_count > 0;
 	if (g->call_count)
 		loop_timer_start(g->loop, &g->grace, GATEWAY_GRACE_US, grace_over, g);
 	next_step(g);
@@ -382,6 +420,8 @@ void gateway_destroy(struct gateway **out)
 		return;
 	*out = NULL;
 	gateway_stop(g);
+	g->farewell = false; /* whoever destroys what still serves is in a hurry */
+	next_step(g);
 	while (!g->stopped)
 		gateway_step(g, 100);
 	sip_stack_destroy(&g->sip);

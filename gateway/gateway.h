@@ -21,6 +21,7 @@ struct e1_line;
 struct rtp_ports;
 
 #define GATEWAY_GRACE_US 5000000
+#define GATEWAY_FAREWELL_US 300000 /* the last RELEASE COMPLETEs of a full span are 60 ms on a D-channel */
 
 struct gateway_counters {
 	uint64_t calls_total, calls_answered, calls_failed, attempts, failovers, no_route;
@@ -57,6 +58,7 @@ struct gateway {
 	struct gateway_counters counters;
 	int64_t started_wall_us;
 	bool stopping, stopped;
+	bool farewell;                     /* private: calls were cleared, their last messages are on the way */
 	unsigned closing;                  /* private: spans, then lines, that have not said yet that they are closed */
 	struct loop_timer grace;
 	struct loop_deferred next_step;
@@ -69,7 +71,7 @@ int gateway_create(struct gateway **out, struct loop *loop, const struct machine
 /* Serve until gateway_stop() has done its work; returns 0. */
 int gateway_run(struct gateway *gateway);
 /* Take no new calls, clear those there are (cause 41), close spans and lines; gateway_run() then returns. Calls that are
- * not gone after GATEWAY_GRACE_US lose their spans. */
+ * not gone after GATEWAY_GRACE_US lose their spans; where there were any, spans stay GATEWAY_FAREWELL_US longer. */
 void gateway_stop(struct gateway *gateway);
 /* Stops it first when it still serves. Sets NULL, takes NULL. Not from inside the loop. */
 void gateway_destroy(struct gateway **gateway);
