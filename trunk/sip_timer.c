@@ -57,7 +57,7 @@ void sip_timer_accepted(struct sip_dialog *d, const sip_t *sip)
 {
 	const sip_session_expires_t *x = sip->sip_session_expires;
 
-	d->session_s = x ? (unsigned)x->x_delta : 0;
+	d->session_s = !x ? 0 : x->x_delta < SIP_MIN_SE_S ? SIP_MIN_SE_S : (unsigned)x->x_delta;
 	d->we_refresh = x && !refresher_is(x, "uas");
 	sip_timer_start(d);
 }
