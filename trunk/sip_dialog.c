@@ -68,8 +68,12 @@ static void accept_modify(struct sip_dialog *d, nta_incoming_t *irq)
 {
 	char contact[SIP_HEADER_MAX], text[SDP_TEXT_MAX], expires[64];
 	bool is_invite = nta_incoming_method(irq) == sip_method_invite;
+	/* An UPDATE without an offer leaves what waits to the message that owes it. */
+	bool may_carry = nta_incoming_method(irq) != sip_method_update || d->modify_in == irq;
 
-	sip_oa_out(d, text);
+	text[0] = '\0';
+	if (may_carry)
+		sip_oa_out(d, text);
 	sip_timer_response(d, expires);
 	nta_incoming_treply(irq, SIP_200_OK,
 			    SIPTAG_CONTACT_STR(sip_own_contact(d->call->trunk, contact)),
@@ -162,6 +166,7 @@ static void offer_ours(struct sip_dialog *d)
 	if (!fsm_event(&d->oa, OA_LOCAL_OFFER, NULL))
 		return;
 	d->local = d->agreed;
+	d->local.direction = RTP_SENDRECV; /* as in a new call (RFC 3261 14.2): a hold of the peer's ends */
 }
 
 static unsigned may_modify(const struct sip_dialog *d, bool is_invite, bool has_sdp)

@@ -741,6 +741,77 @@ static void we_refresh_by_invite(void **state)
 	nothing_left(f);
 }
 
+/* RFC 4028 4: no session is shorter than 90 s, whatever a 2xx says: else we would refresh it
+ * without end. */
+static void session_shorter_than_allowed(void **state)
+{
+	struct fixture *f = *state;
+	char tag[64];
+
+	take_session(f, "Supported: timer\r\nAllow: UPDATE\r\nSession-Expires: 90;refresher=uas\r\n",
+		     tag);
+	pass(f, 46 * SECOND);
+	assert_true(receive(f, "UPDATE"));
+	respond(f, "200 OK", "Session-Expires: 1;refresher=uac\r\n", "");
+	settle(f);
+	while (receive(f, "UPDATE")) /* repetitions */
+		;
+	pass(f, 44 * SECOND);
+	assert_false(receive(f, "UPDATE"));
+	pass(f, 2 * SECOND);
+	assert_true(receive(f, "UPDATE"));
+}
+
+/* An UPDATE that brings no offer doesn't take the answer that the 200 of the INVITE owes. */
+static void update_leaves_the_answer(void **state)
+{
+	struct fixture *f = *state;
+	char tag[64];
+
+	f->auto_connect = false;
+	request(f, "INVITE", 1, "", "", sdp);
+	settle(f);
+	assert_int_equal(sip_call_progress(f->in[0].call, true), 0);
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 183"));
+	tag_of(f, tag);
+	request(f, "UPDATE", 2, tag, "", "");
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 200"));
+	assert_null(strstr(f->got, "m=audio"));
+	assert_int_equal(sip_call_connect(f->in[0].call, NULL), 0);
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 200"));
+	assert_non_null(strstr(f->got, "m=audio"));
+	request(f, "ACK", 1, tag, "", "");
+	settle(f);
+	assert_true(f->in[0].connected);
+}
+
+/* RFC 3261 14.2: asked for an offer, we make one as for a new call, though the peer had held this
+ * one. */
+static void resumed_without_an_offer(void **state)
+{
+	struct fixture *f = *state;
+	char tag[64], held[512];
+
+	take_session(f, "", tag);
+	snprintf(held, sizeof(held), "%sa=sendonly\r\n", sdp);
+	request(f, "INVITE", 2, tag, "", held);
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 200"));
+	assert_non_null(strstr(f->got, "a=recvonly"));
+	request(f, "ACK", 2, tag, "", "");
+	request(f, "INVITE", 3, tag, "", "");
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 200"));
+	assert_null(strstr(f->got, "a=recvonly"));
+	request(f, "ACK", 3, tag, "", sdp);
+	settle(f);
+	assert_int_equal(f->in[0].answers, 1);
+	assert_int_equal(f->in[0].released, 0);
+}
+
 static void session_asked_by_callee(void **state)
 {
 	struct fixture *f = *state;
@@ -908,6 +979,9 @@ int main(void)
 		CASE(we_refresh),
 		CASE(we_refresh_by_invite),
 		CASE(session_asked_by_callee),
+		CASE(session_shorter_than_allowed),
+		CASE(resumed_without_an_offer),
+		CASE(update_leaves_the_answer),
 		CASE(keepalive),
 		CASE(every_allocation_fails_once),
 		CASE(no_call_hangs_for_want_of_memory),
