@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Media of a call. Each packet side negotiates for itself: the two sides need no common codec, A-law and µ-law are
- * converted between. Closing goes in two steps that both wait for the workers: first everybody leaves everybody, then the
- * endpoints close and their ports are free again. */
+/* Media of a call. Each packet side negotiates for itself: the two sides need no common codec,
+ * A-law and µ-law are converted between. Closing goes in two steps that both wait for the workers:
+ * first everybody leaves everybody, then the endpoints close and their ports are free again. */
 #include "gateway/bridge.h"
 
 #include "base/mem.h"
@@ -15,24 +15,24 @@
 #include <strings.h>
 
 struct side {
-	struct leg *leg;             /* NULL: nobody yet */
-	struct leg_packets home;     /* packets only, like what follows */
+	struct leg *leg;         /* NULL: nobody yet */
+	struct leg_packets home; /* packets only, like what follows */
 	struct rtp_endpoint *rtp;
 	struct media_desc ours, theirs;
 	struct rtp_media terms;
 	unsigned offer_id;
-	bool offered;                /* theirs waits for our answer */
-	bool asked;                  /* ours waits for theirs */
-	bool agreed;                 /* terms hold */
+	bool offered; /* theirs waits for our answer */
+	bool asked;   /* ours waits for theirs */
+	bool agreed;  /* terms hold */
 };
 
 struct bridge {
 	struct call *call;
 	struct gateway *gateway;
 	struct side side[2];
-	struct slot_pair *pair;      /* channel ↔ channel */
+	struct slot_pair *pair; /* channel ↔ channel */
 	bool wanted, joined[2], relayed, closing, left;
-	unsigned pending;            /* answers of workers still to come */
+	unsigned pending; /* answers of workers still to come */
 	void (*closed)(void *arg);
 	void *closed_arg;
 	struct loop_deferred end;
@@ -50,8 +50,9 @@ static bool is_channel(const struct side *side)
 
 static struct side *side_of(struct bridge *bridge, const struct leg *leg)
 {
-	return bridge->side[LEG_CALLER].leg == leg ? &bridge->side[LEG_CALLER] :
-	       bridge->side[LEG_CALLED].leg == leg ? &bridge->side[LEG_CALLED] : NULL;
+	return bridge->side[LEG_CALLER].leg == leg   ? &bridge->side[LEG_CALLER]
+	       : bridge->side[LEG_CALLED].leg == leg ? &bridge->side[LEG_CALLED]
+						     : NULL;
 }
 
 static struct side *other_of(struct bridge *bridge, const struct side *side)
@@ -81,12 +82,14 @@ static void seat(struct side *side, struct leg *leg)
 static bool trunk_has(const struct conf_trunk *trunk, const char *name)
 {
 	for (size_t i = 0; i < trunk->codec_count; i++)
-		if (strcasecmp(codec_name(trunk->codecs[i] == CONF_PCMU ? PORT_PCMU : PORT_PCMA), name) == 0)
+		if (strcasecmp(codec_name(trunk->codecs[i] == CONF_PCMU ? PORT_PCMU : PORT_PCMA),
+			       name) == 0)
 			return true;
 	return false;
 }
 
-/* The codec that the other side speaks or is about to, so that nothing need be converted; NULL: not known. */
+/* The codec that the other side speaks or is about to, so that nothing need be converted; NULL: not
+ * known. */
 static const char *preferred(struct bridge *bridge, const struct side *side)
 {
 	struct side *other = other_of(bridge, side);
@@ -133,7 +136,8 @@ static bool is_any(const struct netaddr *a)
 	return netaddr_family(a) == AF_INET && a->u.in.sin_addr.s_addr == INADDR_ANY;
 }
 
-static const struct conf_sip_interface *interface_of(const struct machine_conf *conf, const struct conf_trunk *trunk)
+static const struct conf_sip_interface *interface_of(const struct machine_conf *conf,
+						     const struct conf_trunk *trunk)
 {
 	for (size_t i = 0; i < conf->interface_count; i++)
 		if (trunk->interface && strcmp(conf->interfaces[i].name, trunk->interface) == 0)
@@ -158,7 +162,9 @@ static int open_rtp(struct bridge *bridge, struct side *side)
 {
 	const struct conf_media *media = &bridge->gateway->conf->media;
 	struct side *other = other_of(bridge, side);
-	struct rtp_cfg cfg = { .dscp = media->dscp, .jitter_ms = media->jitter_ms, .line_codec = PORT_PCMA,
+	struct rtp_cfg cfg = { .dscp = media->dscp,
+			       .jitter_ms = media->jitter_ms,
+			       .line_codec = PORT_PCMA,
 			       .cname = bridge->call->id };
 
 	if (side->rtp || !is_packets(side))
@@ -228,7 +234,8 @@ static int join_channels(struct bridge *bridge)
 	int rc = 0;
 
 	if (!bridge->pair)
-		rc = slot_pair_create(&bridge->pair, codec_of(a->ops->law(a)), codec_of(b->ops->law(b)),
+		rc = slot_pair_create(&bridge->pair, codec_of(a->ops->law(a)),
+				      codec_of(b->ops->law(b)),
 				      bridge->gateway->conf->media.jitter_ms);
 	for (unsigned i = 0; i < 2 && rc == 0; i++)
 		rc = join_channel(bridge, i, slot_pair_port(bridge->pair, i));
@@ -263,16 +270,18 @@ static int agree(struct bridge *bridge, struct side *side)
 		return rc;
 	side->agreed = true;
 	rtp_configure(side->rtp, &side->terms);
-	call_note(bridge->call, "media with %s: %s, %u ms%s", side->leg->endpoint->name, codec_name(side->terms.codec),
-		  side->terms.ptime_ms,
-		  side->terms.direction == RTP_SENDRECV ? "" :
-		  side->terms.direction == RTP_INACTIVE ? ", on hold" :
-		  side->terms.direction == RTP_RECVONLY ? ", receiving only" : ", sending only");
+	call_note(bridge->call, "media with %s: %s, %u ms%s", side->leg->endpoint->name,
+		  codec_name(side->terms.codec), side->terms.ptime_ms,
+		  side->terms.direction == RTP_SENDRECV   ? ""
+		  : side->terms.direction == RTP_INACTIVE ? ", on hold"
+		  : side->terms.direction == RTP_RECVONLY ? ", receiving only"
+							  : ", sending only");
 	return 0;
 }
 
 /* Answers an offer. `theirs` and the terms change only when it can be answered. */
-static int answer(struct bridge *bridge, struct side *side, const struct media_desc *offer, unsigned id)
+static int answer(struct bridge *bridge, struct side *side, const struct media_desc *offer,
+		  unsigned id)
 {
 	struct netaddr local = advertised_of(side);
 	struct media_desc ours, theirs = *offer;
@@ -282,7 +291,8 @@ static int answer(struct bridge *bridge, struct side *side, const struct media_d
 	rc = media_desc_answer(&ours, &theirs, side->home.trunk, &local, RTP_SENDRECV);
 	if (rc < 0)
 		return rc;
-	rc = leg_send(side->leg, &(struct leg_message){ .type = LEG_ANSWER, .media = &ours, .id = id });
+	rc = leg_send(side->leg,
+		      &(struct leg_message){ .type = LEG_ANSWER, .media = &ours, .id = id });
 	if (rc < 0)
 		return rc;
 	side->ours = ours;
@@ -309,7 +319,8 @@ static int open_side(struct bridge *bridge, struct side *side)
 	if (side->offered)
 		return answer(bridge, side, &side->theirs, side->offer_id);
 	make_offer(bridge, side);
-	return leg_send(side->leg, &(struct leg_message){ .type = LEG_OFFER, .media = &side->ours, .id = 1 });
+	return leg_send(side->leg,
+			&(struct leg_message){ .type = LEG_OFFER, .media = &side->ours, .id = 1 });
 }
 
 static int take_offer(struct bridge *bridge, struct side *side, const struct leg_message *offer)
@@ -321,7 +332,8 @@ static int take_offer(struct bridge *bridge, struct side *side, const struct leg
 		return bridge->wanted ? open_side(bridge, side) : 0;
 	}
 	if (answer(bridge, side, offer->media, offer->id) < 0)
-		leg_send(side->leg, &(struct leg_message){ .type = LEG_REFUSE, .id = offer->id,
+		leg_send(side->leg, &(struct leg_message){ .type = LEG_REFUSE,
+							   .id = offer->id,
 							   .cause = leg_cause_of(-ENOTSUP) });
 	return 0;
 }
@@ -335,6 +347,8 @@ static int take_answer(struct bridge *bridge, struct side *side, const struct le
 		return -ENOTSUP;
 	side->theirs = *message->media;
 	side->asked = false;
+	side->ours.direction = RTP_SENDRECV; /* what every offer of ours says; a hold is the peer's
+						(RFC 3264 6.1) */
 	return agree(bridge, side);
 }
 
@@ -352,7 +366,8 @@ static int media_create(struct bridge **out, struct call *call)
 	return 0;
 }
 
-static int media_offered(struct bridge *bridge, struct leg *caller, const struct media_desc *offer, unsigned id)
+static int media_offered(struct bridge *bridge, struct leg *caller, const struct media_desc *offer,
+			 unsigned id)
 {
 	struct side *side = &bridge->side[LEG_CALLER];
 	struct media_desc unused;
@@ -361,7 +376,8 @@ static int media_offered(struct bridge *bridge, struct leg *caller, const struct
 	side->theirs = *offer;
 	side->offer_id = id;
 	side->offered = true;
-	return media_desc_answer(&unused, offer, side->home.trunk, &side->home.advertised, RTP_SENDRECV);
+	return media_desc_answer(&unused, offer, side->home.trunk, &side->home.advertised,
+				 RTP_SENDRECV);
 }
 
 static int media_prepare(struct bridge *bridge, struct leg *called, const struct media_desc **offer)
@@ -415,7 +431,8 @@ static int media_dtmf(struct bridge *bridge, struct leg *to, unsigned event, uns
 	return side && side->rtp ? rtp_send_event(side->rtp, event, duration_ms) : -ENOTSUP;
 }
 
-/* Before audio flowed nothing is joined. The caller's endpoint goes too: the next gateway may be of another law. */
+/* Before audio flowed nothing is joined. The caller's endpoint goes too: the next gateway may be of
+ * another law. */
 static void media_drop(struct bridge *bridge, struct leg *called)
 {
 	struct side *b = &bridge->side[LEG_CALLED];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The bridge with real RTP endpoints on loopback and legs that only take notes. The channel's clock is turned by hand, the
- * worker shares the loop, time is virtual. */
+/* The bridge with real RTP endpoints on loopback and legs that only take notes. The channel's clock
+ * is turned by hand, the worker shares the loop, time is virtual. */
 #include "gateway/bridge.h"
 #include "gateway/call.h"
 #include "gateway/gateway.h"
@@ -29,11 +29,11 @@ struct fake_leg {
 	struct conf_trunk trunk;
 	enum conf_codec codecs[2];
 	enum conf_law law;
-	struct port *port;              /* joined */
+	struct port *port; /* joined */
 	int join_fails;
-	void (*left)(void *arg);        /* a leave that has not been answered */
+	void (*left)(void *arg); /* a leave that has not been answered */
 	void *left_arg;
-	enum leg_message_type last;     /* sent to it */
+	enum leg_message_type last; /* sent to it */
 	struct media_desc media;
 	unsigned id, sent;
 };
@@ -47,7 +47,7 @@ struct fixture {
 	struct call call;
 	struct fake_leg a, b;
 	struct bridge *bridge;
-	int peer[2];                    /* sockets of SIP peers */
+	int peer[2]; /* sockets of SIP peers */
 	struct netaddr peer_address[2];
 	uint16_t sequence;
 	uint32_t timestamp;
@@ -106,14 +106,24 @@ static void fake_packets(const struct leg *leg, struct leg_packets *out)
 	netaddr_set(&out->advertised, "127.0.0.1", 0);
 }
 
-static const struct leg_ops packet_ops = { .media_kind = LEG_MEDIA_PACKETS, .send = fake_send, .packets = fake_packets };
-static const struct leg_ops channel_ops = { .media_kind = LEG_MEDIA_TDM, .send = fake_send, .join = fake_join,
-					    .leave = fake_leave, .worker = fake_worker, .law = fake_law };
+static const struct leg_ops packet_ops = { .media_kind = LEG_MEDIA_PACKETS,
+					   .send = fake_send,
+					   .packets = fake_packets };
+static const struct leg_ops channel_ops = { .media_kind = LEG_MEDIA_TDM,
+					    .send = fake_send,
+					    .join = fake_join,
+					    .leave = fake_leave,
+					    .worker = fake_worker,
+					    .law = fake_law };
 
 static void make_leg(struct fake_leg *fake, const char *name, bool packets)
 {
-	*fake = (struct fake_leg){ .endpoint = { .name = name }, .codecs = { CONF_PCMA, CONF_PCMU } };
-	fake->trunk = (struct conf_trunk){ .codecs = fake->codecs, .codec_count = 2, .ptime_ms = 20, .latching = true,
+	*fake = (struct fake_leg){ .endpoint = { .name = name },
+				   .codecs = { CONF_PCMA, CONF_PCMU } };
+	fake->trunk = (struct conf_trunk){ .codecs = fake->codecs,
+					   .codec_count = 2,
+					   .ptime_ms = 20,
+					   .latching = true,
 					   .telephone_event = true };
 	leg_init(&fake->leg, packets ? &packet_ops : &channel_ops, &fake->endpoint);
 }
@@ -124,13 +134,16 @@ static void open_peer(unsigned i)
 
 	assert_int_equal(netaddr_set(&fx.peer_address[i], "127.0.0.1", 0), 0);
 	fx.peer[i] = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(fx.peer[i], &fx.peer_address[i].u.sa, netaddr_len(&fx.peer_address[i])), 0);
+	assert_int_equal(
+		bind(fx.peer[i], &fx.peer_address[i].u.sa, netaddr_len(&fx.peer_address[i])), 0);
 	assert_int_equal(getsockname(fx.peer[i], &fx.peer_address[i].u.sa, &length), 0);
 }
 
 static void begin(bool a_packets, bool b_packets)
 {
-	struct worker_cfg worker = { .name = "media", .inline_thread = true, .clock = &fx.clock.clock };
+	struct worker_cfg worker = { .name = "media",
+				     .inline_thread = true,
+				     .clock = &fx.clock.clock };
 
 	memset(&fx, 0, sizeof(fx));
 	clock_virtual_init(&fx.clock);
@@ -196,15 +209,21 @@ static void end(void)
 
 /* ---- Peers and channels ---- */
 
-static struct media_desc desc_of(unsigned peer, const char *first, uint8_t first_pt, const char *second, uint8_t second_pt)
+static struct media_desc desc_of(unsigned peer, const char *first, uint8_t first_pt,
+				 const char *second, uint8_t second_pt)
 {
-	struct media_desc desc = { .rtp = fx.peer_address[peer], .direction = RTP_SENDRECV, .ptime_ms = 20 };
+	struct media_desc desc = { .rtp = fx.peer_address[peer],
+				   .direction = RTP_SENDRECV,
+				   .ptime_ms = 20 };
 
-	desc.codecs[0] = (struct media_codec){ .rate_hz = 8000, .channels = 1, .payload_type = first_pt };
+	desc.codecs[0] =
+		(struct media_codec){ .rate_hz = 8000, .channels = 1, .payload_type = first_pt };
 	snprintf(desc.codecs[0].name, sizeof(desc.codecs[0].name), "%s", first);
 	desc.codec_count = 1;
 	if (second) {
-		desc.codecs[1] = (struct media_codec){ .rate_hz = 8000, .channels = 1, .payload_type = second_pt };
+		desc.codecs[1] = (struct media_codec){ .rate_hz = 8000,
+						       .channels = 1,
+						       .payload_type = second_pt };
 		snprintf(desc.codecs[1].name, sizeof(desc.codecs[1].name), "%s", second);
 		desc.codec_count = 2;
 	}
@@ -213,14 +232,25 @@ static struct media_desc desc_of(unsigned peer, const char *first, uint8_t first
 
 static void peer_sends(unsigned peer, const struct netaddr *to, uint8_t pt, uint8_t octet)
 {
-	uint8_t packet[172] = { 0x80, pt, (uint8_t)(fx.sequence >> 8), (uint8_t)fx.sequence,
-				(uint8_t)(fx.timestamp >> 24), (uint8_t)(fx.timestamp >> 16),
-				(uint8_t)(fx.timestamp >> 8), (uint8_t)fx.timestamp, 1, 2, 3, (uint8_t)peer };
+	uint8_t packet[172] = { 0x80,
+				pt,
+				(uint8_t)(fx.sequence >> 8),
+				(uint8_t)fx.sequence,
+				(uint8_t)(fx.timestamp >> 24),
+				(uint8_t)(fx.timestamp >> 16),
+				(uint8_t)(fx.timestamp >> 8),
+				(uint8_t)fx.timestamp,
+				1,
+				2,
+				3,
+				(uint8_t)peer };
 
 	memset(packet + 12, octet, 160);
 	fx.sequence++;
 	fx.timestamp += 160;
-	assert_int_equal(sendto(fx.peer[peer], packet, sizeof(packet), 0, &to->u.sa, netaddr_len(to)), sizeof(packet));
+	assert_int_equal(
+		sendto(fx.peer[peer], packet, sizeof(packet), 0, &to->u.sa, netaddr_len(to)),
+		sizeof(packet));
 }
 
 /* The newest packet's payload; length 0: none came. */
@@ -269,12 +299,14 @@ static int prepare(const struct media_desc **offer)
 
 static int told(struct fake_leg *from, enum leg_message_type type, const struct media_desc *desc)
 {
-	return bridge_media.message(fx.bridge, &from->leg, &(struct leg_message){ .type = type, .media = desc, .id = 9 });
+	return bridge_media.message(fx.bridge, &from->leg,
+				    &(struct leg_message){ .type = type, .media = desc, .id = 9 });
 }
 
 /* ---- Packets to a channel ---- */
 
-static void check_audio(unsigned peer, struct fake_leg *packets, struct fake_leg *channel, uint8_t pt)
+static void check_audio(unsigned peer, struct fake_leg *packets, struct fake_leg *channel,
+			uint8_t pt)
 {
 	uint8_t payload[160], heard = 0, got_pt = 0;
 
@@ -304,7 +336,8 @@ static void test_packets_to_channel(void **state)
 	assert_int_equal(bridge_media.open(fx.bridge), 0);
 	assert_int_equal(fx.a.last, LEG_ANSWER);
 	assert_int_equal(fx.a.id, 7);
-	assert_string_equal(fx.a.media.codecs[0].name, "PCMA"); /* the channel's law, though it came second */
+	assert_string_equal(fx.a.media.codecs[0].name,
+			    "PCMA"); /* the channel's law, though it came second */
 	assert_string_equal(bridge_codec(fx.bridge, LEG_CALLER), "PCMA");
 	assert_null(bridge_codec(fx.bridge, LEG_CALLED));
 	assert_non_null(bridge_rtp(fx.bridge, LEG_CALLER));
@@ -326,14 +359,16 @@ static void test_channel_to_packets(void **state)
 	assert_string_equal(ours->codecs[0].name, "PCMU"); /* µ-law channel: first */
 	assert_string_equal(ours->codecs[1].name, "PCMA");
 	fx.b.media = *ours;
-	assert_int_equal(bridge_media.open(fx.bridge), 0); /* 183 says audio before its answer was heard */
+	assert_int_equal(bridge_media.open(fx.bridge),
+			 0); /* 183 says audio before its answer was heard */
 	assert_null(fx.a.port);
 	answer = desc_of(1, "PCMU", 0, NULL, 0);
 	assert_int_equal(told(&fx.b, LEG_ANSWER, &answer), 0);
 	assert_non_null(fx.a.port);
 	assert_int_equal(fx.a.port->format.codec, PORT_PCMU);
 	check_audio(1, &fx.b, &fx.a, 0);
-	answer = desc_of(0, "PCMU", 0, NULL, 0); /* another early dialog answers: audio goes there */
+	answer =
+		desc_of(0, "PCMU", 0, NULL, 0); /* another early dialog answers: audio goes there */
 	assert_int_equal(told(&fx.b, LEG_ANSWER, &answer), 0);
 	check_audio(0, &fx.b, &fx.a, 0);
 	end();
@@ -420,6 +455,28 @@ static void test_hold_and_resume(void **state)
 	end();
 }
 
+/* Held by an offer, resumed by the answer to one that the leg made by itself, for a re-INVITE
+ * without a description. */
+static void test_resumed_by_an_answer(void **state)
+{
+	struct media_desc offer;
+	const struct media_desc *ours;
+
+	(void)state;
+	begin(true, false);
+	offer = desc_of(0, "PCMA", 8, NULL, 0);
+	assert_int_equal(offered(&offer), 0);
+	assert_int_equal(prepare(&ours), 0);
+	assert_int_equal(bridge_media.open(fx.bridge), 0);
+	offer.direction = RTP_SENDONLY;
+	assert_int_equal(told(&fx.a, LEG_OFFER, &offer), 0);
+	assert_int_equal(fx.a.media.direction, RTP_RECVONLY);
+	offer.direction = RTP_SENDRECV;
+	assert_int_equal(told(&fx.a, LEG_ANSWER, &offer), 0);
+	check_audio(0, &fx.a, &fx.b, 8);
+	end();
+}
+
 static void test_offer_that_cannot_be_answered(void **state)
 {
 	struct media_desc offer, other;
@@ -433,7 +490,8 @@ static void test_offer_that_cannot_be_answered(void **state)
 	assert_int_equal(offered(&offer), 0);
 	assert_int_equal(prepare(&ours), 0);
 	assert_int_equal(bridge_media.open(fx.bridge), 0);
-	assert_int_equal(told(&fx.a, LEG_OFFER, &other), 0); /* within the call: refused, and the old terms stay */
+	assert_int_equal(told(&fx.a, LEG_OFFER, &other),
+			 0); /* within the call: refused, and the old terms stay */
 	assert_int_equal(fx.a.last, LEG_REFUSE);
 	fx.a.media.rtp = rtp_local(bridge_rtp(fx.bridge, LEG_CALLER));
 	check_audio(0, &fx.a, &fx.b, 8);
@@ -476,7 +534,8 @@ static void test_digits(void **state)
 
 /* ---- Packets to packets ---- */
 
-static void relay(const char *a_codec, uint8_t a_pt, const char *b_codec, uint8_t b_pt, uint8_t at_b)
+static void relay(const char *a_codec, uint8_t a_pt, const char *b_codec, uint8_t b_pt,
+		  uint8_t at_b)
 {
 	struct media_desc offer, answer;
 	const struct media_desc *ours;
@@ -628,6 +687,7 @@ int main(void)
 		cmocka_unit_test(test_channel_not_yet_agreed),
 		cmocka_unit_test(test_join_that_fails),
 		cmocka_unit_test(test_hold_and_resume),
+		cmocka_unit_test(test_resumed_by_an_answer),
 		cmocka_unit_test(test_offer_that_cannot_be_answered),
 		cmocka_unit_test(test_refused_stream),
 		cmocka_unit_test(test_digits),
