@@ -347,8 +347,8 @@ static int take_answer(struct bridge *bridge, struct side *side, const struct le
 		return -ENOTSUP;
 	side->theirs = *message->media;
 	side->asked = false;
-	side->ours.direction = RTP_SENDRECV; /* what every offer of ours says; a hold is the peer's
-						(RFC 3264 6.1) */
+	/* What every offer of ours says; a hold is the peer's (RFC 3264 6.1). */
+	side->ours.direction = RTP_SENDRECV;
 	return agree(bridge, side);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A call's life: made when a leg brings one, handed its legs' messages, freed when no leg and no media are left. */
+/* A call's life: made when a leg brings one, handed its legs' messages, freed when no leg and no
+ * media are left. */
 #include "gateway/call_private.h"
 
 #include "base/mem.h"
@@ -42,8 +43,9 @@ static void check_cleared(void *arg)
 {
 	struct call *call = arg;
 
-	if (call->fsm.state == CALL_CLEARING && !call->media_closing && list_empty(&call->leaving) &&
-	    leg_is_gone(call->seats[LEG_CALLER]) && leg_is_gone(call->seats[LEG_CALLED]))
+	if (call->fsm.state == CALL_CLEARING && !call->media_closing &&
+	    list_empty(&call->leaving) && leg_is_gone(call->seats[LEG_CALLER]) &&
+	    leg_is_gone(call->seats[LEG_CALLED]))
 		fsm_event(&call->fsm, CALL_CLEARED, NULL);
 }
 
@@ -72,7 +74,8 @@ static void free_attempts(struct call *call)
 {
 	struct call_attempt *attempt;
 
-	list_for_each(attempt, &call->attempts, struct call_attempt, node) {
+	list_for_each(attempt, &call->attempts, struct call_attempt, node)
+	{
 		list_remove(&attempt->node);
 		mem_free(attempt);
 	}
@@ -141,7 +144,8 @@ void call_incoming(struct gateway *gateway, struct leg *leg, const struct leg_me
 	fsm_event(&call->fsm, CALL_A(LEG_SETUP), setup);
 }
 
-/* A leg that lost its seat has one thing left to say. Clearing from both sides may still cross (Q.931 5.3.5). */
+/* A leg that lost its seat has one thing left to say. Clearing from both sides may still cross
+ * (Q.931 5.3.5). */
 static void receive_leaving(struct call *call, struct leg *leg, const struct leg_message *message)
 {
 	if (message->type == LEG_DISCONNECT)
@@ -161,13 +165,14 @@ void call_receive(struct call *call, struct leg *leg, const struct leg_message *
 		return;
 	}
 	if (!fsm_event(&call->fsm, event, message))
-		clog(call, LOG_LEVEL_DEBUG, "%s from %s does not fit state %s", leg_message_name(message->type),
-		     leg->endpoint->name, call_state_name(call));
+		clog(call, LOG_LEVEL_DEBUG, "%s from %s does not fit state %s",
+		     leg_message_name(message->type), leg->endpoint->name, call_state_name(call));
 }
 
 void call_hangup(struct call *call, struct q850_cause cause)
 {
-	fsm_event(&call->fsm, CALL_HANGUP, &(struct leg_message){ .type = LEG_RELEASE, .cause = cause });
+	fsm_event(&call->fsm, CALL_HANGUP,
+		  &(struct leg_message){ .type = LEG_RELEASE, .cause = cause });
 }
 
 const char *call_state_name(const struct call *call)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a call does: state × message → action. There is no SIP and no ISDN in here; legs translate. */
+/* What a call does: state × message → action. There is no SIP and no ISDN in here: legs
+ * translate. */
 #include "gateway/call_private.h"
 
 static struct q850_cause own(uint8_t value)
@@ -52,7 +53,8 @@ static int pass(struct call *call, unsigned seat, const struct leg_message *mess
 		return 0;
 	if (message->info) {
 		info = *message->info;
-		call_cross_number(call, call->seats[seat]->endpoint, to->endpoint, &info.connected.number);
+		call_cross_number(call, call->seats[seat]->endpoint, to->endpoint,
+				  &info.connected.number);
 		copy.info = &info;
 	}
 	return leg_send(to, &copy);
@@ -89,7 +91,8 @@ static struct q850_cause admission(struct call *call, const struct leg_message *
 	if (!why.value && !call->emergency && call->gateway->admit)
 		why = call->gateway->admit(call);
 	if (!why.value && setup->media) {
-		int rc = call->gateway->media->offered(call->bridge, caller, setup->media, setup->id);
+		int rc = call->gateway->media->offered(call->bridge, caller, setup->media,
+						       setup->id);
 
 		if (rc < 0)
 			why = leg_cause_of(rc);
@@ -161,7 +164,8 @@ static void called_alerts_again(struct call *call, unsigned seat, const struct l
 	if (!open_media(call))
 		return;
 	call->inband = true;
-	pass(call, seat, &(struct leg_message){ .type = LEG_PROGRESS, .inband = true, .info = message->info });
+	pass(call, seat,
+	     &(struct leg_message){ .type = LEG_PROGRESS, .inband = true, .info = message->info });
 }
 
 /* Progress commits only when it brings audio: what is heard can't be taken back. */
@@ -216,12 +220,14 @@ static void announce(struct call *call, unsigned seat, const struct leg_message 
 		fsm_go(&call->fsm, CALL_ANNOUNCING);
 }
 
-/* The called side clears. Another gateway is better than an announcement, an announcement better than a tone. */
+/* The called side clears. Another gateway is better than an announcement, an announcement better
+ * than a tone. */
 static void called_disconnects(struct call *call, unsigned seat, const struct leg_message *message)
 {
 	struct leg *called = call->seats[seat];
 
-	if (!message->inband || (endpoint_fails_over(called->endpoint, message->cause) && call_has_next(call))) {
+	if (!message->inband ||
+	    (endpoint_fails_over(called->endpoint, message->cause) && call_has_next(call))) {
 		fail_attempt(call, message->cause, CALL_RELEASED_BY_CALLED);
 		return;
 	}
@@ -327,8 +333,10 @@ static void enter_clearing(struct fsm *fsm, unsigned from)
 	call_note(call, "released: %s (%u)", q850_cause_name(call->cause.value), call->cause.value);
 	for (unsigned seat = 0; seat < 2; seat++)
 		if (call->seats[seat] && !call->seats[seat]->releasing)
-			leg_send(call->seats[seat], &(struct leg_message){ .type = LEG_RELEASE, .cause = call->cause,
-									   .status = call->status });
+			leg_send(call->seats[seat],
+				 &(struct leg_message){ .type = LEG_RELEASE,
+							.cause = call->cause,
+							.status = call->status });
 	call_close_media(call);
 	call_poke(call);
 }
@@ -349,19 +357,20 @@ static void enter_gone(struct fsm *fsm, unsigned from)
 	(BOTH_BIT(LEG_OFFER) | BOTH_BIT(LEG_ANSWER) | BOTH_BIT(LEG_REFUSE) | BOTH_BIT(LEG_HOLD) |  \
 	 BOTH_BIT(LEG_RESUME) | BOTH_BIT(LEG_PARTY_UPDATE) | BOTH_BIT(LEG_NOTIFY) |                \
 	 BOTH_BIT(LEG_DTMF) | BOTH_BIT(LEG_UUI) | BOTH_BIT(LEG_CHARGE) | BOTH_BIT(LEG_FACILITY))
-#define CROSSING                                                                              \
-	BOTH(LEG_OFFER, media), BOTH(LEG_ANSWER, media), BOTH(LEG_REFUSE, media),             \
-		BOTH(LEG_HOLD, pass_on), BOTH(LEG_RESUME, pass_on),                           \
-		BOTH(LEG_PARTY_UPDATE, pass_on), BOTH(LEG_NOTIFY, pass_on),                   \
-		BOTH(LEG_DTMF, pass_digit), BOTH(LEG_UUI, pass_on), BOTH(LEG_CHARGE, pass_on), \
+#define CROSSING                                                                                   \
+	BOTH(LEG_OFFER, media), BOTH(LEG_ANSWER, media), BOTH(LEG_REFUSE, media),                  \
+		BOTH(LEG_HOLD, pass_on), BOTH(LEG_RESUME, pass_on),                                \
+		BOTH(LEG_PARTY_UPDATE, pass_on), BOTH(LEG_NOTIFY, pass_on),                        \
+		BOTH(LEG_DTMF, pass_digit), BOTH(LEG_UUI, pass_on), BOTH(LEG_CHARGE, pass_on),     \
 		BOTH(LEG_FACILITY, pass_on)
 #define ENDING_BITS (BOTH_BIT(LEG_DISCONNECT) | BOTH_BIT(LEG_RELEASE) | FSM_BIT(CALL_HANGUP))
-#define CALLER_LEAVES                                                                           \
-	[CALL_A(LEG_DISCONNECT)] = caller_leaves, [CALL_A(LEG_RELEASE)] = caller_leaves,        \
-	[CALL_HANGUP] = hang_up
-#define SETUP_BITS                                                                             \
-	(CROSSING_BITS | ENDING_BITS | FSM_BIT(CALL_A(LEG_MORE_DIGITS)) |                      \
-	 FSM_BIT(CALL_B(LEG_ALERTING)) | FSM_BIT(CALL_B(LEG_PROGRESS)) | FSM_BIT(CALL_B(LEG_CONNECT)))
+#define CALLER_LEAVES                                                                              \
+	[CALL_A(LEG_DISCONNECT)] = caller_leaves,                                                  \
+	[CALL_A(LEG_RELEASE)] = caller_leaves, [CALL_HANGUP] = hang_up
+#define SETUP_BITS                                                                                 \
+	(CROSSING_BITS | ENDING_BITS | FSM_BIT(CALL_A(LEG_MORE_DIGITS)) |                          \
+	 FSM_BIT(CALL_B(LEG_ALERTING)) | FSM_BIT(CALL_B(LEG_PROGRESS)) |                           \
+	 FSM_BIT(CALL_B(LEG_CONNECT)))
 
 static const call_action actions[CALL_STATE_COUNT][CALL_EVENT_COUNT] = {
 	[CALL_NEW] = { [CALL_A(LEG_SETUP)] = start },
@@ -426,7 +435,8 @@ call_action call_action_of(unsigned state, unsigned event)
 
 static void handle(struct fsm *fsm, unsigned event, const void *data)
 {
-	actions[fsm->state][event](fsm->owner, event >= LEG_MESSAGE_COUNT ? LEG_CALLED : LEG_CALLER, data);
+	actions[fsm->state][event](fsm->owner, event >= LEG_MESSAGE_COUNT ? LEG_CALLED : LEG_CALLER,
+				   data);
 }
 
 static uint64_t timer_us(const struct fsm *fsm, unsigned state)
@@ -450,38 +460,85 @@ static uint64_t timer_us(const struct fsm *fsm, unsigned state)
 #define TO_ANY_END (TO(ANNOUNCING) | TO(CLEARING))
 
 static const struct fsm_state states[CALL_STATE_COUNT] = {
-	[CALL_NEW] = { .name = "new", .events = FSM_BIT(CALL_A(LEG_SETUP)), .next = TO(TRYING) | TO(CLEARING),
+	[CALL_NEW] = { .name = "new",
+		       .events = FSM_BIT(CALL_A(LEG_SETUP)),
+		       .next = TO(TRYING) | TO(CLEARING),
 		       .handle = handle },
-	[CALL_TRYING] = { .name = "trying", .timer_name = "setup-timeout", .expired = gateway_silent,
-			  .events = SETUP_BITS | FSM_BIT(CALL_B(LEG_SETUP_ACK)) | FSM_BIT(CALL_B(LEG_PROCEEDING)),
-			  .next = TO(TRYING) | TO(PROCEEDING) | TO(EARLY) | TO(RINGING) | TO(ANSWERED) | TO_ANY_END,
+	[CALL_TRYING] = { .name = "trying",
+			  .timer_name = "setup-timeout",
+			  .expired = gateway_silent,
+			  .events = SETUP_BITS | FSM_BIT(CALL_B(LEG_SETUP_ACK)) |
+				    FSM_BIT(CALL_B(LEG_PROCEEDING)),
+			  .next = TO(TRYING) | TO(PROCEEDING) | TO(EARLY) | TO(RINGING) |
+				  TO(ANSWERED) | TO_ANY_END,
 			  .handle = handle },
-	[CALL_PROCEEDING] = { .name = "proceeding", .timer_name = "ring-timeout", .expired = nobody_alerted,
+	[CALL_PROCEEDING] = { .name = "proceeding",
+			      .timer_name = "ring-timeout",
+			      .expired = nobody_alerted,
 			      .events = SETUP_BITS,
-			      .next = TO(TRYING) | TO(EARLY) | TO(RINGING) | TO(ANSWERED) | TO_ANY_END,
+			      .next = TO(TRYING) | TO(EARLY) | TO(RINGING) | TO(ANSWERED) |
+				      TO_ANY_END,
 			      .handle = handle },
-	[CALL_EARLY] = { .name = "early", .timer_name = "ring-timeout", .expired = nobody_answered,
-			 .events = SETUP_BITS, .next = TO(RINGING) | TO(ANSWERED) | TO_ANY_END, .handle = handle },
-	[CALL_RINGING] = { .name = "ringing", .timer_name = "ring-timeout", .expired = nobody_answered,
-			   .events = SETUP_BITS, .next = TO(ANSWERED) | TO_ANY_END, .handle = handle },
-	[CALL_ANSWERED] = { .name = "answered", .events = CROSSING_BITS | ENDING_BITS, .next = TO_ANY_END,
+	[CALL_EARLY] = { .name = "early",
+			 .timer_name = "ring-timeout",
+			 .expired = nobody_answered,
+			 .events = SETUP_BITS,
+			 .next = TO(RINGING) | TO(ANSWERED) | TO_ANY_END,
+			 .handle = handle },
+	[CALL_RINGING] = { .name = "ringing",
+			   .timer_name = "ring-timeout",
+			   .expired = nobody_answered,
+			   .events = SETUP_BITS,
+			   .next = TO(ANSWERED) | TO_ANY_END,
+			   .handle = handle },
+	[CALL_ANSWERED] = { .name = "answered",
+			    .events = CROSSING_BITS | ENDING_BITS,
+			    .next = TO_ANY_END,
 			    .handle = handle },
-	[CALL_ANNOUNCING] = { .name = "announcing", .clause = "Q.931 5.3.4.1", .timer_name = "T306",
-			      .timer_us = CALL_T306_US, .expired = announced_long_enough,
-			      .events = CROSSING_BITS | ENDING_BITS, .next = TO(CLEARING), .handle = handle },
-	[CALL_CLEARING] = { .name = "clearing", .enter = enter_clearing,
-			    .events = BOTH_BIT(LEG_DISCONNECT) | BOTH_BIT(LEG_RELEASE) | FSM_BIT(CALL_CLEARED),
-			    .next = TO(GONE), .handle = handle },
+	[CALL_ANNOUNCING] = { .name = "announcing",
+			      .clause = "Q.931 5.3.4.1",
+			      .timer_name = "T306",
+			      .timer_us = CALL_T306_US,
+			      .expired = announced_long_enough,
+			      .events = CROSSING_BITS | ENDING_BITS,
+			      .next = TO(CLEARING),
+			      .handle = handle },
+	[CALL_CLEARING] = { .name = "clearing",
+			    .enter = enter_clearing,
+			    .events = BOTH_BIT(LEG_DISCONNECT) | BOTH_BIT(LEG_RELEASE) |
+				      FSM_BIT(CALL_CLEARED),
+			    .next = TO(GONE),
+			    .handle = handle },
 	[CALL_GONE] = { .name = "gone", .enter = enter_gone },
 };
 
-#define NAMES(message) [CALL_A(LEG_##message)] = "A:" #message, [CALL_B(LEG_##message)] = "B:" #message
+#define NAMES(message)                                                                             \
+	[CALL_A(LEG_##message)] = "A:" #message, [CALL_B(LEG_##message)] = "B:" #message
 
 static const char *const event_names[CALL_EVENT_COUNT] = {
-	NAMES(SETUP), NAMES(SETUP_ACK), NAMES(MORE_DIGITS), NAMES(PROCEEDING), NAMES(ALERTING), NAMES(PROGRESS),
-	NAMES(CONNECT), NAMES(DISCONNECT), NAMES(RELEASE), NAMES(OFFER), NAMES(ANSWER), NAMES(REFUSE), NAMES(HOLD),
-	NAMES(RESUME), NAMES(PARTY_UPDATE), NAMES(NOTIFY), NAMES(TRANSFER), NAMES(DTMF), NAMES(UUI), NAMES(CHARGE),
-	NAMES(FACILITY), [CALL_HANGUP] = "hangup", [CALL_CLEARED] = "cleared",
+	NAMES(SETUP),
+	NAMES(SETUP_ACK),
+	NAMES(MORE_DIGITS),
+	NAMES(PROCEEDING),
+	NAMES(ALERTING),
+	NAMES(PROGRESS),
+	NAMES(CONNECT),
+	NAMES(DISCONNECT),
+	NAMES(RELEASE),
+	NAMES(OFFER),
+	NAMES(ANSWER),
+	NAMES(REFUSE),
+	NAMES(HOLD),
+	NAMES(RESUME),
+	NAMES(PARTY_UPDATE),
+	NAMES(NOTIFY),
+	NAMES(TRANSFER),
+	NAMES(DTMF),
+	NAMES(UUI),
+	NAMES(CHARGE),
+	NAMES(FACILITY),
+	[CALL_HANGUP] = "hangup",
+	[CALL_CLEARED] = "cleared",
 };
 
 const struct fsm_machine gateway_call_machine = {

@@ -8,7 +8,8 @@
 
 static void fresh_random(struct call_id_source *source)
 {
-	/* Up to 256 octets never come short once the kernel's pool is ready, and block until then (getrandom(2)). */
+	/* Up to 256 octets never come short once the kernel's pool is ready, and block until then
+	 * (getrandom(2)). */
 	if (getrandom(source->random, sizeof(source->random), 0) != sizeof(source->random))
 		abort();
 	source->random[0] &= 0x7f; /* room to count within one millisecond */
@@ -44,7 +45,8 @@ void call_id_make(struct call_id_source *source, int64_t wall_us, char id[CALL_I
 		for (int b = 0; b < 5; b++) {
 			int bit = d * 5 + b - 2;
 
-			value = value << 1 | (bit < 0 ? 0u : (unsigned)octets[bit / 8] >> (7 - bit % 8) & 1u);
+			value = value << 1 |
+				(bit < 0 ? 0u : (unsigned)octets[bit / 8] >> (7 - bit % 8) & 1u);
 		}
 		id[d] = digits[value];
 	}

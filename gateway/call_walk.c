@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Where a call goes: numbers into E.164 by the ingress' dial plans, candidates from the routes, and the walk through them. */
+/* Where a call goes: numbers into E.164 by the ingress' dial plans, candidates from the routes, and
+ * the walk through them. */
 #include "gateway/call_private.h"
 
 #include "base/mem.h"
@@ -46,8 +47,8 @@ static void note_number(struct call *call, const char *whose, const struct party
 		call_note(call, "%s %s", whose, from->digits);
 }
 
-static void normalize(struct call *call, const char *whose, const char *dial_plan, const struct party_number *in,
-		      struct party_number *out)
+static void normalize(struct call *call, const char *whose, const char *dial_plan,
+		      const struct party_number *in, struct party_number *out)
 {
 	*out = *in;
 	if (call->plan && dialplan_normalize(call->plan, dial_plan, in, out, NULL) < 0)
@@ -62,8 +63,10 @@ struct q850_cause call_route(struct call *call)
 	struct dp_explain explain = { .step = explained, .arg = &finding, .matches_only = true };
 	struct dp_request request = { .policy = ingress->policy };
 
-	normalize(call, "called", ingress->dial_plan, &call->info.called.number, &call->called_normalized);
-	normalize(call, "calling", ingress->calling_dial_plan, &call->info.calling.number, &call->calling_normalized);
+	normalize(call, "called", ingress->dial_plan, &call->info.called.number,
+		  &call->called_normalized);
+	normalize(call, "calling", ingress->calling_dial_plan, &call->info.calling.number,
+		  &call->calling_normalized);
 	if (!call->called_normalized.digits[0])
 		return own(Q850_INVALID_NUMBER);
 	if (call->info.hops_left == 1) /* the next hop would have to refuse it (RFC 3261 16.3) */
@@ -74,7 +77,8 @@ struct q850_cause call_route(struct call *call)
 	    call->decision.count == 0) {
 		call->gateway->counters.no_route++;
 		call_note(call, "no route for %s", request.called);
-		/* The number leads nowhere, or (no policy, no gateway) we have no way to it: Q.850 2.2.7.1.1, 2.2.7.1.3. */
+		/* The number leads nowhere, or (no policy, no gateway) we have no way to it:
+		 * Q.850 2.2.7.1.1, 2.2.7.1.3. */
 		return own(finding.policy && !finding.route ? Q850_UNALLOCATED : Q850_NO_ROUTE);
 	}
 	call->emergency = call->info.emergency || call->decision.emergency;
@@ -110,7 +114,8 @@ static void suppress_caller(struct leg_info *info, const char *alternate)
 	info->calling.second = (struct party_number){ 0 };
 	info->calling.name[0] = 0;
 	if (alternate) {
-		info->calling.number = (struct party_number){ .type = NUMBER_INTERNATIONAL, .plan = PLAN_ISDN,
+		info->calling.number = (struct party_number){ .type = NUMBER_INTERNATIONAL,
+							      .plan = PLAN_ISDN,
 							      .present = true };
 		snprintf(info->calling.number.digits, NUMBER_DIGITS, "%s", alternate);
 		return;
@@ -119,8 +124,8 @@ static void suppress_caller(struct leg_info *info, const char *alternate)
 	info->calling.name_restricted = true;
 }
 
-static void info_for(struct call *call, const struct dp_candidate *candidate, const struct endpoint *egress,
-		     struct leg_info *info)
+static void info_for(struct call *call, const struct dp_candidate *candidate,
+		     const struct endpoint *egress, struct leg_info *info)
 {
 	*info = call->info;
 	info->called.number = call->called_normalized;
@@ -146,15 +151,18 @@ static struct call_attempt *new_attempt(struct call *call, const struct dp_candi
 	if (!attempt)
 		return NULL;
 	list_append(&call->attempts, &attempt->node);
-	snprintf(attempt->route, sizeof(attempt->route), "%s", candidate->route ? candidate->route : "");
-	snprintf(attempt->usage, sizeof(attempt->usage), "%s", candidate->usage ? candidate->usage : "");
+	snprintf(attempt->route, sizeof(attempt->route), "%s",
+		 candidate->route ? candidate->route : "");
+	snprintf(attempt->usage, sizeof(attempt->usage), "%s",
+		 candidate->usage ? candidate->usage : "");
 	snprintf(attempt->gateway, sizeof(attempt->gateway), "%s", egress->name);
 	attempt->started_us = call_now_us(call);
 	call->gateway->counters.attempts++;
 	return attempt;
 }
 
-static void end_attempt(struct call *call, struct call_attempt *attempt, struct q850_cause cause, unsigned status)
+static void end_attempt(struct call *call, struct call_attempt *attempt, struct q850_cause cause,
+			unsigned status)
 {
 	attempt->ended_us = call_now_us(call);
 	attempt->cause = cause;
@@ -180,8 +188,8 @@ static int send_setup(struct call *call, struct leg *leg, const struct leg_info 
 	return rc < 0 ? rc : leg_send(leg, &setup);
 }
 
-static int start_attempt(struct call *call, const struct dp_candidate *candidate, struct endpoint *egress,
-			 struct call_attempt *attempt)
+static int start_attempt(struct call *call, const struct dp_candidate *candidate,
+			 struct endpoint *egress, struct call_attempt *attempt)
 {
 	struct leg_info info;
 	struct leg *leg = NULL;

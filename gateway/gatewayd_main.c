@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* gatewayd: reads the configuration whole, builds the gateway, serves until SIGTERM or SIGINT. Exit status: 0 after an
- * orderly end, 1 when something could not be started, 2 for a fault in the configuration or on the command line. */
+/* gatewayd: reads the configuration whole, builds the gateway, serves until SIGTERM or SIGINT. Exit
+ * status: 0 after an orderly end, 1 when something could not be started, 2 for a fault in the
+ * configuration or on the command line. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/schema.h"
@@ -44,12 +45,14 @@ static const char usage[] =
 	"\n"
 	"  -c, --config FILE      configuration (default " DEFAULT_CONFIG ")\n"
 	"  -k, --check            read it, print every fault with its line and column, and end\n"
-	"  -l, --log-level LEVEL  error, warning, notice, info or debug: before what the configuration says\n"
+	"  -l, --log-level LEVEL  error, warning, notice, info or debug: before what the "
+	"configuration says\n"
 	"  -f, --foreground       stay in the foreground (it always does; for old unit files)\n"
 	"  -V, --version\n"
 	"  -h, --help\n"
 	"\n"
-	"Ends on SIGTERM and SIGINT after clearing its calls; SIGHUP changes nothing. Exit status: 0, 1 could not start, 2 faults in the configuration.\n";
+	"Ends on SIGTERM and SIGINT after clearing its calls; SIGHUP changes nothing. Exit status: "
+	"0, 1 could not start, 2 faults in the configuration.\n";
 
 /* ---- The command line ---- */
 
@@ -58,7 +61,9 @@ static int take_level(struct options *options, const char *text)
 	options->log_level = log_level_by_name(text);
 	if (options->log_level >= 0)
 		return 0;
-	fprintf(stderr, "gatewayd: --log-level %s: error, warning, notice, info or debug is accepted\n", text);
+	fprintf(stderr,
+		"gatewayd: --log-level %s: error, warning, notice, info or debug is accepted\n",
+		text);
 	return -EINVAL;
 }
 
@@ -66,9 +71,13 @@ static int take_level(struct options *options, const char *text)
 static int parse_options(struct options *options, int argc, char **argv)
 {
 	static const struct option known[] = {
-		{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, 'k' },
-		{ "log-level", required_argument, NULL, 'l' }, { "foreground", no_argument, NULL, 'f' },
-		{ "version", no_argument, NULL, 'V' }, { "help", no_argument, NULL, 'h' }, { 0 },
+		{ "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 'k' },
+		{ "log-level", required_argument, NULL, 'l' },
+		{ "foreground", no_argument, NULL, 'f' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
 	};
 	int c;
 
@@ -85,11 +94,15 @@ static int parse_options(struct options *options, int argc, char **argv)
 		else if (c == 'h')
 			return fputs(usage, stdout) < 0 ? -EIO : 1;
 		else if (c == '?')
-			return fputs("gatewayd: `gatewayd --help` shows all options\n", stderr) < 0 ? -EIO : -EINVAL;
+			return fputs("gatewayd: `gatewayd --help` shows all options\n", stderr) < 0
+				       ? -EIO
+				       : -EINVAL;
 	}
 	if (optind == argc)
 		return 0;
-	fprintf(stderr, "gatewayd: %s: not understood; the configuration is named by --config FILE\n", argv[optind]);
+	fprintf(stderr,
+		"gatewayd: %s: not understood; the configuration is named by --config FILE\n",
+		argv[optind]);
 	return -EINVAL;
 }
 
@@ -97,7 +110,8 @@ static int parse_options(struct options *options, int argc, char **argv)
 
 static int load(struct program *p, const char *path)
 {
-	struct conf_section sections[] = { machine_section(&p->machine), dialplan_section(&p->tables) };
+	struct conf_section sections[] = { machine_section(&p->machine),
+					   dialplan_section(&p->tables) };
 	struct conf_document *document = NULL;
 	int rc = conf_read_file(&document, path);
 
@@ -122,7 +136,8 @@ static void unload(struct program *p)
 
 /* ---- Serving ---- */
 
-/* SIGHUP is what many send after a change of the configuration: a gateway with calls must not end by it. */
+/* SIGHUP is what many send after a change of the configuration: a gateway with calls must not end
+ * by it. */
 static void signalled(struct loop_watch *watch, uint32_t events, void *arg)
 {
 	struct program *p = arg;
@@ -132,15 +147,18 @@ static void signalled(struct loop_watch *watch, uint32_t events, void *arg)
 	if (read(watch->fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
 	if (info.ssi_signo == SIGHUP) {
-		log_write(LOG_LEVEL_NOTICE, "gateway", NULL, "SIGHUP: the configuration is read at the start only; restart "
+		log_write(LOG_LEVEL_NOTICE, "gateway", NULL,
+			  "SIGHUP: the configuration is read at the start only; restart "
 			  "for a change");
 		return;
 	}
-	log_write(LOG_LEVEL_NOTICE, "gateway", NULL, "ending after %s", strsignal((int)info.ssi_signo));
+	log_write(LOG_LEVEL_NOTICE, "gateway", NULL, "ending after %s",
+		  strsignal((int)info.ssi_signo));
 	gateway_stop(p->gateway);
 }
 
-/* Blocked before any thread is made, so that every thread inherits it and only the loop hears of them. */
+/* Blocked before any thread is made, so that every thread inherits it and only the loop hears of
+ * them. */
 static int watch_signals(struct program *p)
 {
 	sigset_t set;
@@ -171,7 +189,8 @@ static int start(struct program *p)
 	}
 	rc = api_socket_free(p->machine.api.socket, error, sizeof(error));
 	if (rc == 0)
-		rc = gateway_create(&p->gateway, p->loop, &p->machine, &p->tables, error, sizeof(error));
+		rc = gateway_create(&p->gateway, p->loop, &p->machine, &p->tables, error,
+				    sizeof(error));
 	if (rc == 0) {
 		api.gateway = p->gateway;
 		rc = api_create(&p->api, &api, error, sizeof(error));
@@ -196,9 +215,11 @@ static int serve(struct program *p)
 	int rc = start(p);
 
 	if (rc == 0 && p->machine.trunk_count + p->machine.span_count == 0)
-		log_write(LOG_LEVEL_WARNING, "gateway", NULL, "the configuration has neither trunks nor spans: no call can come");
+		log_write(LOG_LEVEL_WARNING, "gateway", NULL,
+			  "the configuration has neither trunks nor spans: no call can come");
 	if (rc == 0) {
-		log_write(LOG_LEVEL_NOTICE, "gateway", NULL, "serving: %zu trunks, %zu spans, %u media workers",
+		log_write(LOG_LEVEL_NOTICE, "gateway", NULL,
+			  "serving: %zu trunks, %zu spans, %u media workers",
 			  p->machine.trunk_count, p->machine.span_count, p->gateway->worker_count);
 		rc = gateway_run(p->gateway);
 	}
@@ -208,7 +229,8 @@ static int serve(struct program *p)
 
 static void set_log(const struct options *options, const struct machine_conf *machine)
 {
-	log_set_level(options->log_level >= 0 ? (enum log_level)options->log_level : (enum log_level)machine->log.level);
+	log_set_level(options->log_level >= 0 ? (enum log_level)options->log_level
+					      : (enum log_level)machine->log.level);
 	log_set_output(STDERR_FILENO, getenv("JOURNAL_STREAM") != NULL);
 }
 
@@ -230,6 +252,7 @@ int main(int argc, char **argv)
 		status = STATUS_FAILED;
 	unload(&program);
 	if (mem_live_blocks() != 0)
-		log_write(LOG_LEVEL_WARNING, "gateway", NULL, "%ld blocks were not given back", mem_live_blocks());
+		log_write(LOG_LEVEL_WARNING, "gateway", NULL, "%ld blocks were not given back",
+			  mem_live_blocks());
 	return status;
 }

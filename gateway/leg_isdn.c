@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* An ISDN leg. Progress indicators travel as they are between ISDN legs; towards others only «there is audio» matters. */
+/* An ISDN leg. Progress indicators travel as they are between ISDN legs; towards others only «there
+ * is audio» matters. */
 #include "gateway/leg_isdn.h"
 
 #include "base/log.h"
@@ -62,7 +63,8 @@ void leg_isdn_info_up(struct leg_info *out, const struct isdn_info *in)
 	octets_up(&out->bearer.llc, &in->llc);
 	octets_up(&out->user_user, &in->user_user);
 	for (unsigned i = 0; i < in->progress_count; i++)
-		out->progress[i] = (struct leg_progress){ in->progress[i].description, in->progress[i].location };
+		out->progress[i] = (struct leg_progress){ in->progress[i].description,
+							  in->progress[i].location };
 	memcpy(out->display, in->display, sizeof(in->display));
 }
 
@@ -84,7 +86,8 @@ static void add_progress(struct isdn_info *info, uint8_t description, uint8_t lo
 		if (info->progress[i].description == description)
 			return;
 	if (info->progress_count < ISDN_PROGRESS_MAX)
-		info->progress[info->progress_count++] = (struct isdn_progress){ description, location };
+		info->progress[info->progress_count++] =
+			(struct isdn_progress){ description, location };
 }
 
 static void progress_down(struct isdn_info *out, const struct leg_message *m)
@@ -109,15 +112,18 @@ static void parties_down(struct isdn_info *out, const struct leg_info *in)
 }
 
 /* Display goes from the network to the user only (Q.931 table 3-15 note). */
-static void display_down(struct isdn_info *out, const struct leg_info *in, const struct conf_span *span)
+static void display_down(struct isdn_info *out, const struct leg_info *in,
+			 const struct conf_span *span)
 {
 	const char *text = in->display[0] ? in->display : in->calling.name;
 
 	if (span->role == CONF_ROLE_NT && !in->calling.name_restricted)
-		snprintf(out->display, sizeof(out->display), "%.*s", (int)sizeof(out->display) - 1, text);
+		snprintf(out->display, sizeof(out->display), "%.*s", (int)sizeof(out->display) - 1,
+			 text);
 }
 
-void leg_isdn_info_down(struct isdn_info *out, const struct leg_message *m, const struct conf_span *span)
+void leg_isdn_info_down(struct isdn_info *out, const struct leg_message *m,
+			const struct conf_span *span)
 {
 	*out = (struct isdn_info){ .cause = m->cause, .law = span->law };
 	progress_down(out, m);
@@ -133,8 +139,8 @@ void leg_isdn_info_down(struct isdn_info *out, const struct leg_message *m, cons
 	display_down(out, m->info, span);
 }
 
-/* Is audio to be heard before the answer? 8 says so; 1, interworking in the network, says that it may be, and what is
- * not listened to is lost (Q.931 4.5.23, RFC 3398 7.2.5 and 7.2.6). */
+/* Is audio to be heard before the answer? 8 says so; 1, interworking in the network, says that it
+ * may be, and what is not listened to is lost (Q.931 4.5.23, RFC 3398 7.2.5 and 7.2.6). */
 static bool brings_audio(const struct isdn_info *info)
 {
 	for (unsigned i = 0; i < info->progress_count; i++)
@@ -150,22 +156,21 @@ static const struct {
 	bool told;
 	enum leg_message_type type;
 } words[] = {
-	[ISDN_SETUP_ACK] = { true, LEG_SETUP_ACK },
-	[ISDN_PROCEEDING] = { true, LEG_PROCEEDING },
-	[ISDN_ALERTING] = { true, LEG_ALERTING },
-	[ISDN_PROGRESS] = { true, LEG_PROGRESS },
-	[ISDN_CONNECT] = { true, LEG_CONNECT },
-	[ISDN_INFORMATION] = { true, LEG_MORE_DIGITS },
-	[ISDN_NOTIFY] = { true, LEG_NOTIFY },
-	[ISDN_DISCONNECT] = { true, LEG_DISCONNECT },
+	[ISDN_SETUP_ACK] = { true, LEG_SETUP_ACK }, [ISDN_PROCEEDING] = { true, LEG_PROCEEDING },
+	[ISDN_ALERTING] = { true, LEG_ALERTING },   [ISDN_PROGRESS] = { true, LEG_PROGRESS },
+	[ISDN_CONNECT] = { true, LEG_CONNECT },     [ISDN_INFORMATION] = { true, LEG_MORE_DIGITS },
+	[ISDN_NOTIFY] = { true, LEG_NOTIFY },       [ISDN_DISCONNECT] = { true, LEG_DISCONNECT },
 	[ISDN_RELEASED] = { true, LEG_RELEASE },
 };
 
-static void on_event(struct isdn_call *call, enum isdn_event event, const struct isdn_info *elements, void *arg)
+static void on_event(struct isdn_call *call, enum isdn_event event,
+		     const struct isdn_info *elements, void *arg)
 {
 	struct isdn_leg *leg = arg;
 	struct leg_info info;
-	struct leg_message message = { .type = words[event].type, .info = &info, .cause = elements->cause };
+	struct leg_message message = { .type = words[event].type,
+				       .info = &info,
+				       .cause = elements->cause };
 
 	(void)call;
 	leg_isdn_info_up(&info, elements);
@@ -174,7 +179,8 @@ static void on_event(struct isdn_call *call, enum isdn_event event, const struct
 	else if (event == ISDN_ALERTING || event == ISDN_PROGRESS)
 		message.inband = brings_audio(elements);
 	else if (event == ISDN_PROCEEDING && isdn_info_inband(elements)) {
-		message.type = LEG_PROGRESS; /* Q.931 5.1.3: CALL PROCEEDING may bring what PROGRESS does */
+		/* Q.931 5.1.3: CALL PROCEEDING may bring what PROGRESS does. */
+		message.type = LEG_PROGRESS;
 		message.inband = true;
 	}
 	leg_tell(&leg->leg, &message);
@@ -209,7 +215,7 @@ static int isdn_send(struct leg *base, const struct leg_message *m)
 		return 0;
 	case LEG_SETUP_ACK:
 	case LEG_MORE_DIGITS:
-	case LEG_OFFER:       /* a channel has nothing to negotiate */
+	case LEG_OFFER: /* a channel has nothing to negotiate */
 	case LEG_ANSWER:
 	case LEG_REFUSE:
 	case LEG_HOLD:
@@ -326,7 +332,8 @@ static struct endpoint *endpoint_of(struct gateway *gateway, const struct isdn_s
 	return NULL;
 }
 
-void leg_isdn_incoming(struct isdn_span *span, struct isdn_call *call, const struct isdn_info *elements, void *arg)
+void leg_isdn_incoming(struct isdn_span *span, struct isdn_call *call,
+		       const struct isdn_info *elements, void *arg)
 {
 	struct gateway *gateway = arg;
 	struct endpoint *endpoint = endpoint_of(gateway, span);
@@ -341,5 +348,6 @@ void leg_isdn_incoming(struct isdn_span *span, struct isdn_call *call, const str
 	leg->call = call;
 	isdn_call_accept(call, &call_ops, leg);
 	leg_isdn_info_up(&info, elements);
-	call_incoming(gateway, &leg->leg, &(struct leg_message){ .type = LEG_SETUP, .info = &info });
+	call_incoming(gateway, &leg->leg,
+		      &(struct leg_message){ .type = LEG_SETUP, .info = &info });
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A SIP leg. An INVITE's offer follows its identities in an event of its own, so a SETUP is told when both are here. */
+/* A SIP leg. An INVITE's offer follows its identities in an event of its own, so a SETUP is told
+ * when both are here. */
 #include "gateway/leg_sip.h"
 
 #include "base/log.h"
@@ -19,7 +20,7 @@ struct sip_leg {
 	struct gateway *gateway; /* incoming: until SETUP is told */
 	struct leg_info info;    /* of the INVITE */
 	bool incoming, answered, proceeding;
-	unsigned offers;         /* told so far: their ids */
+	unsigned offers; /* told so far: their ids */
 };
 
 static struct sip_leg *of(struct leg *leg)
@@ -56,8 +57,8 @@ static void mark_international(struct party_number *number)
 {
 	char digits[NUMBER_DIGITS];
 
-	if (number->type != NUMBER_INTERNATIONAL || !number->digits[0] || number->digits[0] == '+' ||
-	    strlen(number->digits) + 2 > NUMBER_DIGITS)
+	if (number->type != NUMBER_INTERNATIONAL || !number->digits[0] ||
+	    number->digits[0] == '+' || strlen(number->digits) + 2 > NUMBER_DIGITS)
 		return;
 	memcpy(digits, number->digits, sizeof(digits));
 	number->digits[0] = '+';
@@ -85,7 +86,8 @@ void leg_sip_info_down(struct sip_info *out, const struct leg_info *in)
 		out->calling.name_restricted = true;
 }
 
-/* Only what a telephone can hear crosses into SIP: data calls have no media type here (Q.850 cause 65). */
+/* Only what a telephone can hear crosses into SIP: data calls have no media type here (Q.850 cause
+ * 65). */
 static bool is_audio(const struct leg_info *info)
 {
 	return info->bearer.capability == LEG_SPEECH || info->bearer.capability == LEG_AUDIO_3K1;
@@ -101,8 +103,8 @@ static void tell_setup(struct sip_leg *leg, const struct media_desc *offer)
 	leg->gateway = NULL;
 	if (offer)
 		setup.id = ++leg->offers;
-	/* The call has not come over an ISDN: Q.931 4.5.23, progress description 3, as its Annex G has it for an
-	 * interworking point that serves the calling user. */
+	/* The call has not come over an ISDN: Q.931 4.5.23, progress description 3, as its Annex G
+	 * has it for an interworking point that serves the calling user. */
 	add_progress(&leg->info, LEG_ORIGIN_NOT_ISDN);
 	call_incoming(gateway, &leg->leg, &setup);
 }
@@ -127,7 +129,8 @@ static void tell_released(struct sip_leg *leg, const struct sip_event_data *data
 	leg_tell(&leg->leg, &(struct leg_message){ .type = LEG_RELEASE, .cause = data->cause });
 }
 
-static void on_event(struct sip_call *call, enum sip_event event, const struct sip_event_data *data, void *arg)
+static void on_event(struct sip_call *call, enum sip_event event, const struct sip_event_data *data,
+		     void *arg)
 {
 	struct sip_leg *leg = arg;
 	struct leg_info info = { 0 };
@@ -174,7 +177,9 @@ static void on_offer(struct sip_call *call, const struct media_desc *desc, void 
 	if (leg->gateway)
 		tell_setup(leg, desc);
 	else
-		leg_tell(&leg->leg, &(struct leg_message){ .type = LEG_OFFER, .media = desc, .id = ++leg->offers });
+		leg_tell(&leg->leg, &(struct leg_message){ .type = LEG_OFFER,
+							   .media = desc,
+							   .id = ++leg->offers });
 }
 
 static void on_answer(struct sip_call *call, const struct media_desc *desc, void *arg)
@@ -230,8 +235,9 @@ static int send_connect(struct sip_leg *leg, const struct leg_message *connect)
 	return rc;
 }
 
-/* SIP has no clearing that can be listened to: before the answer an announcement is early media of a call that will be
- * refused (RFC 3398 7.2.6), after it the call just goes on until the announcement ends. */
+/* SIP has no clearing that can be listened to: before the answer an announcement is early media of
+ * a call that will be refused (RFC 3398 7.2.6), after it the call just goes on until the
+ * announcement ends. */
 static int send_disconnect(struct sip_leg *leg, const struct leg_message *disconnect)
 {
 	if (!disconnect->inband) {
@@ -272,8 +278,8 @@ static int sip_send(struct leg *base, const struct leg_message *m)
 		return sip_call_info_dtmf(leg->call, m->number, m->duration_ms);
 	case LEG_SETUP_ACK:
 	case LEG_MORE_DIGITS:
-	case LEG_PROCEEDING:   /* 100 went out already */
-	case LEG_HOLD:         /* told by the direction of the media */
+	case LEG_PROCEEDING: /* 100 went out already */
+	case LEG_HOLD:       /* told by the direction of the media */
 	case LEG_RESUME:
 	case LEG_PARTY_UPDATE:
 	case LEG_NOTIFY:
@@ -374,7 +380,8 @@ static struct endpoint *endpoint_of(struct gateway *gateway, const struct sip_tr
 	return NULL;
 }
 
-void leg_sip_incoming(struct sip_trunk *trunk, struct sip_call *call, const struct sip_info *info, void *arg)
+void leg_sip_incoming(struct sip_trunk *trunk, struct sip_call *call, const struct sip_info *info,
+		      void *arg)
 {
 	struct gateway *gateway = arg;
 	struct endpoint *endpoint = endpoint_of(gateway, trunk);

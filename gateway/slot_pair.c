@@ -9,9 +9,9 @@
 #include <string.h>
 
 #define OCTETS_PER_MS 8
-#define DEEPER_OCTETS 80       /* 10 ms more whenever it ran dry */
+#define DEEPER_OCTETS 80 /* 10 ms more whenever it ran dry */
 #define DEPTH_MOST_OCTETS 1600
-#define SPARE_OCTETS 160       /* more than the depth and this, for a whole second: the clocks differ */
+#define SPARE_OCTETS 160 /* more than the depth and this, for a whole second: the clocks differ */
 #define WINDOW_OCTETS 8000
 #define RING_OCTETS 8192
 #define CHUNK_OCTETS 256
@@ -23,7 +23,7 @@ struct end {
 	counter_t slips;
 	bool flowing;
 	size_t depth;
-	size_t least, pulled;    /* fill of this window, and how long it has lasted */
+	size_t least, pulled; /* fill of this window, and how long it has lasted */
 };
 
 struct slot_pair {
@@ -40,7 +40,8 @@ static void push(struct port *port, const struct frame *frame)
 	for (size_t at = 0; at < frame->length;) {
 		size_t n = frame->length - at < CHUNK_OCTETS ? frame->length - at : CHUNK_OCTETS;
 
-		law_convert(chunk, end->other->port.format.codec, frame->octets + at, port->format.codec, n);
+		law_convert(chunk, end->other->port.format.codec, frame->octets + at,
+			    port->format.codec, n);
 		octet_ring_write(end->other->ring, chunk, n);
 		at += n;
 	}
@@ -75,8 +76,8 @@ static size_t run_dry(struct end *end, uint8_t *octets, size_t n)
 	return silence(end, octets, n);
 }
 
-/* A line that was held up moves many blocks at once, so a high fill means nothing; a fill that never came down for a
- * second means that the other clock is faster. */
+/* A line that was held up moves many blocks at once, so a high fill means nothing; a fill that
+ * never came down for a second means that the other clock is faster. */
 static void watch_fill(struct end *end, size_t left, size_t n)
 {
 	if (left < end->least)
@@ -109,7 +110,8 @@ static size_t pull(struct port *port, uint8_t *octets, size_t n)
 
 static const struct port_ops end_ops = { .name = "slot-pair", .push = push, .pull = pull };
 
-int slot_pair_create(struct slot_pair **out, enum port_codec a, enum port_codec b, unsigned depth_ms)
+int slot_pair_create(struct slot_pair **out, enum port_codec a, enum port_codec b,
+		     unsigned depth_ms)
 {
 	struct slot_pair *pair = mem_zalloc(sizeof(*pair));
 	enum port_codec codecs[2] = { a, b };

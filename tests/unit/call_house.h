@@ -2,8 +2,8 @@
 #ifndef TESTS_CALL_HOUSE_H
 #define TESTS_CALL_HOUSE_H
 
-/* A gateway of fake legs and fake media that only take notes, for the tests of the call machine. Time is virtual. One
- * translation unit each includes this: everything is static. */
+/* A gateway of fake legs and fake media that only take notes, for the tests of the call machine.
+ * Time is virtual. One translation unit each includes this: everything is static. */
 
 #pragma GCC diagnostic ignored "-Wunused-function" /* not every test needs all of it */
 
@@ -28,7 +28,7 @@ struct fake_leg {
 	struct leg leg;
 	struct loop_deferred gone;
 	char key[24];
-	struct leg_info setup;    /* of the SETUP that was sent to it */
+	struct leg_info setup; /* of the SETUP that was sent to it */
 };
 
 struct fixture {
@@ -39,7 +39,7 @@ struct fixture {
 	struct fake_leg *leg[ENDPOINTS]; /* the newest of each endpoint; NULL once destroyed */
 	int unavailable[ENDPOINTS], send_fails[ENDPOINTS], make_fails;
 	int offered_fails, prepare_fails, open_fails, message_fails;
-	bool slow_release;       /* RELEASE told only by tell() */
+	bool slow_release; /* RELEASE told only by tell() */
 	bool dtmf_in_media;
 	unsigned bridges, legs_live;
 	char log[8192];
@@ -80,13 +80,17 @@ static void tell(unsigned who, enum leg_message_type type)
 
 static void tell_cause(unsigned who, enum leg_message_type type, uint8_t cause)
 {
-	tell_message(fx.leg[who], &(struct leg_message){ .type = type, .cause = q850(cause, Q850_LOC_PUBLIC_LOCAL) });
+	tell_message(
+		fx.leg[who],
+		&(struct leg_message){ .type = type, .cause = q850(cause, Q850_LOC_PUBLIC_LOCAL) });
 }
 
 static void tell_inband(unsigned who, enum leg_message_type type, uint8_t cause)
 {
-	tell_message(fx.leg[who], &(struct leg_message){ .type = type, .inband = true,
-							 .cause = q850(cause, Q850_LOC_PUBLIC_LOCAL) });
+	tell_message(fx.leg[who],
+		     &(struct leg_message){ .type = type,
+					    .inband = true,
+					    .cause = q850(cause, Q850_LOC_PUBLIC_LOCAL) });
 }
 
 static void gone(void *arg)
@@ -94,8 +98,9 @@ static void gone(void *arg)
 	struct fake_leg *leg = arg;
 
 	if (!leg->leg.released)
-		tell_message(leg, &(struct leg_message){ .type = LEG_RELEASE,
-							 .cause = q850(Q850_NORMAL_CLEARING, Q850_LOC_USER) });
+		tell_message(leg, &(struct leg_message){
+					  .type = LEG_RELEASE,
+					  .cause = q850(Q850_NORMAL_CLEARING, Q850_LOC_USER) });
 }
 
 static int fake_send(struct leg *leg, const struct leg_message *m)
@@ -190,7 +195,8 @@ static int media_create(struct bridge **out, struct call *call)
 	return 0;
 }
 
-static int media_offered(struct bridge *bridge, struct leg *caller, const struct media_desc *offer, unsigned id)
+static int media_offered(struct bridge *bridge, struct leg *caller, const struct media_desc *offer,
+			 unsigned id)
 {
 	(void)bridge;
 	(void)caller;
@@ -270,38 +276,84 @@ static const struct bridge_ops fake_media = {
 /* ---- The house ---- */
 
 static struct dp_rule dial_rules[] = {
-	{ .name = "national", .pattern = "^0([1-9]\\d+)$", .translation = "+44$1", .type = -1, .plan = -1, .match_type = -1 },
-	{ .name = "e164", .pattern = "^(\\+\\d+)$", .translation = "$1", .type = -1, .plan = -1, .match_type = -1 },
+	{ .name = "national",
+	  .pattern = "^0([1-9]\\d+)$",
+	  .translation = "+44$1",
+	  .type = -1,
+	  .plan = -1,
+	  .match_type = -1 },
+	{ .name = "e164",
+	  .pattern = "^(\\+\\d+)$",
+	  .translation = "$1",
+	  .type = -1,
+	  .plan = -1,
+	  .match_type = -1 },
 };
 static struct dp_rule out_rules[] = {
-	{ .name = "uk", .pattern = "^\\+44(\\d+)$", .translation = "$1", .type = NUMBER_NATIONAL, .plan = -1, .match_type = -1 },
+	{ .name = "uk",
+	  .pattern = "^\\+44(\\d+)$",
+	  .translation = "$1",
+	  .type = NUMBER_NATIONAL,
+	  .plan = -1,
+	  .match_type = -1 },
 };
 static struct dp_ruleset dial_plans[] = { { .name = "uk", .rules = dial_rules, .rule_count = 2 } };
-static struct dp_ruleset translations[] = { { .name = "to-telco", .rules = out_rules, .rule_count = 1 } };
+static struct dp_ruleset translations[] = {
+	{ .name = "to-telco", .rules = out_rules, .rule_count = 1 }
+};
 static char *usages[] = { "pstn", "nowhere" };
 static struct dp_policy policies[] = {
 	{ .name = "all", .usages = usages, .usage_count = 1 },
 	{ .name = "none", .usages = usages + 1, .usage_count = 1 },
 };
 static struct dp_gateway_ref three[] = {
-	{ .name = "gw1", .weight = 1 }, { .name = "gw2", .weight = 1 }, { .name = "gw3", .weight = 1 },
+	{ .name = "gw1", .weight = 1 },
+	{ .name = "gw2", .weight = 1 },
+	{ .name = "gw3", .weight = 1 },
 };
 static struct dp_route routes[] = {
-	{ .name = "uk", .pattern = "^\\+44", .usages = usages, .usage_count = 1, .gateways = three, .gateway_count = 3 },
-	{ .name = "hidden", .pattern = "^\\+33", .usages = usages, .usage_count = 1, .gateways = three,
-	  .gateway_count = 1, .suppress_caller_id = true },
-	{ .name = "other-caller", .pattern = "^\\+49", .usages = usages, .usage_count = 1, .gateways = three,
-	  .gateway_count = 1, .suppress_caller_id = true, .alternate_caller_id = "+14255550199" },
-	{ .name = "emergency", .pattern = "^\\+?(999|112)$", .gateways = three, .gateway_count = 1, .emergency = true },
+	{ .name = "uk",
+	  .pattern = "^\\+44",
+	  .usages = usages,
+	  .usage_count = 1,
+	  .gateways = three,
+	  .gateway_count = 3 },
+	{ .name = "hidden",
+	  .pattern = "^\\+33",
+	  .usages = usages,
+	  .usage_count = 1,
+	  .gateways = three,
+	  .gateway_count = 1,
+	  .suppress_caller_id = true },
+	{ .name = "other-caller",
+	  .pattern = "^\\+49",
+	  .usages = usages,
+	  .usage_count = 1,
+	  .gateways = three,
+	  .gateway_count = 1,
+	  .suppress_caller_id = true,
+	  .alternate_caller_id = "+14255550199" },
+	{ .name = "emergency",
+	  .pattern = "^\\+?(999|112)$",
+	  .gateways = three,
+	  .gateway_count = 1,
+	  .emergency = true },
 };
 static const struct dialplan_tables tables = {
-	.dial_plans = dial_plans, .dial_plan_count = 1,
-	.translations = translations, .translation_count = 1,
-	.usages = usages, .usage_count = 2,
-	.policies = policies, .policy_count = 2,
-	.routes = routes, .route_count = 4,
+	.dial_plans = dial_plans,
+	.dial_plan_count = 1,
+	.translations = translations,
+	.translation_count = 1,
+	.usages = usages,
+	.usage_count = 2,
+	.policies = policies,
+	.policy_count = 2,
+	.routes = routes,
+	.route_count = 4,
 };
-static const struct dp_gateway_name gateway_names[] = { { "gw1", GW1 }, { "gw2", GW2 }, { "gw3", GW3 } };
+static const struct dp_gateway_name gateway_names[] = { { "gw1", GW1 },
+							{ "gw2", GW2 },
+							{ "gw3", GW3 } };
 
 static void fault(void *arg, struct conf_place place, const char *what)
 {
@@ -313,10 +365,19 @@ static void fault(void *arg, struct conf_place place, const char *what)
 static void make_endpoint(unsigned i, const char *name)
 {
 	fx.endpoints[i] = (struct endpoint){
-		.name = name, .kind = "trunk", .index = i, .dial_plan = "uk", .calling_dial_plan = "uk",
-		.policy = "all", .called_translation = "to-telco", .calling_translation = "to-telco",
-		.setup_timeout_ms = 4000, .ring_timeout_s = 180, .gateway = &fx.gateway,
-		.make_leg = fake_make, .available = fake_available,
+		.name = name,
+		.kind = "trunk",
+		.index = i,
+		.dial_plan = "uk",
+		.calling_dial_plan = "uk",
+		.policy = "all",
+		.called_translation = "to-telco",
+		.calling_translation = "to-telco",
+		.setup_timeout_ms = 4000,
+		.ring_timeout_s = 180,
+		.gateway = &fx.gateway,
+		.make_leg = fake_make,
+		.available = fake_available,
 	};
 }
 
@@ -345,7 +406,8 @@ static void start_house(void)
 	list_init(&fx.gateway.calls);
 	for (unsigned i = 0; i < ENDPOINTS; i++)
 		make_endpoint(i, names[i]);
-	assert_int_equal(dialplan_compile(&fx.gateway.plan, &tables, gateway_names, 3, fault, NULL), 0);
+	assert_int_equal(dialplan_compile(&fx.gateway.plan, &tables, gateway_names, 3, fault, NULL),
+			 0);
 	assert_int_equal(ladder_book_create(&fx.gateway.ladders, 5, &fx.clock.clock), 0);
 }
 
@@ -405,7 +467,8 @@ static void incoming_info(const struct leg_info *info)
 	struct leg *leg = NULL;
 
 	if (fake_make(&fx.endpoints[IN], &leg) == 0)
-		call_incoming(&fx.gateway, leg, &(struct leg_message){ .type = LEG_SETUP, .info = info });
+		call_incoming(&fx.gateway, leg,
+			      &(struct leg_message){ .type = LEG_SETUP, .info = info });
 }
 
 static void incoming(const char *called)
@@ -424,9 +487,8 @@ static struct call_attempt *attempt_at(unsigned i)
 {
 	struct call_attempt *attempt;
 
-	list_for_each(attempt, &the_call()->attempts, struct call_attempt, node)
-		if (i-- == 0)
-			return attempt;
+	list_for_each(attempt, &the_call()->attempts, struct call_attempt,
+		      node) if (i-- == 0) return attempt;
 	return NULL;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The call machine: golden traces, announcements, crossing, every event in every state, memory refused at each step. */
+/* The call machine: golden traces, announcements, crossing, every event in every state, memory
+ * refused at each step. */
 #include "call_house.h"
 
 /* ---- The plain way ---- */
@@ -55,8 +56,10 @@ static void test_early_media(void **state)
 	tell(GW1, LEG_ALERTING);
 	tell_inband(GW1, LEG_PROGRESS, 0);
 	tell(GW1, LEG_CONNECT);
-	took_note("media; in<PROGRESS inband; [trying B:PROGRESS early] in<ALERTING inband; [early B:ALERTING ringing] "
-		  "media; in<PROGRESS inband; [ringing B:PROGRESS] media; in<CONNECT; [ringing B:CONNECT answered] ");
+	took_note("media; in<PROGRESS inband; [trying B:PROGRESS early] in<ALERTING inband; [early "
+		  "B:ALERTING ringing] "
+		  "media; in<PROGRESS inband; [ringing B:PROGRESS] media; in<CONNECT; [ringing "
+		  "B:CONNECT answered] ");
 	call_hangup(the_call(), q850(Q850_TEMPORARY_FAILURE, Q850_LOC_PRIVATE_LOCAL));
 	took_note("in<RELEASE 41; gw1<RELEASE 41; [answered hangup clearing] ");
 }
@@ -102,8 +105,9 @@ static void test_announcement_before_answer(void **state)
 	took_note("");
 	tell_inband(GW1, LEG_DISCONNECT, Q850_UNALLOCATED);
 	advance_ms(1);
-	took_note("[announcing B:DISCONNECT] in<RELEASE 1; gw1<RELEASE 1; [announcing T306 clearing] "
-		  "[clearing A:RELEASE] [clearing B:RELEASE] [clearing cleared gone] ");
+	took_note(
+		"[announcing B:DISCONNECT] in<RELEASE 1; gw1<RELEASE 1; [announcing T306 clearing] "
+		"[clearing A:RELEASE] [clearing B:RELEASE] [clearing cleared gone] ");
 }
 
 static void test_announcement_ends_itself(void **state)
@@ -213,9 +217,11 @@ static void test_digits(void **state)
 	incoming(number);
 	tell(GW1, LEG_CONNECT);
 	fx.log[0] = 0;
-	tell_message(fx.leg[IN], &(struct leg_message){ .type = LEG_DTMF, .number = 5, .duration_ms = 160 });
+	tell_message(fx.leg[IN],
+		     &(struct leg_message){ .type = LEG_DTMF, .number = 5, .duration_ms = 160 });
 	fx.dtmf_in_media = true;
-	tell_message(fx.leg[IN], &(struct leg_message){ .type = LEG_DTMF, .number = 5, .duration_ms = 160 });
+	tell_message(fx.leg[IN],
+		     &(struct leg_message){ .type = LEG_DTMF, .number = 5, .duration_ms = 160 });
 	took_note("gw1<DTMF; tone 5 160 to gw1; ");
 	tell_cause(IN, LEG_RELEASE, Q850_NORMAL_CLEARING);
 }
@@ -252,7 +258,8 @@ static void to_state(unsigned state)
 		tell(GW1, LEG_ALERTING);
 		break;
 	case CALL_ANSWERED:
-		tell_message(fx.leg[GW1], &(struct leg_message){ .type = LEG_CONNECT, .info = &none });
+		tell_message(fx.leg[GW1],
+			     &(struct leg_message){ .type = LEG_CONNECT, .info = &none });
 		break;
 	case CALL_ANNOUNCING:
 		tell_inband(GW1, LEG_DISCONNECT, Q850_UNALLOCATED);
@@ -283,7 +290,9 @@ static void event_in_state(unsigned state, unsigned event, bool inband)
 {
 	static const struct leg_info info;
 	const struct fsm_state *s = &gateway_call_machine.states[state];
-	struct leg_message message = { .inband = inband, .info = &info, .cause = q850(34, Q850_LOC_PUBLIC_LOCAL) };
+	struct leg_message message = { .inband = inband,
+				       .info = &info,
+				       .cause = q850(34, Q850_LOC_PUBLIC_LOCAL) };
 	unsigned refused;
 
 	start_house();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The walk through the gateways: normalization, routes, failover by cause and by silence, what the caller is told. */
+/* The walk through the gateways: normalization, routes, failover by cause and by silence, what the
+ * caller is told. */
 #include "call_house.h"
 
 /* ---- The walk ---- */
@@ -30,7 +31,8 @@ static void test_failover(void **state)
 
 static void test_causes_that_end_the_walk(void **state)
 {
-	static const uint8_t causes[] = { Q850_UNALLOCATED, Q850_USER_BUSY, Q850_CALL_REJECTED, Q850_NO_ANSWER,
+	static const uint8_t causes[] = { Q850_UNALLOCATED,     Q850_USER_BUSY,
+					  Q850_CALL_REJECTED,   Q850_NO_ANSWER,
 					  Q850_NORMAL_CLEARING, Q850_INVALID_NUMBER };
 
 	(void)state;
@@ -90,7 +92,8 @@ static void test_all_fail(void **state)
 	tell_cause(GW1, LEG_RELEASE, Q850_NO_CIRCUIT);
 	tell_cause(GW2, LEG_RELEASE, Q850_TEMPORARY_FAILURE);
 	advance_ms(4000);
-	took_note("gw1<SETUP; in<PROCEEDING; gw2<SETUP; gw3<SETUP; in<RELEASE 102; gw3<RELEASE 102; ");
+	took_note("gw1<SETUP; in<PROCEEDING; gw2<SETUP; gw3<SETUP; in<RELEASE 102; gw3<RELEASE "
+		  "102; ");
 }
 
 /* What a gateway said counts more than that the next one could not even be asked. */
@@ -255,7 +258,8 @@ static void test_no_common_codec(void **state)
 	(void)state;
 	fx.offered_fails = -ENOTSUP;
 	assert_int_equal(fake_make(&fx.endpoints[IN], &leg), 0);
-	call_incoming(&fx.gateway, leg, &(struct leg_message){ .type = LEG_SETUP, .info = &info, .media = &offer });
+	call_incoming(&fx.gateway, leg,
+		      &(struct leg_message){ .type = LEG_SETUP, .info = &info, .media = &offer });
 	took_note("offered; in<RELEASE 65; ");
 }
 

@@ -20,7 +20,8 @@ static void test_default_causes(void **state)
 
 	(void)state;
 	for (unsigned cause = 0; cause < 128; cause++)
-		assert_int_equal(fails_over(&endpoint, cause), memchr(on, (int)cause, sizeof(on)) != NULL);
+		assert_int_equal(fails_over(&endpoint, cause),
+				 memchr(on, (int)cause, sizeof(on)) != NULL);
 }
 
 static void test_own_causes(void **state)
@@ -36,14 +37,27 @@ static void test_own_causes(void **state)
 static void test_from_configuration(void **state)
 {
 	static uint8_t causes[] = { 34 };
-	static char name[] = "a", plan[] = "b", calling[] = "c", policy[] = "d", out[] = "e", out_calling[] = "f";
-	struct conf_trunk trunk = { .name = name, .dial_plan = plan, .calling_dial_plan = calling, .policy = policy,
-				    .called_translation = out, .calling_translation = out_calling,
-				    .setup_timeout_ms = 4000, .ring_timeout_s = 180, .failover_causes = causes,
+	static char name[] = "a", plan[] = "b", calling[] = "c", policy[] = "d", out[] = "e",
+		    out_calling[] = "f";
+	struct conf_trunk trunk = { .name = name,
+				    .dial_plan = plan,
+				    .calling_dial_plan = calling,
+				    .policy = policy,
+				    .called_translation = out,
+				    .calling_translation = out_calling,
+				    .setup_timeout_ms = 4000,
+				    .ring_timeout_s = 180,
+				    .failover_causes = causes,
 				    .failover_cause_count = 1 };
-	struct conf_span span = { .name = name, .dial_plan = plan, .calling_dial_plan = calling, .policy = policy,
-				  .called_translation = out, .calling_translation = out_calling,
-				  .setup_timeout_ms = 4000, .ring_timeout_s = 180, .failover_causes = causes,
+	struct conf_span span = { .name = name,
+				  .dial_plan = plan,
+				  .calling_dial_plan = calling,
+				  .policy = policy,
+				  .called_translation = out,
+				  .calling_translation = out_calling,
+				  .setup_timeout_ms = 4000,
+				  .ring_timeout_s = 180,
+				  .failover_causes = causes,
 				  .failover_cause_count = 1 };
 	struct endpoint a, b;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The whole, built from YAML and taken down again: on loopback sockets, in virtual time, with workers on the loop. What
- * can't be started is named, and nothing stays behind. */
+/* The whole, built from YAML and taken down again: on loopback sockets, in virtual time, with
+ * workers on the loop. What can't be started is named, and nothing stays behind. */
 #include "gateway/gateway.h"
 
 #include "base/log.h"
@@ -73,7 +73,8 @@ static void quiet(enum log_level level, const char *line, void *arg)
 static int setup(void **state)
 {
 	struct conf_document *document = NULL;
-	struct conf_section sections[] = { machine_section(&fx.machine), dialplan_section(&fx.tables) };
+	struct conf_section sections[] = { machine_section(&fx.machine),
+					   dialplan_section(&fx.tables) };
 
 	(void)state;
 	memset(&fx, 0, sizeof(fx));
@@ -105,7 +106,8 @@ static int teardown(void **state)
 
 static int create(void)
 {
-	return gateway_create(&fx.gateway, fx.loop, &fx.machine, &fx.tables, fx.error, sizeof(fx.error));
+	return gateway_create(&fx.gateway, fx.loop, &fx.machine, &fx.tables, fx.error,
+			      sizeof(fx.error));
 }
 
 static void test_build_and_destroy(void **state)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The ISDN leg between the real core and an ISDN floor that only takes notes: its functions are defined here, so that
- * the linker leaves tdm/ out. */
+/* The ISDN leg between the real core and an ISDN floor that only takes notes: its functions are
+ * defined here, so that the linker leaves tdm/ out. */
 #include "call_house.h"
 
 #include "gateway/leg_isdn.h"
@@ -213,7 +213,8 @@ static void test_caller(void **state)
 	(void)state;
 	called_in();
 	took_note("gw1<SETUP; proceeding; ");
-	assert_string_equal(the_call()->seats[LEG_CALLER]->ops->key(the_call()->seats[LEG_CALLER]), "e1-1/17");
+	assert_string_equal(the_call()->seats[LEG_CALLER]->ops->key(the_call()->seats[LEG_CALLER]),
+			    "e1-1/17");
 	assert_int_equal(leg_isdn_timeslot(the_call()->seats[LEG_CALLER]), 17);
 	tell(GW1, LEG_ALERTING);
 	took_note("alerting; ");
@@ -291,7 +292,11 @@ static void test_called(void **state)
 /* Which indicators mean that there is something to hear, and in which messages. */
 static void test_audio_by_message(void **state)
 {
-	static const struct { enum isdn_event event; uint8_t description; bool audio; } rows[] = {
+	static const struct {
+		enum isdn_event event;
+		uint8_t description;
+		bool audio;
+	} rows[] = {
 		{ ISDN_PROCEEDING, PROGRESS_INBAND, true },
 		{ ISDN_PROCEEDING, PROGRESS_NOT_END_TO_END_ISDN, false },
 		{ ISDN_ALERTING, PROGRESS_INBAND, true },
@@ -341,8 +346,9 @@ static void test_span_that_cannot_take_it(void **state)
 
 static void test_words_of_supplementary_services_are_dropped(void **state)
 {
-	static const enum leg_message_type types[] = { LEG_HOLD, LEG_RESUME, LEG_PARTY_UPDATE, LEG_DTMF, LEG_UUI,
-						       LEG_NOTIFY, LEG_CHARGE, LEG_FACILITY };
+	static const enum leg_message_type types[] = { LEG_HOLD,   LEG_RESUME,  LEG_PARTY_UPDATE,
+						       LEG_DTMF,   LEG_UUI,     LEG_NOTIFY,
+						       LEG_CHARGE, LEG_FACILITY };
 
 	(void)state;
 	incoming(number);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The SIP leg between the real core and a SIP floor that only takes notes: its functions are defined here, so that
- * the linker leaves trunk/ out. */
+/* The SIP leg between the real core and a SIP floor that only takes notes: its functions are
+ * defined here, so that the linker leaves trunk/ out. */
 #include "call_house.h"
 
 #include "gateway/leg_sip.h"
@@ -195,7 +195,8 @@ static void happens_plain(enum sip_event event)
 
 static void released(uint8_t cause, unsigned status)
 {
-	happens(SIP_RELEASED, &(struct sip_event_data){ .cause = q850(cause, Q850_LOC_USER), .status = status });
+	happens(SIP_RELEASED,
+		&(struct sip_event_data){ .cause = q850(cause, Q850_LOC_USER), .status = status });
 }
 
 static struct sip_info invite_to(const char *called)
@@ -338,7 +339,8 @@ static void test_digits_and_identities_while_talking(void **state)
 	fx.log[0] = 0;
 	happens(SIP_DTMF, &digit);
 	happens_plain(SIP_PARTY_UPDATE);
-	tell_message(fx.leg[GW1], &(struct leg_message){ .type = LEG_DTMF, .number = 5, .duration_ms = 90 });
+	tell_message(fx.leg[GW1],
+		     &(struct leg_message){ .type = LEG_DTMF, .number = 5, .duration_ms = 90 });
 	tell(GW1, LEG_HOLD);
 	took_note("gw1<DTMF; gw1<PARTY_UPDATE; INFO 5 90; ");
 	released(Q850_NORMAL_CLEARING, 0);
@@ -405,9 +407,16 @@ static void test_called_is_busy_elsewhere(void **state)
 
 static void test_only_audio_crosses_into_sip(void **state)
 {
-	static const struct { uint8_t capability; bool crosses; } rows[] = {
-		{ ISDN_SPEECH, true }, { ISDN_AUDIO_3K1, true }, { ISDN_UNRESTRICTED, false },
-		{ ISDN_RESTRICTED, false }, { ISDN_UNRESTRICTED_TONES, false }, { ISDN_VIDEO, false },
+	static const struct {
+		uint8_t capability;
+		bool crosses;
+	} rows[] = {
+		{ ISDN_SPEECH, true },
+		{ ISDN_AUDIO_3K1, true },
+		{ ISDN_UNRESTRICTED, false },
+		{ ISDN_RESTRICTED, false },
+		{ ISDN_UNRESTRICTED_TONES, false },
+		{ ISDN_VIDEO, false },
 	};
 	struct leg_info info = info_to(number);
 
@@ -441,10 +450,14 @@ static void test_words(void **state)
 {
 	struct leg_info info = {
 		.called = { .number = { .digits = "442079460000", .type = NUMBER_INTERNATIONAL } },
-		.calling = { .number = { .digits = "2079460018", .type = NUMBER_NATIONAL,
+		.calling = { .number = { .digits = "2079460018",
+					 .type = NUMBER_NATIONAL,
 					 .presentation = PRESENTATION_RESTRICTED } },
 		.redirecting = { .number = { .digits = "+4930", .type = NUMBER_INTERNATIONAL } },
-		.redirecting_reason = 15, .hops_left = 12, .emergency = true, .display = "Bob",
+		.redirecting_reason = 15,
+		.hops_left = 12,
+		.emergency = true,
+		.display = "Bob",
 	};
 	struct sip_info down;
 	struct leg_info up;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Two channels back to back: bit-exact while the clocks agree, slips counted when they do not, laws converted. */
+/* Two channels back to back: bit-exact while the clocks agree, slips counted when they do not, laws
+ * converted. */
 #include "gateway/slot_pair.h"
 
 #include "base/mem.h"
@@ -71,7 +72,8 @@ static void test_fast_and_slow_clocks(void **state)
 
 	(void)state;
 	assert_int_equal(slot_pair_create(&pair, PORT_PCMA, PORT_PCMA, 10), 0);
-	for (int ms = 0; ms < 10000; ms++) { /* the sender is 1 % fast: 800 octets too many, dropped by and by */
+	for (int ms = 0; ms < 10000;
+	     ms++) { /* the sender is 1 % fast: 800 octets too many, dropped by and by */
 		push(pair, 0, ms % 100 == 0 ? 16 : 8);
 		pull(pair, 1, 8);
 	}
@@ -79,7 +81,8 @@ static void test_fast_and_slow_clocks(void **state)
 	assert_in_range(fast, 2, 10);
 	assert_int_equal(mismatches, fast);
 	mismatches = 0;
-	for (int ms = 0; ms < 10000; ms++) { /* then slow: it runs dry, and begins again deeper each time */
+	for (int ms = 0; ms < 10000;
+	     ms++) { /* then slow: it runs dry, and begins again deeper each time */
 		if (ms % 100 != 0)
 			push(pair, 0, 8);
 		pull(pair, 1, 8);
@@ -88,7 +91,8 @@ static void test_fast_and_slow_clocks(void **state)
 	slot_pair_destroy(&pair);
 }
 
-/* A worker that was held up catches up: many blocks of one line, then as many of the other. No octet may be lost. */
+/* A worker that was held up catches up: many blocks of one line, then as many of the other. No
+ * octet may be lost. */
 static void test_lines_that_were_held_up(void **state)
 {
 	struct slot_pair *pair = NULL;
@@ -105,7 +109,8 @@ static void test_lines_that_were_held_up(void **state)
 	}
 	assert_int_equal(mismatches, 0);
 	assert_int_equal(slot_pair_slips(pair, 1), 0);
-	for (int turn = 0; turn < 20; turn++) { /* the other way round it runs dry, until it is deep enough */
+	for (int turn = 0; turn < 20;
+	     turn++) { /* the other way round it runs dry, until it is deep enough */
 		for (int i = 0; i < 40; i++)
 			pull(pair, 1, 8);
 		for (int i = 0; i < 40; i++)
