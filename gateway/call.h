@@ -2,8 +2,8 @@
 #ifndef GATEWAY_CALL_H
 #define GATEWAY_CALL_H
 
-/* A call: two seats, a table-driven state machine over the half-call protocol, the walk through the route's gateways,
- * and the media bridge between the seats. Thread: signalling.
+/* A call: two seats, a table-driven state machine over the half-call protocol, the walk through the
+ * route's gateways, and the media bridge between the seats. Thread: signalling.
  *
  * Ownership: the gateway owns calls; a call owns its legs, its bridge and its list of attempts. */
 
@@ -21,8 +21,8 @@ struct call_attempt {
 	char route[64], usage[64], gateway[64];
 	char leg_key[160];
 	struct party_number called_sent, calling_sent;
-	uint64_t started_us, ended_us;   /* monotonic; 0: not */
-	struct q850_cause cause;         /* of its failure; 0: it carried the call */
+	uint64_t started_us, ended_us; /* monotonic; 0: not */
+	struct q850_cause cause;       /* of its failure; 0: it carried the call */
 	unsigned status;
 };
 
@@ -31,35 +31,42 @@ struct call_times {
 	uint64_t setup_us, routed_us, ringing_us, answer_us, end_us; /* monotonic; 0: not reached */
 };
 
-enum call_releaser { CALL_RELEASED_BY_NOBODY, CALL_RELEASED_BY_CALLER, CALL_RELEASED_BY_CALLED, CALL_RELEASED_BY_US };
+enum call_releaser {
+	CALL_RELEASED_BY_NOBODY,
+	CALL_RELEASED_BY_CALLER,
+	CALL_RELEASED_BY_CALLED,
+	CALL_RELEASED_BY_US
+};
 
 struct call {
-	struct list node;                /* in the gateway's list */
-	char id[CALL_ID_TEXT];           /* globally unique, sortable by time */
+	struct list node;      /* in the gateway's list */
+	char id[CALL_ID_TEXT]; /* globally unique, sortable by time */
 	struct gateway *gateway;
 	struct fsm fsm;
-	struct leg *seats[2];            /* LEG_CALLER; LEG_CALLED: the one being tried or talked to, or NULL */
-	struct list leaving;             /* legs of earlier attempts whose RELEASE is awaited */
+	/* LEG_CALLER; LEG_CALLED: the one being tried or talked to, or NULL */
+	struct leg *seats[2];
+	struct list leaving; /* legs of earlier attempts whose RELEASE is awaited */
 	struct endpoint *ingress;
-	struct dialplan *plan;           /* the snapshot that this call was routed with */
+	struct dialplan *plan; /* the snapshot that this call was routed with */
 	struct dp_decision decision;
 	size_t next_candidate;
-	struct leg_info info;            /* as received */
+	struct leg_info info; /* as received */
 	struct party_number called_normalized, calling_normalized;
-	struct list attempts;            /* struct call_attempt, in order */
-	struct call_attempt *attempt;    /* the one under way or that carries the call; or NULL */
-	struct q850_cause last_cause;    /* of the attempts so far: a gateway's own word before a skipped one's */
+	struct list attempts;         /* struct call_attempt, in order */
+	struct call_attempt *attempt; /* the one under way or that carries the call; or NULL */
+	/* of the attempts so far: a gateway's own word before a skipped one's */
+	struct q850_cause last_cause;
 	struct bridge *bridge;
-	uint64_t answer_due_us;          /* when the ring timeout of this attempt falls due */
-	unsigned announcer;              /* the seat that plays, in CALL_ANNOUNCING */
+	uint64_t answer_due_us; /* when the ring timeout of this attempt falls due */
+	unsigned announcer;     /* the seat that plays, in CALL_ANNOUNCING */
 	struct call_times times;
-	struct q850_cause cause;         /* why it ended */
-	unsigned status;                 /* SIP status behind it, 0: none */
+	struct q850_cause cause; /* why it ended */
+	unsigned status;         /* SIP status behind it, 0: none */
 	enum call_releaser releaser;
 	bool emergency, answered, alerted, inband;
-	bool attempted;                  /* a gateway was sent SETUP */
+	bool attempted; /* a gateway was sent SETUP */
 	bool media_closing;
-	struct loop_deferred cleared;    /* private */
+	struct loop_deferred cleared; /* private */
 };
 
 /* States and events of the machine, for tests and diagrams: see call_fsm.h. */

@@ -2,9 +2,10 @@
 #ifndef GATEWAY_CALL_ID_H
 #define GATEWAY_CALL_ID_H
 
-/* Call ids: 48 bits of wall time in ms, then 80 random bits, as 26 digits of Crockford's base 32 (the form called ULID):
- * unique among all gateways without asking anyone, and sorted as text they are sorted by time. Two ids of one source in one
- * millisecond differ by one in the random part, so their order holds as well. Thread: the owner's. */
+/* Call ids: 48 bits of wall time in ms, then 80 random bits, as 26 digits of Crockford's base 32
+ * (the form called ULID): unique among all gateways without asking anyone, and sorted as text they
+ * are sorted by time. Two ids of one source in one millisecond differ by one in the random part, so
+ * their order holds as well. Thread: the owner's. */
 
 #include <stdint.h>
 

@@ -2,7 +2,8 @@
 #ifndef GATEWAY_CALL_PRIVATE_H
 #define GATEWAY_CALL_PRIVATE_H
 
-/* What call.c (a call's life), call_fsm.c (what happens when) and call_walk.c (where it goes) share. */
+/* What call.c (a call's life), call_fsm.c (what happens when) and call_walk.c (where it goes)
+ * share. */
 
 #include "base/log.h"
 #include "gateway/call.h"
@@ -12,10 +13,10 @@
 
 #define clog(call, level, ...) log_write(level, "call", (call)->id, __VA_ARGS__)
 /* A sentence on the call's ladder; nothing when no ladders are kept. */
-#define call_note(call, ...)                                                            \
-	do {                                                                            \
-		if ((call)->gateway->ladders)                                           \
-			ladder_note((call)->gateway->ladders, (call)->id, __VA_ARGS__); \
+#define call_note(call, ...)                                                                       \
+	do {                                                                                       \
+		if ((call)->gateway->ladders)                                                      \
+			ladder_note((call)->gateway->ladders, (call)->id, __VA_ARGS__);            \
 	} while (0)
 
 static inline uint64_t call_now_us(const struct call *call)

@@ -2,14 +2,17 @@
 #ifndef GATEWAY_LEG_H
 #define GATEWAY_LEG_H
 
-/* The half-call protocol: one vocabulary, spoken in both directions between a call and each of its legs, derived from
- * Q.931 whatever the leg stands on. The core (call.c) sees nothing else, so it holds no SIP and no ISDN word.
+/* The half-call protocol: one vocabulary, spoken in both directions between a call and each of its
+ * legs, derived from Q.931 whatever the leg stands on. The core (call.c) sees nothing else, so it
+ * holds no SIP and no ISDN word.
  *
- * A call has two seats; a leg sits in a seat and may move to another call. What a leg tells the core goes through
- * leg_tell(); what the core tells a leg through leg_send(). The same message means the mirror image: SETUP told by a leg
- * is a call that comes in, SETUP sent to a leg is a call to be placed.
+ * A call has two seats; a leg sits in a seat and may move to another call. What a leg tells the
+ * core goes through leg_tell(); what the core tells a leg through leg_send(). The same message
+ * means the mirror image: SETUP told by a leg is a call that comes in, SETUP sent to a leg is a
+ * call to be placed.
  *
- * Thread: signalling. A leg never tells from inside a send: the floors below deliver events from the loop. */
+ * Thread: signalling. A leg never tells from inside a send: the floors below deliver events from
+ * the loop. */
 
 #include "base/list.h"
 #include "base/party.h"
@@ -22,18 +25,20 @@ struct call;
 struct leg;
 
 enum leg_message_type {
-	LEG_SETUP,        /* info */
-	LEG_SETUP_ACK,    /* more digits are wanted */
-	LEG_MORE_DIGITS,  /* info->called: the digits to append */
-	LEG_PROCEEDING,   /* no more digits are needed; being worked on */
-	LEG_ALERTING,     /* inband: audio comes from this side before answer */
-	LEG_PROGRESS,     /* inband, cause (0: none) */
-	LEG_CONNECT,      /* info->connected */
-	LEG_DISCONNECT,   /* cause, inband: an announcement may be heard; the other side decides when to release */
-	LEG_RELEASE,      /* cause. Told: the leg is gone, its last word. Sent: be gone; a LEG_RELEASE is told in reply */
-	LEG_OFFER,        /* media; id */
-	LEG_ANSWER,       /* media; id of the offer */
-	LEG_REFUSE,       /* cause; id of the offer */
+	LEG_SETUP,       /* info */
+	LEG_SETUP_ACK,   /* more digits are wanted */
+	LEG_MORE_DIGITS, /* info->called: the digits to append */
+	LEG_PROCEEDING,  /* no more digits are needed; being worked on */
+	LEG_ALERTING,    /* inband: audio comes from this side before answer */
+	LEG_PROGRESS,    /* inband, cause (0: none) */
+	LEG_CONNECT,     /* info->connected */
+	/* cause, inband: an announcement may be heard; the other side decides when to release */
+	LEG_DISCONNECT,
+	/* cause. Told: the leg is gone, its last word. Sent: be gone; one is told in reply */
+	LEG_RELEASE,
+	LEG_OFFER,  /* media; id */
+	LEG_ANSWER, /* media; id of the offer */
+	LEG_REFUSE, /* cause; id of the offer */
 	LEG_HOLD,
 	LEG_RESUME,
 	LEG_PARTY_UPDATE, /* info->connected or calling changed */
@@ -59,7 +64,7 @@ enum leg_capability { LEG_SPEECH = 0x00, LEG_AUDIO_3K1 = 0x10 };
 
 /* Q.931-shaped bearer, kept whole so that ISDN ↔ ISDN loses nothing. */
 struct leg_bearer {
-	uint8_t capability;           /* enum leg_capability, or another of Q.931's */
+	uint8_t capability; /* enum leg_capability, or another of Q.931's */
 	struct leg_octets raw, hlc, llc;
 };
 
@@ -78,7 +83,7 @@ struct leg_info {
 	unsigned progress_count;
 	bool sending_complete;
 	bool emergency;
-	unsigned hops_left;           /* Max-Forwards; 0: not said */
+	unsigned hops_left; /* Max-Forwards; 0: not said */
 	struct leg_octets user_user;
 	char display[PARTY_NAME];
 };
@@ -90,16 +95,18 @@ struct leg_message {
 	unsigned id;                    /* of an offer; one is outstanding per leg */
 	bool inband;
 	struct q850_cause cause;
-	unsigned status;                /* with cause: the code of the leg's protocol behind it. Only a leg of the same kind on
-					 * the other side can use it (like struct media_desc's opaque part); 0: none */
+	/* with cause: the code of the leg's protocol behind it. Only a leg of the same kind on the
+	 * other side can use it (like struct media_desc's opaque part); 0: none */
+	unsigned status;
 	unsigned number, duration_ms;
 	struct leg *replaces;
 };
 
 /* How a leg's media reaches us. */
 enum leg_media_kind {
-	LEG_MEDIA_PACKETS, /* negotiated with OFFER and ANSWER; an RTP endpoint of the bridge faces it */
-	LEG_MEDIA_TDM,     /* a clocked channel: leg_join() and leg_leave() */
+	/* negotiated with OFFER and ANSWER; an RTP endpoint of the bridge faces it */
+	LEG_MEDIA_PACKETS,
+	LEG_MEDIA_TDM, /* a clocked channel: leg_join() and leg_leave() */
 };
 
 struct port;
@@ -107,18 +114,20 @@ struct worker;
 
 /* What a bridge needs to know of a packet leg to negotiate for it and to open its sockets. */
 struct leg_packets {
-	const struct conf_trunk *trunk;   /* codecs, packet time, latching */
-	struct netaddr bind, advertised;  /* ports 0 */
+	const struct conf_trunk *trunk;  /* codecs, packet time, latching */
+	struct netaddr bind, advertised; /* ports 0 */
 };
 
 /* What a kind of leg implements. */
 struct leg_ops {
 	const char *kind; /* "sip", "isdn" */
 	enum leg_media_kind media_kind;
-	/* 0, or -errno when the message cannot be carried out (SETUP: nothing was placed; the core takes `cause` from
-	 * leg_cause_of()). Messages that the technology has no word for are dropped silently with 0. */
+	/* 0, or -errno when the message cannot be carried out (SETUP: nothing was placed; the core
+	 * takes `cause` from leg_cause_of()). Messages that the technology has no word for are
+	 * dropped silently with 0. */
 	int (*send)(struct leg *leg, const struct leg_message *message);
-	/* TDM only: face the port (or not, and say when it is let go). The worker that the port must be placed on. */
+	/* TDM only: face the port (or not, and say when it is let go). The worker that the port
+	 * must be placed on. */
 	int (*join)(struct leg *leg, struct port *port);
 	void (*leave)(struct leg *leg, void (*left)(void *arg), void *arg);
 	struct worker *(*worker)(const struct leg *leg);
@@ -126,7 +135,7 @@ struct leg_ops {
 	enum conf_law (*law)(const struct leg *leg);
 	/* Packets only. */
 	void (*packets)(const struct leg *leg, struct leg_packets *out);
-	/* Free what stands behind; called once, after LEG_RELEASE was told and the media has left. */
+	/* Free what stands behind; once, after LEG_RELEASE was told and the media has left. */
 	void (*destroy)(struct leg *leg);
 	/* What joins trace records to it: the Call-ID, or "SPAN/CRV". NULL while it has none. */
 	const char *(*key)(const struct leg *leg);
@@ -139,21 +148,23 @@ struct endpoint;
 enum leg_seat {
 	LEG_CALLER = 0,
 	LEG_CALLED = 1,
-	LEG_LEAVING = 2,              /* lost its seat to another gateway; its LEG_RELEASE is awaited */
+	/* lost its seat to another gateway; its LEG_RELEASE is awaited */
+	LEG_LEAVING = 2,
 };
 
 struct leg {
-	struct list node;             /* among the leaving ones of its call */
+	struct list node; /* among the leaving ones of its call */
 	const struct leg_ops *ops;
-	struct endpoint *endpoint;    /* borrowed */
-	struct call *call;            /* the call it sits in; NULL: in none */
-	unsigned seat;                /* enum leg_seat */
-	bool releasing;               /* LEG_RELEASE sent */
-	bool released;                /* LEG_RELEASE told */
-	unsigned status;              /* protocol code behind the release (a SIP status); 0: none */
+	struct endpoint *endpoint; /* borrowed */
+	struct call *call;         /* the call it sits in; NULL: in none */
+	unsigned seat;             /* enum leg_seat */
+	bool releasing;            /* LEG_RELEASE sent */
+	bool released;             /* LEG_RELEASE told */
+	unsigned status;           /* protocol code behind the release (a SIP status); 0: none */
 };
 
-/* Core → leg. Nothing but RELEASE passes once RELEASE was sent, and nothing at all once it was told: 0 then. */
+/* Core → leg. Nothing but RELEASE passes once RELEASE was sent, and nothing at all once it was
+ * told: 0 then. */
 int leg_send(struct leg *leg, const struct leg_message *message);
 /* RELEASE with this cause. */
 void leg_release(struct leg *leg, struct q850_cause cause);
@@ -164,8 +175,9 @@ void leg_init(struct leg *leg, const struct leg_ops *ops, struct endpoint *endpo
 /* Sets NULL, takes NULL. The leg's call forgets it. */
 void leg_destroy(struct leg **leg);
 
-/* Cause for an -errno from a SETUP that could not be placed: -EBUSY 34, -ENETDOWN 27, -EINVAL 28, -ENOTSUP 65, -ENOMEM and
- * -EADDRINUSE 47, else 41. Location: the private network serving the local user, which is what a gateway is to a telco. */
+/* Cause for an -errno from a SETUP that could not be placed: -EBUSY 34, -ENETDOWN 27, -EINVAL 28,
+ * -ENOTSUP 65, -ENOMEM and -EADDRINUSE 47, else 41. Location: the private network serving the local
+ * user, which is what a gateway is to a telco. */
 struct q850_cause leg_cause_of(int error);
 
 #endif

@@ -2,17 +2,19 @@
 #ifndef GATEWAY_LEG_SIP_H
 #define GATEWAY_LEG_SIP_H
 
-/* Legs on SIP trunks: trunk/'s calls in the words of the half-call protocol. endpoint->target is the struct sip_trunk.
- * Thread: signalling. */
+/* Legs on SIP trunks: trunk/'s calls in the words of the half-call protocol. endpoint->target is
+ * the struct sip_trunk. Thread: signalling. */
 
 #include "gateway/gateway.h"
 #include "trunk/sip.h"
 
-/* For struct endpoint. available: -ENETDOWN while the peer doesn't answer OPTIONS, -EBUSY at max_calls. */
+/* For struct endpoint. available: -ENETDOWN while the peer doesn't answer OPTIONS, -EBUSY at
+ * max_calls. */
 int leg_sip_make(struct endpoint *endpoint, struct leg **out);
 int leg_sip_available(const struct endpoint *endpoint);
 /* For struct sip_stack_ops; `gateway` is the struct gateway. */
-void leg_sip_incoming(struct sip_trunk *trunk, struct sip_call *call, const struct sip_info *info, void *gateway);
+void leg_sip_incoming(struct sip_trunk *trunk, struct sip_call *call, const struct sip_info *info,
+		      void *gateway);
 
 /* Identities into and out of trunk/'s words. */
 void leg_sip_info_up(struct leg_info *out, const struct sip_info *in);
