@@ -344,11 +344,17 @@ static void outgoing_handle(struct fsm *fsm, unsigned event, const void *data)
 
 /* ---- Incoming (Q.931 5.2 as user, 5.1 as network) ---- */
 
+/* Nothing has been said of the call's progress yet. */
+static bool untouched(const struct isdn_call *call)
+{
+	return call->fsm.state == CALL_IN_PRESENT || call->fsm.state == CALL_IN_COLLECTED;
+}
+
 /* CALL PROCEEDING comes first: it names the B-channel (5.1.2, 5.2.3), and before it no DISCONNECT
  * may be sent. */
 static void ensure_proceeding(struct isdn_call *call)
 {
-	if (call->fsm.state != CALL_IN_PRESENT)
+	if (!untouched(call))
 		return;
 	call->rc = pri_call_proceeding(call->span->link, call->q931, call->timeslot);
 	call->agreed = true;
@@ -396,8 +402,18 @@ static void do_connect(struct isdn_call *call, const struct isdn_info *info)
 /* An in-band announcement needs a call that is under way; anything else is refused. */
 static void present_disconnect(struct isdn_call *call, const struct isdn_info *info)
 {
-	ensure_proceeding(call);
+	if (call->fsm.state == CALL_IN_PRESENT)
+		ensure_proceeding(call);
 	do_disconnect(call, info);
+}
+
+/* SETUP ACKNOWLEDGE is the first answer, so it names the B-channel (5.1.2, 5.2.3). */
+static void do_collect(struct isdn_call *call, const struct isdn_info *info)
+{
+	call->rc = pri_call_setup_ack(call->span->link, call->q931, call->timeslot);
+	call->agreed = true;
+	call_collect_begin(call, info);
+	fsm_go(&call->fsm, CALL_IN_OVERLAP);
 }
 
 static void incoming_handle(struct fsm *fsm, unsigned event, const void *data)
@@ -405,8 +421,10 @@ static void incoming_handle(struct fsm *fsm, unsigned event, const void *data)
 	struct isdn_call *call = call_of(fsm);
 
 	if (event == CALL_DO_PROCEEDING) {
-		if (fsm->state == CALL_IN_PRESENT)
+		if (untouched(call))
 			do_proceeding(call, data);
+	} else if (event == CALL_DO_COLLECT) {
+		do_collect(call, data);
 	} else if (event == CALL_DO_ALERTING) {
 		if (fsm->state != CALL_IN_ALERTING)
 			do_alerting(call, data);
@@ -428,6 +446,44 @@ static void incoming_handle(struct fsm *fsm, unsigned event, const void *data)
 		keep_cause(call, ((const struct isdn_info *)data)->cause);
 		free_q931(call);
 		gone(call, data);
+	} else {
+		common(fsm, event, data);
+	}
+}
+
+/* ---- Overlap receiving (Q.931 5.1.3, 5.2.4) ---- */
+
+/* What is definitely incomplete or can be no number ends with cause 28: by T302 in 5.1.5.2 and
+ * 5.2.4, otherwise by 5.1.4. */
+static void collected(struct isdn_call *call, enum collected what)
+{
+	if (what == COLLECTED_INVALID) {
+		clog(call, LOG_LEVEL_INFO, "no number came, or too long a one");
+		do_release(call, call_own_cause(call, Q850_INVALID_NUMBER));
+	} else if (what == COLLECTED_MORE) {
+		fsm_go(&call->fsm, CALL_IN_OVERLAP); /* T302 begins anew */
+	} else {
+		fsm_go(&call->fsm, CALL_IN_COLLECTED);
+		call_collect_tell(call);
+	}
+}
+
+static void t302_expired(struct fsm *fsm)
+{
+	struct isdn_call *call = call_of(fsm);
+
+	collected(call, call_collected(call));
+}
+
+static void overlap_handle(struct fsm *fsm, unsigned event, const void *data)
+{
+	struct isdn_call *call = call_of(fsm);
+
+	if (event == CALL_MSG_INFORMATION) {
+		collected(call, call_collect(call, data));
+	} else if (event == CALL_MSG_DISCONNECT) { /* nobody else would answer it */
+		keep_cause(call, ((const struct isdn_info *)data)->cause);
+		release(call, call_own_cause(call, Q850_NORMAL_CLEARING));
 	} else {
 		common(fsm, event, data);
 	}
@@ -551,10 +607,25 @@ static const struct fsm_state states[CALL_STATES] = {
 	[CALL_IN_PRESENT] = { .name = "call present",
 			      .clause = "Q.931 5.2.1, 5.1.1",
 			      .events = ANYTIME | E(MSG_SILENT_CLEAR) | E(DO_PROCEEDING) |
-					E(DO_ALERTING) | E(DO_PROGRESS) | E(DO_CONNECT),
-			      .next = E(IN_PROCEEDING) | E(IN_ALERTING) | E(IN_CONNECTING) |
-				      E(ACTIVE) | CLEARED,
+					E(DO_ALERTING) | E(DO_PROGRESS) | E(DO_CONNECT) |
+					E(DO_COLLECT),
+			      .next = E(IN_OVERLAP) | E(IN_PROCEEDING) | E(IN_ALERTING) |
+				      E(IN_CONNECTING) | E(ACTIVE) | CLEARED,
 			      .handle = incoming_handle },
+	[CALL_IN_OVERLAP] = { .name = "overlap receiving",
+			      .clause = "Q.931 5.2.4, 5.1.3",
+			      .events = ANYTIME,
+			      .next = E(IN_OVERLAP) | E(IN_COLLECTED) | CLEARED,
+			      .timer_name = "T302",
+			      .handle = overlap_handle,
+			      .expired = t302_expired },
+	[CALL_IN_COLLECTED] = { .name = "overlap receiving, number whole",
+				.clause = "Q.931 5.2.5.1, 5.1.5.2",
+				.events = ANYTIME | E(DO_PROCEEDING) | E(DO_ALERTING) |
+					  E(DO_PROGRESS) | E(DO_CONNECT),
+				.next = E(IN_PROCEEDING) | E(IN_ALERTING) | E(IN_CONNECTING) |
+					E(ACTIVE) | CLEARED,
+				.handle = incoming_handle },
 	[CALL_IN_PROCEEDING] = { .name = "incoming call proceeding",
 				 .clause = "Q.931 5.2.5.1, 5.1.5",
 				 .events = ANYTIME | E(DO_PROCEEDING) | E(DO_ALERTING) |
@@ -623,6 +694,7 @@ static const char *const event_names[CALL_EVENTS] = {
 	[CALL_MSG_SILENT_CLEAR] = "early RELEASE COMPLETE",
 	[CALL_DO_SETUP] = "do SETUP",
 	[CALL_DO_OFFER] = "SETUP",
+	[CALL_DO_COLLECT] = "SETUP without a number",
 	[CALL_DO_PROCEEDING] = "do PROCEEDING",
 	[CALL_DO_ALERTING] = "do ALERTING",
 	[CALL_DO_PROGRESS] = "do PROGRESS",
@@ -640,15 +712,24 @@ static uint64_t timer_us(const struct fsm *fsm, unsigned state)
 	switch (state) {
 	case CALL_OUT_SETUP:
 		return UINT64_C(2000) * t->t303; /* libpri repeats SETUP at half of it */
-	case CALL_OUT_OVERLAP: return UINT64_C(1000) * t->t304;
-	case CALL_OUT_PROCEEDING: return UINT64_C(1000) * t->t310;
-	case CALL_OUT_ALERTING: return UINT64_C(1000) * t->t301;
-	case CALL_IN_CONNECTING: return UINT64_C(1000) * t->t313;
-	case CALL_DISCONNECT_RECEIVED: return UINT64_C(1000) * T306_MS;
+	case CALL_OUT_OVERLAP:
+		return UINT64_C(1000) * t->t304;
+	case CALL_OUT_PROCEEDING:
+		return UINT64_C(1000) * t->t310;
+	case CALL_OUT_ALERTING:
+		return UINT64_C(1000) * t->t301;
+	case CALL_IN_OVERLAP:
+		return UINT64_C(1000) * t->t302;
+	case CALL_IN_CONNECTING:
+		return UINT64_C(1000) * t->t313;
+	case CALL_DISCONNECT_RECEIVED:
+		return UINT64_C(1000) * T306_MS;
 	case CALL_DISCONNECT_SENT:
 		return UINT64_C(1000) * (t->t305 + 2 * t->t308 + CLEARING_MARGIN_MS);
-	case CALL_RELEASING: return UINT64_C(1000) * (2 * t->t308 + CLEARING_MARGIN_MS);
-	default: return 0;
+	case CALL_RELEASING:
+		return UINT64_C(1000) * (2 * t->t308 + CLEARING_MARGIN_MS);
+	default:
+		return 0;
 	}
 }
 

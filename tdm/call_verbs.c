@@ -81,6 +81,8 @@ const char *isdn_call_state_name(const struct isdn_call *call)
 					  "N9 incoming call proceeding" },
 		[CALL_OUT_ALERTING] = { "U4 call delivered", "N7 call received" },
 		[CALL_IN_PRESENT] = { "U6 call present", "N1 call initiated" },
+		[CALL_IN_OVERLAP] = { "U25 overlap receiving", "N2 overlap sending" },
+		[CALL_IN_COLLECTED] = { "U25 overlap receiving", "N2 overlap sending" },
 		[CALL_IN_PROCEEDING] = { "U9 incoming call proceeding",
 					 "N3 outgoing call proceeding" },
 		[CALL_IN_ALERTING] = { "U7 call received", "N4 call delivered" },

@@ -167,22 +167,27 @@ static void read_text(char *text, size_t room, struct wire w)
 	text[at] = '\0';
 }
 
-static void read_digits(char *digits, size_t room, struct wire w)
+/* False: there were more than there is room for. */
+static bool read_digits(char *digits, size_t room, struct wire w)
 {
-	size_t at = 0;
+	size_t at = 0, count = 0;
 
-	while (wire_left(&w) && at + 1 < room) {
+	while (wire_left(&w)) {
 		char c = (char)(wire_u8(&w) & 0x7f);
 
-		if (c && strchr("0123456789*#ABCDabcd+", c))
+		if (!c || !strchr("0123456789*#ABCDabcd+", c))
+			continue;
+		count++;
+		if (at + 1 < room)
 			digits[at++] = c;
 	}
 	digits[at] = '\0';
+	return count == at;
 }
 
 /* Q.931 4.5.8, 4.5.10, 4.6.7: octet 3, then 3a (presentation and screening), then 3b (reason of
- * redirection). */
-static void read_number(struct party_number *number, uint8_t *reason, struct wire w)
+ * redirection). False: more digits than fit. */
+static bool read_number(struct party_number *number, uint8_t *reason, struct wire w)
 {
 	uint8_t octet = wire_u8(&w);
 
@@ -199,7 +204,7 @@ static void read_number(struct party_number *number, uint8_t *reason, struct wir
 				*reason = octet & 0x0f;
 		}
 	}
-	read_digits(number->digits, sizeof(number->digits), w);
+	return read_digits(number->digits, sizeof(number->digits), w);
 }
 
 /* Q.931 4.5.5. */
@@ -318,7 +323,9 @@ static void read_element(struct q931_message *m, const struct element *e)
 	case IE_PROGRESS: read_progress(&m->info, w); break;
 	case IE_NOTIFICATION: m->notification = wire_u8(&w) & 0x7f; break;
 	case IE_DISPLAY: read_display(&m->info, w); break;
-	case IE_KEYPAD: read_digits(m->info.keypad, sizeof(m->info.keypad), w); break;
+	case IE_KEYPAD:
+		m->digits_cut |= !read_digits(m->info.keypad, sizeof(m->info.keypad), w);
+		break;
 	case IE_CONNECTED_NUMBER: read_number(&m->info.connected.number, NULL, w); break;
 	case IE_CONNECTED_SUBADDRESS:
 		read_subaddress(m->info.connected.subaddress, sizeof(m->info.connected.subaddress),
@@ -330,7 +337,7 @@ static void read_element(struct q931_message *m, const struct element *e)
 		break;
 	case IE_CALLED_NUMBER:
 		if (!m->info.called.number.present)
-			read_number(&m->info.called.number, NULL, w);
+			m->digits_cut |= !read_number(&m->info.called.number, NULL, w);
 		break;
 	case IE_CALLED_SUBADDRESS:
 		read_subaddress(m->info.called.subaddress, sizeof(m->info.called.subaddress), w);

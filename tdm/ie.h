@@ -86,6 +86,7 @@ struct q931_message {
 	int call_state;     /* Q.931 4.5.7; -1: absent */
 	int restart_class;  /* Q.931 4.5.25; -1: absent */
 	int notification;   /* Q.931 4.5.22; -1: absent */
+	bool digits_cut;    /* called number or keypad had more digits than there is room for */
 	unsigned malformed; /* elements that were too short to read, or ran past the end */
 };
 

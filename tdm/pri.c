@@ -446,6 +446,11 @@ int pri_call_setup(struct pri_link *link, struct q931_call *call, const struct p
 	return result(link, rc);
 }
 
+int pri_call_setup_ack(struct pri_link *link, struct q931_call *call, uint8_t timeslot)
+{
+	return result(link, pri_need_more_info(link->pri, call, timeslot, 0));
+}
+
 int pri_call_proceeding(struct pri_link *link, struct q931_call *call, uint8_t timeslot)
 {
 	return result(link, pri_proceeding(link->pri, call, timeslot, 0));

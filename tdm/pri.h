@@ -94,6 +94,8 @@ uint16_t pri_call_crv(struct pri_link *link, struct q931_call *call);
 /* The rest return 0 or -EPROTO (libpri refuses). `timeslot` goes into Channel identification where
  * the message has one. */
 int pri_call_setup(struct pri_link *link, struct q931_call *call, const struct pri_setup *setup);
+/* SETUP ACKNOWLEDGE, without a dial tone. */
+int pri_call_setup_ack(struct pri_link *link, struct q931_call *call, uint8_t timeslot);
 int pri_call_proceeding(struct pri_link *link, struct q931_call *call, uint8_t timeslot);
 int pri_call_alerting(struct pri_link *link, struct q931_call *call, uint8_t timeslot);
 int pri_call_progress(struct pri_link *link, struct q931_call *call, uint8_t timeslot);

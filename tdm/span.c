@@ -134,7 +134,10 @@ static void incoming(struct isdn_span *span, struct q931_call *q931)
 	}
 	channels_take(&span->channels, timeslot, call);
 	call->timeslot = timeslot;
-	call_tell_incoming(call, &span->rx.info);
+	if (call_lacks_number(&span->rx.info))
+		fsm_event(&call->fsm, CALL_DO_COLLECT, &span->rx.info);
+	else
+		call_tell_incoming(call, &span->rx.info);
 }
 
 /* ---- Events of libpri ---- */

@@ -113,7 +113,8 @@ enum isdn_span_state {
 };
 
 struct isdn_span_ops {
-	/* A call comes in (SETUP). Set its ops with isdn_call_accept() before returning, or refuse it with
+	/* A call comes in (SETUP; one without any number is told when overlap receiving, Q.931 5.1.3 and 5.2.4, has
+	 * gathered it, with the digits in info->called as if they had come en bloc). Set its ops with isdn_call_accept() before returning, or refuse it with
 	 * isdn_call_release() and isdn_call_done(). A B-channel is already reserved for it. */
 	void (*incoming)(struct isdn_span *span, struct isdn_call *call, const struct isdn_info *info, void *arg);
 	void (*state)(struct isdn_span *span, enum isdn_span_state state, unsigned alarms, void *arg);

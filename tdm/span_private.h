@@ -40,6 +40,8 @@ enum call_state {
 	CALL_OUT_PROCEEDING,
 	CALL_OUT_ALERTING,
 	CALL_IN_PRESENT,
+	CALL_IN_OVERLAP,   /* digits are being gathered; its user has not heard of it */
+	CALL_IN_COLLECTED, /* its user has, and hasn't answered */
 	CALL_IN_PROCEEDING,
 	CALL_IN_ALERTING,
 	CALL_IN_CONNECTING,
@@ -69,6 +71,7 @@ enum call_event {
 				  event */
 	CALL_DO_SETUP,
 	CALL_DO_OFFER,
+	CALL_DO_COLLECT, /* SETUP had no number: SETUP ACKNOWLEDGE */
 	CALL_DO_PROCEEDING,
 	CALL_DO_ALERTING,
 	CALL_DO_PROGRESS,
@@ -179,6 +182,17 @@ void call_message(struct isdn_call *call, enum call_event event, const struct is
 /* A cause that we give by ourselves: with our side's location. */
 struct q850_cause call_own_cause(const struct isdn_call *call, uint8_t value);
 void call_forget(struct isdn_call *call, struct q850_cause cause);
+/* call_overlap.c: digits that come one by one (Q.931 5.1.3, 5.2.4) */
+enum collected { COLLECTED_MORE, COLLECTED_WHOLE, COLLECTED_INVALID };
+bool call_lacks_number(const struct isdn_info *setup);
+/* From now on the call is nobody's, until it is told. */
+void call_collect_begin(struct isdn_call *call, const struct isdn_info *setup);
+/* INFORMATION: is the number whole now? Invalid: too long, or ended without digits. */
+enum collected call_collect(struct isdn_call *call, const struct isdn_info *more);
+/* No more will come. */
+enum collected call_collected(const struct isdn_call *call);
+/* `incoming`, with what has been gathered. */
+void call_collect_tell(struct isdn_call *call);
 /* call_channel.c */
 /* The far end's choice of B-channel in its first answer (Q.931 5.1.2, 5.2.3). */
 void call_agree(struct isdn_call *call, const struct q931_channel *channel);

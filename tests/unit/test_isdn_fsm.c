@@ -42,21 +42,31 @@ static struct isdn_call *outgoing(struct user *user)
 	return user->call;
 }
 
-static struct isdn_call *incoming(uint16_t crv)
+/* With a number, or without: then it is gathered digit by digit. */
+static struct isdn_call *incoming(uint16_t crv, bool overlap)
 {
 	static const uint8_t elements[] = { 0x04, 3,    0x80, 0x90, 0xa3, 0x18, 3,
 					    0xa9, 0x83, 0x81, 0x70, 2,    0x81, '1' };
 
-	raw_message(&raw, crv, false, Q931_SETUP, elements, sizeof(elements));
+	raw_message(&raw, crv, false, Q931_SETUP, elements, sizeof(elements) - (overlap ? 4 : 0));
 	advance(&f, 20 * MS);
-	return f.te.users[(f.te.incoming - 1) % 64].call;
+	return span_find_reference(f.te.span, crv, false);
+}
+
+static void complete(const struct isdn_call *call)
+{
+	static const uint8_t elements[] = { 0xa1, 0x70, 2, 0x81, '1' };
+
+	raw_message(&raw, call->crv, false, Q931_INFORMATION, elements, sizeof(elements));
+	advance(&f, 20 * MS);
 }
 
 /* A call that has come to `state` the ordinary way. */
 static struct isdn_call *call_in(enum call_state state, struct user *user, uint16_t crv)
 {
+	bool overlap = state == CALL_IN_OVERLAP || state == CALL_IN_COLLECTED;
 	struct isdn_call *call = state >= CALL_IN_PRESENT && state <= CALL_IN_CONNECTING
-					 ? incoming(crv)
+					 ? incoming(crv, overlap)
 					 : outgoing(user);
 
 	if (state == CALL_OUT_OVERLAP)
@@ -65,6 +75,8 @@ static struct isdn_call *call_in(enum call_state state, struct user *user, uint1
 		say(call, Q931_CALL_PROCEEDING);
 	if (state == CALL_OUT_ALERTING)
 		say(call, Q931_ALERTING);
+	if (state == CALL_IN_COLLECTED)
+		complete(call);
 	if (state == CALL_IN_PROCEEDING)
 		isdn_call_proceeding(call, NULL);
 	if (state == CALL_IN_ALERTING)
