@@ -87,7 +87,8 @@ void e1_slot_leave(struct e1_line *line, unsigned timeslot, void (*left)(void *a
 /* What an idle slot sends; default 0xD5 (A-law zero; G.711). Before the first join. */
 void e1_slot_idle(struct e1_line *line, uint8_t octet);
 
-/* A D-channel: HDLC with FCS-16 (Q.921 2, ISO/IEC 13239) on a timeslot. `arg` is handed back. -EBUSY, -EINVAL as above. */
+/* A D-channel: HDLC with FCS-16 (Q.921 2, ISO/IEC 13239) on a timeslot. `arg` is handed back. Frames arrive in order and
+ * as early as the line has them; on a pseudowire no jitter buffer delays them and no slip harms them. -EBUSY, -EINVAL as above. */
 int e1_dchan_open(struct e1_dchan **out, struct e1_line *line, unsigned timeslot,
 		  const struct e1_dchan_ops *ops, void *arg);
 /* No callback comes after this returns. Sets NULL; takes NULL. */

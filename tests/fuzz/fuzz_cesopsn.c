@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Any packets into header reader and receive buffer, in any order with the ticks, up to the
- * D-channel's HDLC, which is fed by the buffer's reader and may get no packet twice. The input is a series of records: one octet of command, two of sequence
- * number or length, then a packet. */
+ * D-channel's HDLC, which is fed by the buffer's reader and may get no packet twice. The input is a
+ * series of records: one octet of command, two of sequence number or length, then a packet. */
 #include "hw/cesopsn_buffer.h"
 #include "hw/cesopsn_wire.h"
 #include "hw/hdlc.h"

@@ -949,7 +949,8 @@ static void frames_survive_a_stall_beyond_the_buffer(void **state)
 	close_listener();
 }
 
-/* The far end is started anew in the middle of a frame, near and far in the sequence: frames of
+/* The far end is started anew in the middle of a frame, near and far in the sequence (within the
+ * ring the gap is waited at, a little behind it takes 64 packets to be believed): frames of
  * the new one come, none from half the old and half the new. */
 static void a_restarted_far_end_is_read_anew(void **state)
 {
