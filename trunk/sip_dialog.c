@@ -169,11 +169,21 @@ static void offer_ours(struct sip_dialog *d)
 	d->local.direction = RTP_SENDRECV; /* as in a new call (RFC 3261 14.2): a hold of the peer's ends */
 }
 
+/* Another branch of a forked INVITE was answered: its media is the call's (RFC 3261 13.2.2.4). */
+static bool is_other_branch(const struct sip_dialog *d)
+{
+	const struct sip_dialog *chosen = d->call->dialog;
+
+	return chosen && chosen != d && chosen->confirmed;
+}
+
 static unsigned may_modify(const struct sip_dialog *d, bool is_invite, bool has_sdp)
 {
 	unsigned state = d->call->fsm.state;
 
 	if (state == CALL_ENDED || state == CALL_CANCELLING || state == CALL_CLOSING)
+		return 481;
+	if (is_other_branch(d))
 		return 481;
 	if (is_invite &&
 	    state != CALL_CONFIRMED) /* RFC 3261 14.2, and our own 200 that waits for its ACK */
@@ -183,6 +193,16 @@ static unsigned may_modify(const struct sip_dialog *d, bool is_invite, bool has_
 	if (d->modify_out)
 		return 491;
 	return d->modify_in || d->prack_in ? 500 : 0;
+}
+
+/* RFC 3261 8.2.2.3 */
+static void refuse_options(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *sip)
+{
+	char missing[SIP_HEADER_MAX];
+
+	sip_missing_options(d->call->trunk, sip, missing);
+	sip_reply(irq, 420, SIPTAG_SERVER_STR(d->call->stack->user_agent),
+		  SIPTAG_UNSUPPORTED_STR(missing), TAG_END());
 }
 
 static int modify_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *sip)
@@ -198,6 +218,8 @@ static int modify_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *sip
 	if (status) {
 		if (status == 422)
 			sip_reply(irq, 422, SIPTAG_MIN_SE_STR(SIP_MIN_SE), TAG_END());
+		else if (status == 420)
+			refuse_options(d, irq, sip);
 		else
 			refuse_modify(d, irq, status, why);
 		return (int)status;

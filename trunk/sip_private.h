@@ -88,6 +88,9 @@ struct sip_stack {
 void sip_request_in(struct sip_trunk *trunk, nta_incoming_t *irq, const sip_t *sip);
 /* 0, or the status to refuse with: 415, 420 … and a sentence. */
 unsigned sip_request_check(const struct sip_trunk *trunk, const sip_t *sip, const char **why);
+/* What Require asks for and we lack, as Unsupported lists it; "" when nothing. */
+void sip_missing_options(const struct sip_trunk *trunk, const sip_t *sip,
+			 char text[SIP_HEADER_MAX]);
 
 /* sip_headers.c */
 const char *sip_own_contact(const struct sip_trunk *trunk, char text[SIP_HEADER_MAX]);

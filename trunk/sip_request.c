@@ -40,9 +40,8 @@ static bool we_have(const struct sip_trunk *trunk, const char *option)
 	       (strcasecmp(option, "100rel") == 0 && trunk->conf->prack);
 }
 
-/* The options required that we lack, as Unsupported lists them. */
-static void missing_options(const struct sip_trunk *trunk, const sip_t *sip,
-			    char text[SIP_HEADER_MAX])
+void sip_missing_options(const struct sip_trunk *trunk, const sip_t *sip,
+			 char text[SIP_HEADER_MAX])
 {
 	size_t n = 0;
 
@@ -62,7 +61,7 @@ unsigned sip_request_check(const struct sip_trunk *trunk, const sip_t *sip, cons
 {
 	char missing[SIP_HEADER_MAX];
 
-	missing_options(trunk, sip, missing);
+	sip_missing_options(trunk, sip, missing);
 	if (missing[0]) {
 		*why = "required extension not supported";
 		return 420;
@@ -88,7 +87,7 @@ static void refuse(struct sip_trunk *trunk, nta_incoming_t *irq, const sip_t *si
 	char warning[SIP_HEADER_MAX] = "", missing[SIP_HEADER_MAX] = "";
 
 	if (status == 420)
-		missing_options(trunk, sip, missing);
+		sip_missing_options(trunk, sip, missing);
 	if (why[0])
 		sip_warning_text(trunk, why, warning);
 	sip_reply(irq, status, SIPTAG_SERVER_STR(trunk->stack->user_agent),

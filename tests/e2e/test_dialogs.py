@@ -75,14 +75,22 @@ def bye_before_ack(lab):
 
 
 def bye_twice(lab):
-    # BYE → 200; the same again → the same 200 (17.2.2); a new BYE → 481 (15.1.2, a SHOULD: 200 while the leg is still being cleared)
+    # BYE → 200; the same again → the same 200 (17.2.2); a new BYE at once → 481, or 200 while the leg is being cleared
     call, _ = up(lab)
     first = ask(call, 'BYE')
     again(lab.peer)
     assert first.status == 200 and final(call, 'BYE').raw == first.raw
     assert ask(call, 'BYE').status in (200, 481)
+
+
+def requests_after_the_end(lab):
+    # the call is gone on both sides: a new BYE → 481 (15.1.2, a SHOULD), as is any other request (12.2.2)
+    call, _ = up(lab)
+    end(call)
     lab.nothing_held()
-    assert ask(call, 'BYE').status == 481
+    for method in 'INFO', 'UPDATE', 'BYE':
+        answer = ask(call, method)
+        assert answer.status == 481, f'{method}: {answer.start}'
 
 
 def bye_while_ringing(lab):
@@ -562,8 +570,6 @@ def reinvite_from_callee(lab):
     lab.peer.wait(dialog.call_id, 'ACK')
     held = reinvite(dialog, body=sdp(PEER_IP, port, direction='sendonly', version=2))
     assert held.status == 200 and held.media[3] in ('recvonly', 'inactive'), held.raw
-    resumed = reinvite(dialog, body=sdp(PEER_IP, port, version=3))
-    assert resumed.media[3] == 'sendrecv', resumed.raw
     offered = reinvite(dialog, answer=sdp(PEER_IP, port, version=3))
     assert offered.status == 200 and offered.media[3] == 'sendrecv', offered.raw
     assert offered.media[:2] == invite.media[:2], offered.body
@@ -592,7 +598,7 @@ TESTS = [invite_repeated, invite_repeated_after_final, failure_repeated_until_ac
          strays, bodies, record_route_as_callee, record_route_as_caller, tags_and_cseq_as_caller,
          refusals_of_our_invite, redirected, storm_of_provisionals, ringing_orders, trying_then_silence, no_cancel_before_a_provisional,
          answer_crosses_cancel, answer_is_acked_every_time, bye_refused, byes_cross, responses_of_no_transaction, peer_releases_early,
-         reinvite_from_callee]
-KNOWN_FAILURES = [held_then_asked_for_an_offer, reinvite_with_unknown_require, strict_router_as_callee]
+         reinvite_from_callee, held_then_asked_for_an_offer]
+KNOWN_FAILURES = [requests_after_the_end, reinvite_with_unknown_require, strict_router_as_callee]
 if __name__ == '__main__':
     raise SystemExit(run_cases(TESTS, KNOWN_FAILURES, make=Lab))

@@ -741,6 +741,61 @@ static void we_refresh_by_invite(void **state)
 	nothing_left(f);
 }
 
+/* An INVITE forked, and one branch has answered: an offer of the other one is of no call any more,
+ * and must not take the media away (RFC 3261 13.2.2.4). */
+static void offer_of_another_branch(void **state)
+{
+	struct fixture *f = *state;
+	char from[512], call_id[512], contact[512], ringing[600], update[4096];
+
+	call_on(f, "mute", &f->out[0], true);
+	settle(f);
+	assert_true(receive(f, "INVITE"));
+	header(f, "From", from);
+	header(f, "Call-ID", call_id);
+	snprintf(contact, sizeof(contact), "127.0.0.1:%u", netaddr_port(&f->mute_address));
+	{
+		char via[512], to[512], cseq[512];
+
+		snprintf(update, sizeof(update),
+			 "SIP/2.0 180 Ringing\r\nVia: %s\r\nFrom: %s\r\nTo: %s;tag=other\r\nCall-ID: "
+			 "%s\r\nCSeq: %s\r\nContact: <sip:mute@%s>\r\nContent-Length: 0\r\n\r\n",
+			 header(f, "Via", via), from, header(f, "To", to), call_id,
+			 header(f, "CSeq", cseq), contact);
+		snprintf(ringing, sizeof(ringing), "%s", to);
+		send_mute(f, update, &f->from);
+	}
+	settle(f);
+	respond(f, "200 OK", "", sdp);
+	settle(f);
+	assert_true(f->out[0].connected);
+	assert_true(receive(f, "ACK"));
+	snprintf(update, sizeof(update),
+		 "UPDATE sip:x@127.0.0.1:%u SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKother\r\nFrom: "
+		 "%s;tag=other\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: 1 UPDATE\r\nContact: "
+		 "<sip:mute@%s>\r\nMax-Forwards: 70\r\nContent-Type: "
+		 "application/sdp\r\nContent-Length: %zu\r\n\r\n%s",
+		 netaddr_port(&f->from), contact, ringing, from, call_id, contact, sizeof(sdp) - 1,
+		 sdp);
+	send_mute(f, update, &f->from);
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 481"));
+	assert_int_equal(f->out[0].offers, 0);
+}
+
+static void required_within_the_call(void **state)
+{
+	struct fixture *f = *state;
+	char tag[64], value[512];
+
+	take_session(f, "", tag);
+	request(f, "INVITE", 2, tag, "Require: teleport, timer\r\n", sdp);
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 420"));
+	assert_string_equal(header(f, "Unsupported", value), "teleport");
+	assert_int_equal(f->in[0].released, 0);
+}
+
 /* RFC 4028 4: no session is shorter than 90 s, whatever a 2xx says: else we would refresh it
  * without end. */
 static void session_shorter_than_allowed(void **state)
@@ -980,6 +1035,8 @@ int main(void)
 		CASE(we_refresh_by_invite),
 		CASE(session_asked_by_callee),
 		CASE(session_shorter_than_allowed),
+		CASE(offer_of_another_branch),
+		CASE(required_within_the_call),
 		CASE(resumed_without_an_offer),
 		CASE(update_leaves_the_answer),
 		CASE(keepalive),
