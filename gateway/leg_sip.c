@@ -101,6 +101,10 @@ static void tell_setup(struct sip_leg *leg, const struct media_desc *offer)
 	struct leg_message setup = { .type = LEG_SETUP, .info = &leg->info, .media = offer };
 
 	leg->gateway = NULL;
+	if (gateway->stopping) { /* its INVITE came before, and would outlive the end */
+		leg_release(&leg->leg, leg_cause_of(-ESHUTDOWN));
+		return;
+	}
 	if (offer)
 		setup.id = ++leg->offers;
 	/* The call has not come over an ISDN: Q.931 4.5.23, progress description 3, as its Annex G

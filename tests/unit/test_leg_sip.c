@@ -283,6 +283,21 @@ static void test_caller_cancels_before_its_offer(void **state)
 	assert_int_equal(fx.gateway.counters.calls_total, 0);
 }
 
+/* An INVITE taken before the gateway began to stop, and told after. */
+static void test_caller_comes_too_late(void **state)
+{
+	struct sip_info info = invite_to(number);
+
+	(void)state;
+	leg_sip_incoming(&trunk, &sip, &info, &fx.gateway);
+	fx.gateway.stopping = true;
+	sip.ops->offer(&sip, &(struct media_desc){ 0 }, sip.arg);
+	took_note("release 41; ");
+	assert_int_equal(fx.gateway.call_count, 0);
+	released(Q850_TEMPORARY_FAILURE, 0);
+	took_note("done; ");
+}
+
 static void test_caller_hears_an_announcement(void **state)
 {
 	struct sip_info info = invite_to(number);
@@ -503,6 +518,7 @@ int main(void)
 		CALLER(test_caller_without_offer),
 		CALLER(test_status_of_the_other_side),
 		CALLER(test_caller_cancels_before_its_offer),
+		CALLER(test_caller_comes_too_late),
 		CALLER(test_caller_hears_an_announcement),
 		CALLER(test_no_early_media),
 		CALLER(test_answered_caller_hears_to_the_end),
