@@ -241,6 +241,13 @@ static void resolve(struct loop_timer *timer, void *arg)
 		again(t, RESOLVE_AGAIN_S);
 }
 
+/* RFC 6761 6.3: this name is the loopback address, hosts file and name servers or not. */
+static bool is_localhost(const char *host, int family, struct netaddr *out)
+{
+	return strcasecmp(host, "localhost") == 0 &&
+	       netaddr_set(out, family == AF_INET6 ? "::1" : "127.0.0.1", 0) == 0;
+}
+
 static int split_host(struct sip_trunk *t, const char *peer)
 {
 	const char *colon = strrchr(peer, ':');
@@ -264,7 +271,8 @@ int sip_trunk_locate(struct sip_trunk *t)
 	t->peer = (struct netaddr){ 0 };
 	if (split_host(t, t->conf->peer) < 0)
 		return -EINVAL;
-	if (in_hosts_file(t->peer_host, netaddr_family(&t->interface->conf->address), &t->peer)) {
+	if (is_localhost(t->peer_host, netaddr_family(&t->interface->conf->address), &t->peer) ||
+	    in_hosts_file(t->peer_host, netaddr_family(&t->interface->conf->address), &t->peer)) {
 		netaddr_set_port(&t->peer, t->peer_port);
 		return 0;
 	}
