@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -175,12 +176,26 @@ static int watch_signals(struct program *p)
 	return loop_watch_add(p->loop, &p->signals, p->signal_fd, EPOLLIN, signalled, p);
 }
 
+/* A call between trunks has four sockets: the usual soft limit of 1024 ends at 250 calls. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_write(LOG_LEVEL_NOTICE, "gateway", NULL, "descriptor limit not raised: %s",
+			  strerror(errno));
+}
+
 static int start(struct program *p)
 {
 	struct api_cfg api = { .socket = p->machine.api.socket, .clock = &clock_system };
 	char error[ERROR_TEXT] = "out of memory";
 	int rc = loop_create(&p->loop, &clock_system);
 
+	raise_descriptor_limit();
 	if (rc == 0)
 		rc = watch_signals(p);
 	if (rc < 0) {
