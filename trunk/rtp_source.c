@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "trunk/rtp_source.h"
 
-#include <stdlib.h>
+#include <math.h>
 
 /* RFC 3550 A.1 */
 #define MAX_DROPOUT 3000
@@ -107,7 +107,7 @@ void rtp_source_transit(struct rtp_source *s, uint32_t timestamp, uint64_t now_u
 	uint32_t transit = (uint32_t)(now_us * rate_hz / 1000000) - timestamp;
 	int32_t d = (int32_t)(transit - s->transit);
 	if (s->transit_known)
-		s->jitter += (abs(d) - s->jitter) / 16;
+		s->jitter += (fabs((double)d) - s->jitter) / 16;
 	s->transit = transit;
 	s->transit_known = true;
 }

@@ -135,6 +135,15 @@ static void test_jitter(void **state)
 	assert_true(fabs(s.jitter - 64) < 1);
 }
 
+/* Half the circle of timestamps away: a difference that has no positive counterpart. */
+static void test_jitter_of_a_leap(void **state)
+{
+	(void)state;
+	rtp_source_transit(&s, 0, 1000000, 8000);
+	rtp_source_transit(&s, 0x80000000, 1000000, 8000);
+	assert_true(s.jitter > 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup(name, setup)
 
 int main(void)
@@ -147,6 +156,7 @@ int main(void)
 		CASE(test_restart_needs_two),
 		CASE(test_another_source),
 		CASE(test_jitter),
+		CASE(test_jitter_of_a_leap),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
