@@ -34,9 +34,11 @@ static void add_step(void *arg, const struct dp_explanation *e)
 						     "after", inspect_text(e->after), "why", inspect_text(e->why)));
 }
 
-static void set_number(struct party_number *number, const char *digits, int type)
+/* A local number in SIP has no numbering plan; an exchange's has. */
+static void set_number(struct party_number *number, const char *digits, int type, bool from_trunk)
 {
-	*number = (struct party_number){ .present = digits[0] != '\0', .type = (uint8_t)type, .plan = PLAN_ISDN };
+	*number = (struct party_number){ .present = digits[0] != '\0', .type = (uint8_t)type,
+					 .plan = from_trunk && type == NUMBER_UNKNOWN ? PLAN_UNKNOWN : PLAN_ISDN };
 	snprintf(number->digits, sizeof(number->digits), "%s", digits);
 }
 
@@ -54,7 +56,7 @@ static struct party_number shown_caller(const struct walk *walk, const struct dp
 	struct party_number number = walk->calling;
 
 	if (candidate->suppress_caller_id && candidate->alternate_caller_id)
-		set_number(&number, candidate->alternate_caller_id, NUMBER_INTERNATIONAL);
+		set_number(&number, candidate->alternate_caller_id, NUMBER_INTERNATIONAL, false);
 	else if (candidate->suppress_caller_id)
 		number.presentation = PRESENTATION_RESTRICTED;
 	return number;
@@ -88,9 +90,10 @@ json_t *inspect_route(struct gateway *gateway, const struct endpoint *ingress, c
 	struct dp_request request = { .policy = ingress->policy };
 	json_t *candidates = json_array();
 	struct dp_decision decision = { .count = 0 };
+	bool from_trunk = strcmp(ingress->kind, "trunk") == 0;
 
-	set_number(&walk.called, called, type);
-	set_number(&walk.calling, calling, inspect_number_type("", calling));
+	set_number(&walk.called, called, type, from_trunk);
+	set_number(&walk.calling, calling, inspect_number_type("", calling), from_trunk);
 	normalize(&walk, "called", ingress->dial_plan, &walk.called);
 	if (walk.calling.digits[0])
 		normalize(&walk, "calling", ingress->calling_dial_plan, &walk.calling);

@@ -146,7 +146,8 @@ static json_t *run_restart(const struct ex_command_env *env, char **words, unsig
 			 (strcmp(value, "all") &&
 			  ex_parse_integer(value, 1, E1_TIMESLOTS - 1, &timeslot) < 0))
 			return ex_command_error(
-				"'%s'; span=NAME and timeslot=1…31 or all are accepted", words[i]);
+				"'%s' or its value is unknown; span=NAME, timeslot=1…31 or "
+				"timeslot=all are accepted", words[i]);
 	}
 	rc = ex_exchange_restart(env->exchange, span, (unsigned)timeslot);
 	if (rc == -ENOENT)
@@ -172,7 +173,8 @@ static json_t *run_hangup(const struct ex_command_env *env, char **words, unsign
 
 		if (!good && strcmp(words[i], "all"))
 			return ex_command_error(
-				"'%s'; call=N, cause=1…127, location=WORD are accepted", words[i]);
+				"'%s' or its value is unknown; call=N or all, cause=1…127, "
+				"location=WORD are accepted", words[i]);
 	}
 	object = done();
 	json_object_set_new(object, "calls", json_integer(ex_exchange_hangup(

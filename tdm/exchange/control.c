@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -246,10 +247,13 @@ static int make_address(struct sockaddr_un *address, const char *path)
 	return 0;
 }
 
-/* A socket that was left behind by one that was killed: nobody accepts on it. */
+/* A socket that was left behind by one that was killed: nobody accepts on it. A file that somebody
+ * named by mistake refuses connections too, and stays. */
 static bool is_abandoned(const struct sockaddr_un *address)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct stat there;
+	int fd = lstat(address->sun_path, &there) == 0 && S_ISSOCK(there.st_mode) ?
+			 socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
 	bool refused = fd >= 0 &&
 		       connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
 		       errno == ECONNREFUSED;

@@ -180,7 +180,10 @@ static int start_control(struct program *p)
 	const char *path = p->settings.own.control;
 	int rc = path ? ex_control_create(&p->control, path, p->exchange, &control_ops, p) : 0;
 
-	if (rc < 0)
+	if (rc == -EADDRINUSE)
+		fprintf(stderr, "e1exchange: control socket %s: taken; another exchange serves there, or it is "
+			"no socket\n", path);
+	else if (rc < 0)
 		fprintf(stderr, "e1exchange: control socket %s: %s\n", path, strerror(-rc));
 	return rc;
 }
@@ -253,7 +256,8 @@ static int ask(const struct ex_options *o)
 
 	if (rc >= 0)
 		return rc ? STATUS_FAILED : 0;
-	fprintf(stderr, "e1exchange: %s: %s\n", o->path, strerror(-rc));
+	fprintf(stderr, "e1exchange: no exchange listens at %s: %s; one is started by 'e1exchange "
+		"run CONFIG --control PATH'\n", o->path, strerror(-rc));
 	return STATUS_FAILED;
 }
 
@@ -268,8 +272,8 @@ int main(int argc, char **argv)
 		return STATUS_USAGE;
 	}
 	if (program.options.verb == EX_VERB_HELP) {
-		ex_options_help(program.options.help_about, stdout);
-		return 0;
+		ex_options_help(program.options.help_about, argc > 1 ? stdout : stderr);
+		return argc > 1 ? 0 : STATUS_USAGE;
 	}
 	if (program.options.verb == EX_VERB_VERSION) {
 		printf("e1exchange %s\n", CAUSEWAY_VERSION);

@@ -207,6 +207,31 @@ def the_api_socket_is_taken():
             assert code in (NOT_STARTED, FAULTS) and piece in err, err
 
 
+def the_exchange_minds_its_files_too():
+    program = os.path.join(BIN, 'e1exchange')
+    with Folder() as at:
+        config = at.write(f'''lines: {{ l: {{ kind: cesopsn, local: "127.0.0.1:{at.ports['line']}", remote: "127.0.0.1:{at.ports['other']}" }} }}
+spans: {{ e1: {{ line: l, role: nt }} }}
+numbers: [ {{ called: "*", steps: [ proceeding, connect ] }} ]
+''')
+
+        def exchange(*words):
+            done = subprocess.run([program, *words], capture_output=True, text=True, timeout=30)
+            return done.returncode, done.stdout, done.stderr
+        for words, code, piece in (
+                ([], 2, 'e1exchange run CONFIG'), (['--help'], 0, 'e1exchange call'), (['rn', config], 2, "the nearest is 'run'"),
+                (['run'], 2, 'configuration file is missing'), (['run', '/nonexistent'], 2, '/nonexistent: No such file'),
+                (['check', config], 0, 'good'), (['call', config], 2, "'to' is needed"), (['call', config, '--to', 'abc'], 2, "'abc'"),
+                (['call', config, '--too', '1'], 2, "the nearest is '--to'"), (['call', config, '--to', '1', '--span', 'x'], 2, 'there is e1'),
+                (['call', config, '--to', '1', '--wait-up', '300ms'], 1, 'not all spans are up'),     # nobody is there
+                (['run', config, '--control', config], 2, 'taken'),                                   # a file by mistake
+                (['ctl', '/nonexistent', 'status'], 1, 'e1exchange run CONFIG --control PATH')):
+            got, out, err = exchange(*words)
+            assert got == code and piece in out + err, (words, got, out, err)
+        with open(config, encoding='utf-8') as file:
+            assert file.read().startswith('lines:'), 'the file is still there'
+
+
 def ends_during_calls(number):
     # one that talks, one that rings, one that rings at our side: all released with cause 41, both ways
     with Lab() as lab:
@@ -269,7 +294,7 @@ def sighup_is_harmless():
 
 
 TESTS = [every_fault_at_once, check_starts_nothing, options_and_words, strange_files, nothing_to_serve_is_said, a_port_is_taken,
-         the_api_socket_is_taken, sigterm_during_calls, sigint_during_calls, a_dead_far_end_does_not_hold_the_end_up,
-         sighup_is_harmless]
+         the_api_socket_is_taken, the_exchange_minds_its_files_too, sigterm_during_calls, sigint_during_calls,
+         a_dead_far_end_does_not_hold_the_end_up, sighup_is_harmless]
 if __name__ == '__main__':
     sys.exit(run_tests(TESTS))

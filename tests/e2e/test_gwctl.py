@@ -178,6 +178,34 @@ def route_test_says_why():
         lab.peer.auto['BYE'] = 200
 
 
+ROUTES = r'''usages: [to-pstn, withheld]
+policies:
+  all: { usages: [withheld, to-pstn] }
+  inbound: { usages: [to-pstn] }
+routes:
+  alternate: { pattern: '^\+44207946010', usages: [withheld], gateways: [pstn], suppress-caller-id: true, alternate-caller-id: '+442079469999' }
+  hidden: { pattern: '^\+44207946011', usages: [withheld], gateways: [pstn], suppress-caller-id: true }
+  pstn: { pattern: '^\+', usages: [to-pstn], gateways: [pstn] }'''
+
+
+def route_test_foretells_the_call():
+    # what is said of a call beforehand is what is done with it: way, numbers, types, presentation
+    with Lab(routes=ROUTES) as lab:
+        for called, calling in (('02079460000', '02079461111'), ('+442079460000', '+33123456789'), ('00442079460100', '02079461111'),
+                                ('+442079460110', '02079461111'), ('+442079460100', '1234'), ('+4420794601', '00331234567')):
+            told = lab.gwctl('route', 'test', called, '--from', 'core', '--calling', calling)
+            call = lab.call(called, caller=calling).send_invite()
+            call.ack(call.wait(lambda m: m.status >= 200))
+            done = lab.gwctl('call', 'show', id_of_the_call(lab))
+            first, attempt = told['candidates'][0], done['attempts'][0]
+            for key in ('route', 'usage', 'gateway', 'called_sent', 'calling_sent'):
+                assert first[key] == attempt[key], (called, calling, key, first[key], attempt[key])
+            for key in ('called', 'calling'):
+                assert told[f'{key}_normalized'] == done['normalized'][key], (called, calling, told[f'{key}_normalized'], done['normalized'][key])
+            call.bye()
+            lab.nothing_held()
+
+
 def words_and_options():
     # none of these needs a daemon: (words, code, in standard output, in standard error)
     rows = [
@@ -399,7 +427,7 @@ def api_as_documented():
         lab.nothing_held()
 
 
-TESTS = [every_command, trace_is_in_order, hangup_ends_both_legs, route_test_says_why, words_and_options, what_is_not_there,
+TESTS = [every_command, trace_is_in_order, hangup_ends_both_legs, route_test_says_why, route_test_foretells_the_call, words_and_options, what_is_not_there,
          no_daemon, colours_and_pipes, config_check, api_as_documented]
 if __name__ == '__main__':
     sys.exit(run_tests(TESTS))
