@@ -150,6 +150,7 @@ class Lab:
         self.env, self.programs, self.peers, self.stack = {}, [], [], contextlib.ExitStack()
         self.span_count, self.plan, self.span_options = spans, plan or DEFAULT_PLAN, span_options
         self.exchange_span = exchange_span
+        self.each_span, self.interfaces = {}, ''       # further options of the span of that number; further SIP interfaces
         self.jitter_ms, self.slots, self.extra, self.media = jitter_ms, slots, extra, media
         self.routes, self.dial_plans, self.translations = routes, dial_plans, translations
         self.transports, self.channels = transports, 30
@@ -189,11 +190,13 @@ class Lab:
                          f'timeslots: {self.slots}, jitter: {self.jitter_ms}ms }}')
             spans.append(f'  e1-{i}: {{ line: line{i}, role: te, group: pstn, dial-plan: telco, calling-dial-plan: telco, '
                          f'policy: inbound, called-translation: to-telco, calling-translation: to-telco'
-                         f'{", " + self.span_options if self.span_options else ""} }}')
+                         f'{", " + self.span_options if self.span_options else ""}'
+                         f'{", " + self.each_span[i] if i in self.each_span else ""} }}')
         trunks = '\n'.join(f'  {name}: {text}' for name, text in self.trunks.items())
         routes = self.routes or ROUTES
         return f'''sip-interfaces:
   lan: {{ transports: [{self.transports}], address: "{GATEWAY_IP}:{self.sip_port}" }}
+{self.interfaces}
 trunks:
 {trunks}
 lines:
@@ -224,6 +227,7 @@ log: {{ level: {os.environ.get('CAUSEWAY_LOG', 'info')} }}
         self.exchange = self.run(name, [os.path.join(BIN, 'e1exchange'), 'run', config, '--control', self.control,
                                         '--log-json', self.exchange_log])
         eventually(lambda: os.path.exists(self.control) or not self.exchange.running(), 20, 'exchange control socket')
+        assert self.exchange.running(), f'the exchange ended:\n{self.exchange.output[-2000:]}'
         return self.exchange
 
     def start_gateway(self, wait=True, expect=(0,)):
