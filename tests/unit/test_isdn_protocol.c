@@ -400,6 +400,31 @@ static void test_early_ends(void **state)
 	advance(&f, 60 * SECOND);
 }
 
+/* SETUP on a reference that is in use (Q.931 5.8.3.2 f: it shall be ignored). */
+static void test_setup_twice(void **state)
+{
+	struct user *user = &f.te.users[0];
+
+	(void)state;
+	incoming(1);
+	SEND(1, false, Q931_SETUP, 0x04, 3, 0x80, 0x90, 0xa3, 0x18, 3, 0xa9, 0x83, 0x82, 0x70, 2, 0x81, '1');
+	assert_int_equal(f.te.incoming, 1);
+	isdn_call_proceeding(user->call, NULL);
+	advance(&f, 20 * MS);
+	SEND(1, false, Q931_SETUP, 0x04, 3, 0x80, 0x90, 0xa3, 0x18, 3, 0xa9, 0x83, 0x83, 0x70, 2, 0x81, '1');
+	assert_int_equal(f.te.incoming, 1);
+	isdn_call_connect(user->call, NULL);
+	advance(&f, 20 * MS);
+	SEND_EMPTY(1, false, Q931_CONNECT_ACKNOWLEDGE);
+	SEND(1, false, Q931_SETUP, 0x04, 3, 0x80, 0x90, 0xa3, 0x18, 3, 0xa9, 0x83, 0x84, 0x70, 2, 0x81, '1');
+	assert_int_equal(f.te.incoming, 1);
+	assert_false(user->released);
+	assert_int_equal(isdn_span_calls(f.te.span), 1);
+	SEND(1, false, Q931_RELEASE, 0x08, 2, 0x82, 0x90);
+	assert_true(user->released);
+	assert_idle(&f.te);
+}
+
 /* ---- STATUS (Q.931 5.8.10, 5.8.11) ---- */
 
 static void test_status_disagrees(void **state)
@@ -646,6 +671,7 @@ int main(void)
 		T(test_keypad_only),
 		T(test_status_crosses_connect),
 		T(test_t313_acknowledged),
+		T(test_setup_twice),
 		T(test_early_ends),
 		T(test_status_disagrees),
 		T(test_status_null),
