@@ -1012,6 +1012,45 @@ static void bad_configuration(void **state)
 	close(taken);
 }
 
+/* The end comes while a name server is asked: no answer reaches a trunk that is gone. */
+static void destroyed_while_resolving(void **state)
+{
+	struct fixture *f = *state;
+	struct sip_stack_cfg cfg = { .interfaces = f->interfaces,
+				     .interface_count = 1,
+				     .trunks = f->trunks,
+				     .trunk_count = 1,
+				     .loop = f->loop };
+	char error[200], path[] = "/tmp/causeway-resolv-XXXXXX", text[100];
+	struct sockaddr_in server = { .sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(server);
+	int mute = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), file = mkstemp(path);
+	bool asked = false;
+
+	assert_int_equal(bind(mute, (struct sockaddr *)&server, sizeof(server)), 0);
+	assert_int_equal(getsockname(mute, (struct sockaddr *)&server, &length), 0);
+	snprintf(text, sizeof(text), "nameserver 127.0.0.1\nport %u\n", ntohs(server.sin_port));
+	assert_int_equal(write(file, text, strlen(text)), strlen(text));
+	sip_stack_destroy(&f->stack);
+	cfg.resolv_conf = path;
+	f->trunks[0].peer = (char *)"peer.test";
+	assert_int_equal(
+		sip_stack_create(&f->stack, &cfg, &stack_ops, f, error, sizeof(error)), 0);
+	for (int i = 0; i < 100 && !asked; i++) {
+		loop_advance(f->loop, &f->clock, 10000);
+		sip_stack_step(f->stack, 10);
+		asked = recv(mute, text, sizeof(text), 0) > 0;
+	}
+	assert_true(asked);
+	assert_false(sip_trunk_is_up(sip_stack_trunk_at(f->stack, 0)));
+	sip_stack_destroy(&f->stack);
+	loop_advance(f->loop, &f->clock, 60 * SECOND);
+	unlink(path);
+	close(file);
+	close(mute);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -1042,6 +1081,7 @@ int main(void)
 		CASE(keepalive),
 		CASE(every_allocation_fails_once),
 		CASE(no_call_hangs_for_want_of_memory),
+		CASE(destroyed_while_resolving),
 		CASE(bad_configuration),
 		CASE(ten_thousand_calls),
 	};
