@@ -120,12 +120,17 @@ static void poll_alarms(struct loop_timer *timer, void *arg)
 {
 	struct isdn_span *span = arg;
 	unsigned alarms = e1_line_alarms(span->line);
+	unsigned gone = span->alarms & ~alarms;
 
 	loop_timer_start(span->loop, timer, POLL_US, poll_alarms, span);
 	if (alarms == span->alarms)
 		return;
 	span->alarms = alarms;
 	changed(span);
+	/* RAI: the far end did not hear us, and may have cleared what we still hold (its T309 runs then,
+	 * ours doesn't). It is asked about every call (Q.931 5.8.10). */
+	if ((gone & E1_ALARM_RAI) && usable(span))
+		enquire_all(span);
 }
 
 void span_fault_init(struct isdn_span *span)

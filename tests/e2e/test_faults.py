@@ -90,6 +90,7 @@ def packets_stopped_beyond_t309():
         lab.ctl('start')
         eventually(lambda: span(lab)['state'] == 'up', 20, 'span up again')
         eventually(lambda: span(lab)['idle'] == 30, 20, 'all channels idle')
+        eventually(lambda: lab.ctl('status')['spans'][0]['idle_channels'] == 30, 20, "the far end's channels idle too")
         lab.nothing_held()
         answered(lab).bye()
         lab.nothing_held()
