@@ -197,6 +197,31 @@ static void test_bearer(void **state)
 	assert_int_equal(m.info.law, CONF_ALAW);
 }
 
+/* More digits than there is room for are said to be missing, in the numbers that are dialled. */
+static void test_digits_cut(void **state)
+{
+	uint8_t octets[7 + 1 + NUMBER_DIGITS] = { HEADER(Q931_INFORMATION), IE_CALLED_NUMBER,
+						  1 + NUMBER_DIGITS, 0x81 };
+	struct q931_message m;
+
+	(void)state;
+	memset(octets + 8, '5', NUMBER_DIGITS);
+	assert_int_equal(q931_read(&m, octets, sizeof(octets)), 0);
+	assert_true(m.digits_cut);
+	assert_int_equal(strlen(m.info.called.number.digits), NUMBER_DIGITS - 1);
+	octets[6]--;
+	assert_int_equal(q931_read(&m, octets, sizeof(octets) - 1), 0);
+	assert_false(m.digits_cut);
+	octets[8] = ' '; /* no digit takes no room */
+	octets[6]++;
+	assert_int_equal(q931_read(&m, octets, sizeof(octets)), 0);
+	assert_false(m.digits_cut);
+	octets[5] = IE_CALLING_NUMBER;
+	octets[8] = '5';
+	assert_int_equal(q931_read(&m, octets, sizeof(octets)), 0);
+	assert_false(m.digits_cut);
+}
+
 static void test_rest(void **state)
 {
 	struct q931_message m;
@@ -411,6 +436,7 @@ int main(void)
 		cmocka_unit_test(test_progress),
 		cmocka_unit_test(test_channel),
 		cmocka_unit_test(test_bearer),
+		cmocka_unit_test(test_digits_cut),
 		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_codesets),
 		cmocka_unit_test(test_clean),

@@ -170,6 +170,23 @@ static void test_t304(void **state)
 	assert_int_equal(user.last.cause.value, Q850_INVALID_NUMBER);
 }
 
+/* An answer in time stops it. */
+static void test_t304_stopped(void **state)
+{
+	struct user user;
+
+	(void)state;
+	offer(&user);
+	SEND(crv_of(&user), true, Q931_SETUP_ACKNOWLEDGE, 0x18, 3, 0xa9, 0x83, 0x9f);
+	advance(&f, 19 * SECOND);
+	SEND_EMPTY(crv_of(&user), true, Q931_ALERTING);
+	advance(&f, 60 * SECOND);
+	assert_int_equal(user.heard[1], ISDN_ALERTING);
+	assert_int_equal(raw.count, 1);
+	SEND(crv_of(&user), true, Q931_RELEASE, 0x08, 2, 0x82, 0x90);
+	assert_true(user.released);
+}
+
 /* Nobody answers DISCONNECT, then RELEASE: T305, T308 twice, and RESTART for the channel. */
 static void test_t305_t308(void **state)
 {
@@ -660,6 +677,7 @@ int main(void)
 		T(test_repetition),
 		T(test_t303_repeats_patched),
 		T(test_t304),
+		T(test_t304_stopped),
 		T(test_t305_t308),
 		T(test_stray_connect_ack),
 		T(test_restart_unanswered),
