@@ -109,19 +109,20 @@ def forked_three_ways():
 def early_media_towards_isdn():
     # 183 with SDP → PROGRESS with indicator 8; the SIP side's tone is heard before the answer
     with Lab() as lab:
-        later, dialog, invite = ring(lab, media='tone', hold='2s')
+        later, dialog, invite = ring(lab, media='silence', hold='500ms')
         host, rtp, _, _ = invite.media
         port = free_ports(1, ip=PEER_IP)[0]
         dialog.respond(183, body=sdp(PEER_IP, port))
-        probe = lab.probe('--remote', f'{host}:{rtp}', '--duration', '2s', '--send', 'tone', '--expect', 'audio', port=port)
-        time.sleep(1)
+        lab.probe('--remote', f'{host}:{rtp}', '--duration', '1500ms', '--send', 'tone', '--expect', 'nothing', port=port).wait()
         dialog.respond(200, body=sdp(PEER_IP, port))
         dialog.peer.wait(dialog.call_id, 'ACK')
-        probe.wait()
         dialog.expect_bye(8)
-        result = later.result()
-        text = str(result)
-        assert 'progress' in text, result
+        call = later.result()['calls'][0]
+        names = [m['message'] for m in call['messages']]
+        progress = [p for m in call['messages'] if m['message'] == 'PROGRESS' for p in m.get('progress', [])]
+        assert names.index('PROGRESS') < names.index('CONNECT') and any(p['description'] == 8 for p in progress), call['messages']
+        heard = call['media']['heard']['early']
+        assert abs(heard['level_dbm0'] + 16) < 0.3 and abs(heard['hz'] - 1004) < 3 and heard['loud_ms'] >= 1000, heard
         lab.nothing_held()
 
 
