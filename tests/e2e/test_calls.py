@@ -39,6 +39,13 @@ def released_by_either_side():
         call.ack(ok)
         assert call.bye().status == 200
         eventually(lambda: any(e.get('message') == 'DISCONNECT' and e.get('cause') == 16 for e in lab.exchange_events()), 5, 'clearing seen')
+        call = lab.call('+442079460000').send_invite()      # … and its Reason, when there, is the cause (RFC 6432)
+        ok = call.wait(200)
+        call.ack(ok)
+        call.send('BYE', extra='Reason: Q.850;cause=31;location=RLN')
+        assert call.peer.wait(call.call_id, lambda m: m.is_response and m.method == 'BYE').status == 200
+        eventually(lambda: any(e.get('message') == 'DISCONNECT' and e.get('cause') == 31 for e in lab.exchange_events()), 5,
+                   'cause 31 seen')
         call = lab.call('+442079460012').send_invite()      # DISCONNECT after a second → BYE with Reason
         ok = call.wait(200)
         call.ack(ok)
