@@ -53,17 +53,18 @@ def sip_to_isdn():
 def isdn_to_sip():
     # the exchange originates; SIPp's own UAS answers
     port = free_ports(1, ip=PEER_IP)[0]
-    with Lab(trunks={'core': sipp_trunk(port)}) as lab:
+    with Lab(trunks={'core': sipp_trunk(port)}, extra='ladder-calls: 1') as lab:
         sipp = lab.run('sipp', ['sipp', '-sn', 'uas', '-i', PEER_IP, '-p', str(port), '-nostdin', '-timeout', '600'],
                        env={'TERM': 'dumb'}, expect=(0, 97, 99, 143, -15, 1))
-        before = held(lab)
+        before, memory = held(lab), blocks(lab)
         result = lab.ctl('call', 'to=02079460100', 'from=2079461111', f'calls={CALLS}', 'limit=25', f'rate={RATE}', 'hold=300ms',
                          timeout=540)
         assert result['attempted'] == CALLS and result['answered'] == CALLS, json.dumps(result)[:3000]
         lab.nothing_held(20)
         eventually(lambda: held(lab) == before, 10, f'descriptors and threads as before {before}')
         sipp.process.send_signal(10)     # SIGUSR1: finish
-        print(f'  {CALLS} calls ISDN → SIP, 0 lost')
+        eventually(lambda: blocks(lab) <= memory + SLACK, 60, f'memory as before ({memory} blocks)', interval=1)
+        print(f'  {CALLS} calls ISDN → SIP, 0 lost; {memory} blocks of memory before, {blocks(lab)} after')
 
 
 TESTS = [sip_to_isdn, isdn_to_sip]
