@@ -70,6 +70,7 @@ struct sip_stack {
 	const struct sip_stack_ops *ops;
 	void *arg;
 	struct sip_root *root;
+	msg_mclass_t *messages; /* as we read them */
 	struct sip_interface *interfaces;
 	struct sip_trunk *trunks;
 	struct sres_resolver_s *resolver; /* NULL: all peers are numeric */

@@ -2,6 +2,7 @@
 /* The stack: interfaces (one nta agent each), trunks, and requests that belong to no dialog. */
 #include "trunk/sip_filter.h"
 #include "trunk/sip_call_private.h"
+#include "trunk/sip_mend.h"
 #include "trunk/sip_trace.h"
 
 #include "base/log.h"
@@ -64,6 +65,23 @@ static struct netaddr source_of(msg_t *msg)
 	return a;
 }
 
+/* When the connection of a request is gone, its response goes over a new one to the port of the
+ * Via's sent-by (RFC 3261 18.2.2). Sofia would ask rport, where nobody listens; the response shows
+ * it all the same. */
+static nta_incoming_t *take_request(nta_agent_t *agent, msg_t *msg, sip_t *sip)
+{
+	bool stream = sip->sip_request->rq_method == sip_method_invite && sip->sip_via &&
+		      strcasecmp(sip->sip_via->v_protocol, sip_transport_tcp) == 0;
+	nta_incoming_t *irq;
+
+	if (stream)
+		nta_agent_set_params(agent, NTATAG_SERVER_RPORT(0), TAG_END());
+	irq = nta_incoming_create(agent, NULL, msg, sip, TAG_END());
+	if (stream)
+		nta_agent_set_params(agent, NTATAG_SERVER_RPORT(1), TAG_END());
+	return irq;
+}
+
 /* Whatever matches no transaction and no dialog. */
 static int on_message(struct sip_interface *interface, nta_agent_t *agent, msg_t *msg, sip_t *sip)
 {
@@ -77,7 +95,7 @@ static int on_message(struct sip_interface *interface, nta_agent_t *agent, msg_t
 		nta_msg_discard(agent, msg);
 		return 0;
 	}
-	irq = nta_incoming_create(agent, NULL, msg, sip, TAG_END());
+	irq = take_request(agent, msg, sip);
 	if (irq)
 		sip_request_in(trunk, irq, sip);
 	return 0;
@@ -140,9 +158,11 @@ static int start_interface(struct sip_stack *stack, struct sip_interface *interf
 		return -EINVAL;
 	interface->agent = nta_agent_create(
 		sip_root_su(stack->root), (const url_string_t *)url, on_message, interface,
-		NTATAG_UA(1), NTATAG_MERGE_482(1), NTATAG_CLIENT_RPORT(1), NTATAG_USE_NAPTR(0),
-		NTATAG_USE_SRV(0), NTATAG_MAXSIZE(65536), TPTAG_TOS(conf->dscp << 2),
-		TPTAG_LOG(stack->cfg.trace != NULL), TAG_END());
+		NTATAG_MCLASS(stack->messages), NTATAG_UA(1), NTATAG_MERGE_482(1),
+		NTATAG_CLIENT_RPORT(1), NTATAG_USE_NAPTR(0), NTATAG_USE_SRV(0),
+		NTATAG_MAXSIZE(65536), TPTAG_TOS(conf->dscp << 2),
+		TPTAG_PONG2PING(1) /* RFC 5626 3.5.1 */, TPTAG_LOG(stack->cfg.trace != NULL),
+		TAG_END());
 	if (!interface->agent)
 		return why_not_bound(conf);
 	interface->socket_count =
@@ -224,6 +244,10 @@ int sip_stack_create(struct sip_stack **out, const struct sip_stack_cfg *cfg,
 	stack->trunks = mem_calloc(cfg->trunk_count, sizeof(*stack->trunks));
 	if ((cfg->interface_count && !stack->interfaces) || (cfg->trunk_count && !stack->trunks))
 		goto fail;
+	rc = -ENOMEM;
+	stack->messages = sip_mend_create();
+	if (!stack->messages)
+		goto fail;
 	rc = sip_root_create(&stack->root, cfg->loop);
 	if (rc < 0) {
 		explain(error, error_room, "sip: %s", strerror(-rc));
@@ -298,6 +322,7 @@ void sip_stack_destroy(struct sip_stack **stack)
 	loop_defer_cancel(s->cfg.loop, &s->deliver);
 	sip_trace_close(s);
 	sip_root_destroy(&s->root);
+	sip_mend_destroy(&s->messages);
 	mem_free(s->interfaces);
 	mem_free(s->trunks);
 	mem_free(s);
