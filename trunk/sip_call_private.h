@@ -62,6 +62,7 @@ struct sip_dialog {
 	bool peer_allows_update;
 	bool early, confirmed;
 	bool acked;
+	bool bye_in, bye_out;
 	uint32_t rseq;              /* of the 18x whose PRACK waits for our answer; 0: none */
 	uint32_t invite_cseq;       /* for the ACK */
 	nta_incoming_t *modify_in;  /* the peer's re-INVITE or UPDATE that waits for us */
@@ -209,6 +210,10 @@ void sip_uas_final(struct sip_call *call, unsigned status, struct q850_cause cau
 int sip_dialog_request(struct sip_dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
 		       const sip_t *sip);
 void sip_dialog_bye(struct sip_dialog *dialog, struct q850_cause cause);
+/* Where its requests go when Sofia would not find it: a route whose first hop is a strict router
+ * takes that out of Route (RFC 3261 12.2.1.1), and Sofia sends to what is left there. NULL: by
+ * Route or Request-URI. */
+const url_string_t *sip_dialog_hop(const struct sip_dialog *dialog);
 /* Re-INVITE or UPDATE with our offer, or without one to refresh the session. 0 or -errno. */
 int sip_dialog_modify(struct sip_dialog *dialog, bool refresh);
 void sip_dialog_answer_modify(struct sip_dialog *dialog, unsigned status);

@@ -19,6 +19,17 @@ void sip_dialog_peer(struct sip_dialog *d, const sip_t *sip)
 		d->peer_allows_update = sip_is_allowed(sip->sip_allow, SIP_METHOD_UPDATE);
 }
 
+const url_string_t *sip_dialog_hop(const struct sip_dialog *d)
+{
+	const sip_route_t *route = NULL;
+	const sip_contact_t *target;
+
+	if (nta_leg_get_route(d->leg, &route, &target) < 0 || !route ||
+	    url_has_param(route->r_url, "lr"))
+		return NULL;
+	return (const url_string_t *)route->r_url;
+}
+
 static struct sip_call *call_of(const struct sip_dialog *d)
 {
 	return d->call;
@@ -36,7 +47,8 @@ void sip_dialog_bye(struct sip_dialog *d, struct q850_cause cause)
 
 	if (!d || !d->leg)
 		return;
-	orq = nta_outgoing_tcreate(d->leg, NULL, NULL, NULL, SIP_METHOD_BYE, NULL,
+	d->bye_out = true;
+	orq = nta_outgoing_tcreate(d->leg, NULL, NULL, sip_dialog_hop(d), SIP_METHOD_BYE, NULL,
 				   SIPTAG_REASON_STR(sip_reason_text(cause, reason)),
 				   SIPTAG_USER_AGENT_STR(d->call->stack->user_agent), TAG_END());
 	nta_outgoing_destroy(orq); /* Sofia repeats it until it is answered */
@@ -128,21 +140,25 @@ void sip_dialog_answer_modify(struct sip_dialog *d, unsigned status)
 
 /* ---- Requests from the peer ---- */
 
-static int bye_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *sip)
-{
-	struct call_bye bye = { .irq = irq, .sip = sip };
-
-	sip_reply(irq, 200, SIPTAG_SERVER_STR(d->call->stack->user_agent), TAG_END());
-	if (d == d->call->dialog || !d->call->dialog)
-		fsm_event(&d->call->fsm, CE_BYE, &bye);
-	return 200;
-}
-
 static int refuse_in(struct sip_dialog *d, nta_incoming_t *irq, unsigned status)
 {
 	sip_reply(irq, status, SIPTAG_ALLOW_STR(SIP_ALLOW),
 		  SIPTAG_SERVER_STR(d->call->stack->user_agent), TAG_END());
 	return (int)status;
+}
+
+static int bye_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *sip)
+{
+	struct call_bye bye = { .irq = irq, .sip = sip };
+
+	/* RFC 3261 15.1.2. One that crosses ours is answered as if it had come first. */
+	if (d->bye_in || (d->call->fsm.state == CALL_ENDED && !d->bye_out))
+		return refuse_in(d, irq, 481);
+	d->bye_in = true;
+	sip_reply(irq, 200, SIPTAG_SERVER_STR(d->call->stack->user_agent), TAG_END());
+	if (d == d->call->dialog || !d->call->dialog)
+		fsm_event(&d->call->fsm, CE_BYE, &bye);
+	return 200;
 }
 
 static void party_in(struct sip_dialog *d, const sip_t *sip)
@@ -190,8 +206,9 @@ static unsigned may_modify(const struct sip_dialog *d, bool is_invite, bool has_
 		return d->call->incoming && state != CALL_ANSWERING ? 500 : 491;
 	if (!is_invite && !has_sdp)
 		return 0;
-	if (d->modify_out)
-		return 491;
+	if (d->modify_out ||
+	    (!is_invite && (d->oa.state == OA_OURS_SENT || d->oa.state == OA_OURS_READY)))
+		return 491; /* RFC 3311 5.2 */
 	return d->modify_in || d->prack_in ? 500 : 0;
 }
 
@@ -354,7 +371,7 @@ int sip_dialog_modify(struct sip_dialog *d, bool refresh)
 	sip_oa_out(d, text);
 	sip_timer_offer(d, expires);
 	d->modify_out = nta_outgoing_tcreate(
-		d->leg, modified, d, NULL, update ? sip_method_update : sip_method_invite,
+		d->leg, modified, d, sip_dialog_hop(d), update ? sip_method_update : sip_method_invite,
 		update ? "UPDATE" : "INVITE", NULL,
 		SIPTAG_CONTACT_STR(sip_own_contact(d->call->trunk, contact)),
 		SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SUPPORTED_STR(SIP_SUPPORTED),
@@ -475,7 +492,7 @@ int sip_call_info_dtmf(struct sip_call *call, unsigned event, unsigned duration_
 	if (!d || call->fsm.state != CALL_CONFIRMED || event >= sizeof(signals) - 1)
 		return -EPROTO;
 	snprintf(body, sizeof(body), "Signal=%c\r\nDuration=%u\r\n", signals[event], duration_ms);
-	orq = nta_outgoing_tcreate(d->leg, NULL, NULL, NULL, SIP_METHOD_INFO, NULL,
+	orq = nta_outgoing_tcreate(d->leg, NULL, NULL, sip_dialog_hop(d), SIP_METHOD_INFO, NULL,
 				   SIPTAG_CONTENT_TYPE_STR("application/dtmf-relay"),
 				   SIPTAG_PAYLOAD_STR(body),
 				   SIPTAG_USER_AGENT_STR(call->stack->user_agent), TAG_END());

@@ -61,6 +61,10 @@ unsigned sip_request_check(const struct sip_trunk *trunk, const sip_t *sip, cons
 {
 	char missing[SIP_HEADER_MAX];
 
+	if (sip->sip_contact && sip->sip_contact->m_url->url_type == url_any) {
+		*why = "Contact is *"; /* RFC 3261 20.10: of REGISTER only */
+		return 400;
+	}
 	sip_missing_options(trunk, sip, missing);
 	if (missing[0]) {
 		*why = "required extension not supported";
@@ -180,6 +184,7 @@ static unsigned stray_status(const sip_t *sip)
 	case sip_method_prack:
 	case sip_method_update:
 	case sip_method_info:
+	case sip_method_options: /* with a To tag, too */
 		return 481;
 	case sip_method_unknown:
 		return 501;
@@ -190,7 +195,7 @@ static unsigned stray_status(const sip_t *sip)
 
 void sip_request_in(struct sip_trunk *trunk, nta_incoming_t *irq, const sip_t *sip)
 {
-	if (sip->sip_request->rq_method == sip_method_options)
+	if (sip->sip_request->rq_method == sip_method_options && !sip->sip_to->a_tag)
 		options_in(trunk, irq);
 	else if (sip->sip_request->rq_method == sip_method_invite && !sip->sip_to->a_tag)
 		invite_in(trunk, irq, sip);

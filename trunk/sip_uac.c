@@ -250,7 +250,7 @@ void sip_uac_prack(struct sip_dialog *d)
 	snprintf(rack, sizeof(rack), "%u %u INVITE", d->rseq, d->invite_cseq);
 	sip_oa_out(d, text);
 	orq = nta_outgoing_tcreate(
-		d->leg, NULL, NULL, NULL, SIP_METHOD_PRACK, NULL, SIPTAG_RACK_STR(rack),
+		d->leg, NULL, NULL, sip_dialog_hop(d), SIP_METHOD_PRACK, NULL, SIPTAG_RACK_STR(rack),
 		SIPTAG_USER_AGENT_STR(d->call->stack->user_agent), STR_IF(text, SIPTAG_PAYLOAD_STR),
 		TAG_IF(text[0], SIPTAG_CONTENT_TYPE_STR("application/sdp")), TAG_END());
 	nta_outgoing_destroy(orq);
@@ -317,7 +317,7 @@ void sip_uac_ack(struct sip_dialog *d)
 
 	snprintf(cseq, sizeof(cseq), "%u ACK", d->invite_cseq);
 	sip_oa_out(d, text);
-	orq = nta_outgoing_tcreate(d->leg, NULL, NULL, NULL, SIP_METHOD_ACK, NULL,
+	orq = nta_outgoing_tcreate(d->leg, NULL, NULL, sip_dialog_hop(d), SIP_METHOD_ACK, NULL,
 				   SIPTAG_CSEQ_STR(cseq), STR_IF(text, SIPTAG_PAYLOAD_STR),
 				   TAG_IF(text[0], SIPTAG_CONTENT_TYPE_STR("application/sdp")),
 				   TAG_END());

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define STR_IF(text, tag) TAG_IF((text)[0], tag(text))
 
@@ -109,6 +110,14 @@ void sip_uas_invite(struct sip_trunk *trunk, nta_incoming_t *irq, const sip_t *s
 
 /* ---- 18x ---- */
 
+/* Sofia finds the response by its numbers and compares a tag only when the INVITE had one. */
+static bool is_for_us(const struct sip_dialog *d, const sip_t *sip)
+{
+	const char *tag = nta_leg_get_tag(d->leg);
+
+	return tag && sip->sip_to->a_tag && strcasecmp(sip->sip_to->a_tag, tag) == 0;
+}
+
 static int prack_in(struct sip_dialog *d, nta_reliable_t *rel, nta_incoming_t *irq,
 		    const sip_t *sip)
 {
@@ -116,6 +125,10 @@ static int prack_in(struct sip_dialog *d, nta_reliable_t *rel, nta_incoming_t *i
 	unsigned status = 200;
 	const char *why = "";
 
+	if (irq && !is_for_us(d, sip)) {
+		sip_reply(irq, 481, SIPTAG_SERVER_STR(call->stack->user_agent), TAG_END());
+		return 481; /* the response still waits for its PRACK */
+	}
 	nta_reliable_destroy(rel);
 	if (!irq) /* given up: the transaction's own callback tells */
 		return 200;

@@ -291,9 +291,16 @@ def prack_of_another_method(lab):
     call = lab.call(RINGS, extra='Require: 100rel').send_invite()
     ringing = call.wait('1xx')
     answer = ask(call, 'PRACK', extra=f'RAck: {ringing.get("rseq")} 1 BYE')
+    repeated = call.wait('1xx', 5)
+    remote, call.remote = call.remote, call.remote.split(';tag=')[0]
+    untagged = ask(call, 'PRACK', extra=rack(ringing))     # nor does one of no dialog (RFC 3261 12.2.2)
+    call.remote = remote
+    assert ask(call, 'PRACK', extra=rack(ringing)).status == 200
     call.cseq = 1
     drop(call)
     assert answer.status == 481, answer.start
+    assert repeated.get('rseq') == ringing.get('rseq')     # and stops no repetition
+    assert untagged.status == 481, untagged.start
 
 
 def answer_waits_for_prack(lab):
@@ -516,7 +523,7 @@ TESTS = [more_media_lines, video_first, unknown_lines, lines_end_with_lf, teleph
          prack_of_something_else, answer_waits_for_prack, rseq_rises, offer_in_prack, peer_without_100rel,
          cancelled_while_unacknowledged, reliable_out_of_order, update_early_and_confirmed, update_before_any_answer,
          interval_too_small, interval_agreed, interval_without_support, our_interval_refused,
-         several_reasons]
-KNOWN_FAILURES = [update_while_our_offer_is_open, prack_of_another_method]
+         several_reasons, update_while_our_offer_is_open, prack_of_another_method]
+KNOWN_FAILURES = []
 if __name__ == '__main__':
     raise SystemExit(run_cases(TESTS, KNOWN_FAILURES, make=Lab))

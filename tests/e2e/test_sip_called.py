@@ -507,10 +507,14 @@ def wrong_requests():
 def strays():
     with Floor() as f:
         for method, status in (('BYE', 481), ('UPDATE', 481), ('PRACK', 481), ('INFO', 481), ('REGISTER', 405), ('PUBLISH', 405),
-                               ('NOTIFY', 405), ('WHATEVER', 501), ('CANCEL', 481)):
+                               ('NOTIFY', 405), ('WHATEVER', 501), ('CANCEL', 481), ('OPTIONS', 200)):
             d = Dialog(f.peer)
             f.peer.request(method, d.uri, d.call_id, 7, d.local, d.remote)
             assert f.peer.wait(d.call_id, lambda m: m.is_response).status == status, method
+        for method in 'BYE', 'UPDATE', 'PRACK', 'INFO', 'OPTIONS':     # of a dialog that is not there: 12.2.2
+            d = Dialog(f.peer)
+            f.peer.request(method, d.uri, d.call_id, 7, d.local, d.remote + ';tag=gone')
+            assert f.peer.wait(d.call_id, lambda m: m.is_response).status == 481, method
         d = Dialog(f.peer, body=f.media())
         d.remote += ';tag=gone'
         d.send_invite()
@@ -540,6 +544,7 @@ def refused_at_the_door():
         f.peer.request('INVITE', 'http://example.com/', d.call_id, 1, d.local, d.remote, body=f.media())
         assert d.wait(lambda m: m.status >= 300).status == 416
         assert status(contact=False).status == 400
+        assert status(contact=False, extra='Contact: *').status == 400
         bad = status(body='hello', content_type='text/plain')
         assert bad.status == 415 and bad.get('accept') == 'application/sdp'
         assert status(extra='Content-Encoding: gzip').status == 415
