@@ -133,6 +133,43 @@ static void print_legs(struct gwctl *g, const json_t *legs)
 	table_end(&table, g, "No legs.");
 }
 
+static long long media_counter(const json_t *media, const char *group, const char *name)
+{
+	const json_t *counters = json_object_get(json_object_get(media, "counters"), group);
+
+	return json_integer_value(json_object_get(counters, name));
+}
+
+/* Only of legs of packets: a channel's octets are its line's. */
+static void print_media(struct gwctl *g, const json_t *legs)
+{
+	struct table table;
+	const json_t *leg;
+	bool any = false;
+	size_t i;
+
+	table_begin(&table, "RTP_OF CODEC REMOTE >RECEIVED >SENT >LOST >FOREIGN >MALFORMED");
+	json_array_foreach(legs, i, leg) {
+		const json_t *media = json_object_get(leg, "media");
+
+		if (!json_is_object(media))
+			continue;
+		any = true;
+		table_add(&table, TINT_BOLD, "%s", gwctl_text(leg, "endpoint"));
+		table_add(&table, TINT_NONE, "%s", gwctl_text(media, "codec"));
+		table_add(&table, TINT_NONE, "%s", gwctl_text(media, "remote"));
+		table_add(&table, TINT_NONE, "%lld", media_counter(media, "normal", "rx_packets"));
+		table_add(&table, TINT_NONE, "%lld", media_counter(media, "normal", "tx_packets"));
+		table_add(&table, TINT_NONE, "%lld", media_counter(media, "undesirable", "rx_lost"));
+		table_add(&table, TINT_NONE, "%lld", media_counter(media, "undesirable", "rx_foreign"));
+		table_add(&table, TINT_NONE, "%lld", media_counter(media, "error", "rx_malformed"));
+	}
+	if (!any)
+		return;
+	fputc('\n', g->out);
+	table_end(&table, g, "");
+}
+
 static const char *cause_text(const json_t *cause)
 {
 	static char text[160];
@@ -173,6 +210,7 @@ int gwctl_call_show(struct gwctl *g)
 		print_facts(g, json);
 		fputc('\n', g->out);
 		print_legs(g, json_object_get(json, "legs"));
+		print_media(g, json_object_get(json, "legs"));
 		fputc('\n', g->out);
 		print_attempts(g, json_object_get(json, "attempts"));
 	}

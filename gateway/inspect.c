@@ -3,7 +3,9 @@
 #include "gateway/inspect.h"
 
 #include "base/mem.h"
+#include "gateway/bridge.h"
 #include "gateway/ladder.h"
+#include "trunk/rtp.h"
 
 #include <string.h>
 #include <time.h>
@@ -154,12 +156,39 @@ static json_t *attempt_object(const struct call_attempt *attempt)
 			 inspect_ms(attempt->started_us, attempt->ended_us), "status", (int)attempt->status);
 }
 
-static json_t *leg_object(const struct leg *leg)
+/* RTP of this seat; null for a channel of a span, whose octets the line counts. */
+static json_t *media_object(const struct call *call, unsigned seat)
 {
+	bool real = call->bridge && call->gateway->media == &bridge_media;
+	const struct rtp_endpoint *rtp = real ? bridge_rtp(call->bridge, seat) : NULL;
+	struct rtp_quality quality;
+	struct netaddr local;
+	char text[2][NETADDR_TEXT];
+
+	if (!rtp)
+		return json_null();
+	rtp_quality(rtp, &quality);
+	local = rtp_local(rtp);
+	return json_pack("{s:o, s:o, s:o, s:f, s:f, s:f, s:f, s:f, s:o}", "codec",
+			 inspect_text(bridge_codec(call->bridge, seat)), "local",
+			 inspect_text(netaddr_text(&local, text[0])), "remote",
+			 netaddr_is_set(&quality.remote) ? inspect_text(netaddr_text(&quality.remote, text[1])) :
+							   json_null(),
+			 "jitter_ms", quality.jitter_ms, "remote_jitter_ms", quality.remote_jitter_ms,
+			 "round_trip_ms", quality.round_trip_ms, "level_rx_dbm0", quality.level_rx_dbm0,
+			 "level_tx_dbm0", quality.level_tx_dbm0, "counters",
+			 inspect_counters(rtp_counters(rtp), rtp_counter_info, rtp_counter_count));
+}
+
+static json_t *leg_object(const struct call *call, unsigned seat)
+{
+	const struct leg *leg = call->seats[seat];
+
 	if (!leg)
 		return json_null();
-	return json_pack("{s:s, s:o, s:o, s:o}", "kind", leg->ops->kind, "endpoint", inspect_text(endpoint_name(leg)),
-			 "key", inspect_text(leg->ops->key(leg)), "state", inspect_text(leg->ops->state(leg)));
+	return json_pack("{s:s, s:o, s:o, s:o, s:o}", "kind", leg->ops->kind, "endpoint",
+			 inspect_text(endpoint_name(leg)), "key", inspect_text(leg->ops->key(leg)), "state",
+			 inspect_text(leg->ops->state(leg)), "media", media_object(call, seat));
 }
 
 static json_t *times_object(const struct call_times *t)
@@ -188,7 +217,7 @@ json_t *inspect_call(const struct call *call)
 				 inspect_number(&call->called_normalized), "calling",
 				 inspect_number(&call->calling_normalized), "times", times_object(&call->times),
 				 "attempts", attempts_array(call), "cause", inspect_cause(call->cause), "legs",
-				 leg_object(call->seats[LEG_CALLER]), leg_object(call->seats[LEG_CALLED]));
+				 leg_object(call, LEG_CALLER), leg_object(call, LEG_CALLED));
 
 	if (!object || !more || json_object_update(object, more)) {
 		json_decref(object);

@@ -99,6 +99,9 @@ def strangers_rtp_is_dropped():
             stranger.sendto(junk, (host, rtp))
         stranger.close()
         assert probe.wait() == 0, probe.output
+        media = lab.gwctl('call', 'show', lab.gwctl('call', 'list')['calls'][0]['id'])['legs'][0]['media']
+        assert media['codec'] == 'PCMA' and media['remote'] == f'{PEER_IP}:{port}', media
+        assert media['counters']['undesirable']['rx_foreign'] >= 100 and media['counters']['error']['rx_malformed'] >= 4, media
         call.bye()
         lab.nothing_held()
 

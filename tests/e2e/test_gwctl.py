@@ -63,7 +63,7 @@ def every_command():
         rows = [(('status',), ['gatewayd ', 'calls: 1 now', 'core', 'e1-1', 'TRUNK', 'SPAN']),
                 (('call', 'list'), [name, 'answered', 'core', 'e1-1', '+442079460000']),
                 (('call', 'list', '--finished'), ['User busy (17)', 'LAST NOTE']),
-                (('call', 'show', name), ['called, received', '+442079460000', '2079460000 (national)', 'sip', 'isdn']),
+                (('call', 'show', name), ['called, received', '+442079460000', '2079460000 (national)', 'sip', 'isdn', 'RTP OF', 'PCMA']),
                 (('call', 'trace', name), [f'call {name}', 'INVITE', 'SETUP', '200 OK']),
                 (('call', 'trace', 'last'), ['DISCONNECT (17)', '486 Busy Here']),
                 (('span', 'list'), ['e1-1', 'up']),

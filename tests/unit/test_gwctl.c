@@ -272,7 +272,9 @@ static void shows_a_call(void **state)
 		  "\"normalized\":{\"called\":{\"digits\":\"+44207\",\"type\":\"international\",\"presentation\":\"allowed\"},"
 		  "\"calling\":{\"digits\":\"+1\",\"type\":\"international\",\"presentation\":\"restricted\"}},"
 		  "\"times\":{\"routed_ms\":0.4,\"ringing_ms\":250,\"answered_ms\":3725000},"
-		  "\"legs\":[{\"kind\":\"sip\",\"endpoint\":\"core\",\"key\":\"a@b\",\"state\":\"confirmed\"},null],"
+		  "\"legs\":[{\"kind\":\"sip\",\"endpoint\":\"core\",\"key\":\"a@b\",\"state\":\"confirmed\",\"media\":"
+		  "{\"codec\":\"PCMA\",\"remote\":\"192.0.2.1:4000\",\"counters\":{\"normal\":{\"rx_packets\":500,\"tx_packets\":501},"
+		  "\"undesirable\":{\"rx_lost\":2,\"rx_foreign\":3},\"error\":{\"rx_malformed\":4}}}},null],"
 		  "\"attempts\":[{\"gateway\":\"telco-2\",\"route\":\"uk\",\"usage\":\"National\","
 		  "\"called_sent\":{\"digits\":\"207\",\"type\":\"national\",\"presentation\":\"allowed\"},\"calling_sent\":null,"
 		  "\"cause\":{\"value\":34,\"text\":\"No circuit\"}},"
@@ -282,6 +284,7 @@ static void shows_a_call(void **state)
 	has(f->out, "calling, normalized  +1 (international, restricted)\n");
 	has(f->out, "answered after       1:02:05\n");
 	has(f->out, "caller  sip   core  confirmed  a@b\n");
+	has(f->out, "core    PCMA   192.0.2.1:4000       500   501     2        3          4\n");
 	has(f->out, "telco-2  uk     National  207 (national)  -           34 No circuit\n");
 	has(f->out, "telco    uk     -         -               -           -\n");
 	f->body = "{\"id\":\"01A\",\"state\":\"clearing\"}";
