@@ -14,6 +14,10 @@
 #include <string.h>
 #include <strings.h>
 
+/* A re-offer that the leg cannot carry just now: an offer of its peer's waits for its ACK. */
+#define RETRY_US 500000
+#define RETRIES 10
+
 struct side {
 	struct leg *leg;         /* NULL: nobody yet */
 	struct leg_packets home; /* packets only, like what follows */
@@ -24,6 +28,12 @@ struct side {
 	bool offered; /* theirs waits for our answer */
 	bool asked;   /* ours waits for theirs */
 	bool agreed;  /* terms hold */
+	/* Hold between two packet sides. What the peer wants of what it was given, by its offers,
+	 * and what it was told last that the other side wants. */
+	enum rtp_direction wish, told;
+	struct media_desc reoffer; /* outstanding while `reoffered` */
+	bool reoffered, overtaken; /* the other side's wish changed meanwhile */
+	unsigned retries;
 };
 
 struct bridge {
@@ -33,6 +43,7 @@ struct bridge {
 	struct slot_pair *pair; /* channel ↔ channel */
 	bool wanted, joined[2], relayed, closing, left;
 	unsigned pending; /* answers of workers still to come */
+	struct loop_timer retry;
 	void (*closed)(void *arg);
 	void *closed_arg;
 	struct loop_deferred end;
@@ -72,7 +83,7 @@ static const char *codec_name(enum port_codec codec)
 
 static void seat(struct side *side, struct leg *leg)
 {
-	*side = (struct side){ .leg = leg };
+	*side = (struct side){ .leg = leg, .wish = RTP_SENDRECV, .told = RTP_SENDRECV };
 	if (is_packets(side))
 		leg->ops->packets(leg, &side->home);
 }
@@ -285,10 +296,12 @@ static int answer(struct bridge *bridge, struct side *side, const struct media_d
 {
 	struct netaddr local = advertised_of(side);
 	struct media_desc ours, theirs = *offer;
+	const struct side *other = other_of(bridge, side);
+	enum rtp_direction told = other->leg ? other->wish : RTP_SENDRECV;
 	int rc;
 
 	put_first(&theirs, preferred(bridge, side));
-	rc = media_desc_answer(&ours, &theirs, side->home.trunk, &local, RTP_SENDRECV);
+	rc = media_desc_answer(&ours, &theirs, side->home.trunk, &local, told);
 	if (rc < 0)
 		return rc;
 	rc = leg_send(side->leg,
@@ -298,6 +311,10 @@ static int answer(struct bridge *bridge, struct side *side, const struct media_d
 	side->ours = ours;
 	side->theirs = theirs;
 	side->offered = false;
+	/* A way that was not given to the peer, its offer cannot ask for: one who was put on hold
+	 * and repeats his terms does not hold. */
+	side->wish = theirs.direction | (RTP_SENDRECV & ~media_desc_mirror(side->told));
+	side->told = told;
 	return agree(bridge, side);
 }
 
@@ -308,6 +325,87 @@ static void make_offer(struct bridge *bridge, struct side *side)
 	media_desc_offer(&side->ours, side->home.trunk, &local);
 	put_first(&side->ours, preferred(bridge, side));
 	side->asked = true;
+}
+
+/* ---- Hold (RFC 3264 8.4) ---- */
+
+static void retry_due(struct loop_timer *timer, void *arg);
+
+/* Offers `to` its own terms again, in the direction that the other side wants. Only between two
+ * parties that talk: a hold of a channel's peer stays on its side. */
+static void tell_wish(struct bridge *bridge, struct side *to)
+{
+	enum rtp_direction wish = other_of(bridge, to)->wish;
+	int rc;
+
+	to->overtaken = to->reoffered;
+	if (!bridge->relayed || !bridge->call->answered || to->reoffered || wish == to->told)
+		return;
+	to->reoffer = to->ours;
+	to->reoffer.direction = wish;
+	put_first(&to->reoffer, codec_name(to->terms.codec));
+	rc = leg_send(to->leg,
+		      &(struct leg_message){ .type = LEG_OFFER, .media = &to->reoffer, .id = 1 });
+	to->reoffered = rc == 0;
+	if (rc == 0) {
+		to->retries = 0;
+	} else if (to->retries) {
+		to->retries--;
+		loop_timer_start(bridge->gateway->loop, &bridge->retry, RETRY_US, retry_due,
+				 bridge);
+	}
+}
+
+static void retry_due(struct loop_timer *timer, void *arg)
+{
+	struct bridge *bridge = arg;
+
+	(void)timer;
+	for (unsigned i = 0; i < 2; i++)
+		if (bridge->side[i].retries)
+			tell_wish(bridge, &bridge->side[i]);
+}
+
+/* The other side hears when this one has changed its mind, and only then: nobody is asked again
+ * for what he refused. */
+static void pass_wish(struct bridge *bridge, struct side *from, enum rtp_direction before)
+{
+	struct side *to = other_of(bridge, from);
+
+	if (from->wish == before)
+		return;
+	to->retries = RETRIES;
+	tell_wish(bridge, to);
+}
+
+/* The re-offer was answered or refused. It tells nobody anything, so that two sides cannot go on
+ * for ever; but what the other side wanted meanwhile is still to be told. */
+static void reoffer_over(struct bridge *bridge, struct side *side)
+{
+	side->reoffered = false;
+	side->retries = 0;
+	if (!side->overtaken)
+		return;
+	side->retries = RETRIES;
+	tell_wish(bridge, side);
+}
+
+static int reoffer_answered(struct bridge *bridge, struct side *side,
+			    const struct media_desc *theirs)
+{
+	struct media_desc ours = side->reoffer;
+	struct rtp_media terms;
+
+	side->told = ours.direction;
+	/* No stream, or no codec: as good as a refusal. */
+	if (netaddr_port(&theirs->rtp) &&
+	    media_desc_agree(&terms, &ours, theirs, side->home.trunk) == 0) {
+		side->ours = ours;
+		side->theirs = *theirs;
+		agree(bridge, side);
+	}
+	reoffer_over(bridge, side);
+	return 0;
 }
 
 static int open_side(struct bridge *bridge, struct side *side)
@@ -325,31 +423,46 @@ static int open_side(struct bridge *bridge, struct side *side)
 
 static int take_offer(struct bridge *bridge, struct side *side, const struct leg_message *offer)
 {
+	enum rtp_direction before;
+
 	if (!side->agreed) {
 		side->theirs = *offer->media;
 		side->offer_id = offer->id;
 		side->offered = true;
 		return bridge->wanted ? open_side(bridge, side) : 0;
 	}
+	before = side->wish;
 	if (answer(bridge, side, offer->media, offer->id) < 0)
 		leg_send(side->leg, &(struct leg_message){ .type = LEG_REFUSE,
 							   .id = offer->id,
 							   .cause = leg_cause_of(-ENOTSUP) });
+	pass_wish(bridge, side, before);
 	return 0;
 }
 
 /* More than one may come: each early dialog of a forked call brings its own. */
 static int take_answer(struct bridge *bridge, struct side *side, const struct leg_message *message)
 {
+	enum rtp_direction before = side->wish;
+	int rc;
+
 	if (!side->rtp || side->ours.codec_count == 0)
 		return 0;
+	if (side->reoffered)
+		return reoffer_answered(bridge, side, message->media);
 	if (!netaddr_port(&message->media->rtp))
 		return -ENOTSUP;
 	side->theirs = *message->media;
 	side->asked = false;
 	/* What every offer of ours says; a hold is the peer's (RFC 3264 6.1). */
 	side->ours.direction = RTP_SENDRECV;
-	return agree(bridge, side);
+	rc = agree(bridge, side);
+	/* To an offer that the leg made by itself, for a re-INVITE without a description: a hold of
+	 * the peer's ends with it. */
+	if (rc == 0 && side->theirs.direction == RTP_SENDRECV)
+		side->wish = RTP_SENDRECV;
+	pass_wish(bridge, side, before);
+	return rc;
 }
 
 /* ---- The table's functions ---- */
@@ -421,6 +534,8 @@ static int media_message(struct bridge *bridge, struct leg *from, const struct l
 		rc = take_offer(bridge, side, message);
 	else if (message->type == LEG_ANSWER)
 		rc = take_answer(bridge, side, message);
+	else if (message->type == LEG_REFUSE && side->reoffered)
+		reoffer_over(bridge, side);
 	return rc < 0 ? rc : join(bridge);
 }
 
@@ -490,6 +605,7 @@ static void media_close(struct bridge **out, void (*closed)(void *arg), void *ar
 
 	*out = NULL;
 	bridge->closing = true;
+	loop_timer_stop(bridge->gateway->loop, &bridge->retry);
 	bridge->closed = closed;
 	bridge->closed_arg = arg;
 	bridge->pending++;

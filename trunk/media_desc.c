@@ -83,8 +83,7 @@ static const struct media_codec *first_allowed(const struct media_desc *offer,
 	return NULL;
 }
 
-/* What the other side does, seen from here. */
-static enum rtp_direction mirror(enum rtp_direction d)
+enum rtp_direction media_desc_mirror(enum rtp_direction d)
 {
 	switch (d) {
 	case RTP_SENDONLY:
@@ -108,7 +107,7 @@ int media_desc_answer(struct media_desc *out, const struct media_desc *offer,
 	if (!audio || !netaddr_port(&offer->rtp))
 		return -ENOTSUP;
 	*out = (struct media_desc){ .rtp = *local,
-				    .direction = mirror(offer->direction) & direction,
+				    .direction = media_desc_mirror(offer->direction) & direction,
 				    .ptime_ms = trunk->ptime_ms,
 				    .rtcp_mux = false };
 	/* RFC 3264 6.1: the answer uses the offer's payload type numbers. */
@@ -175,7 +174,7 @@ int media_desc_agree(struct rtp_media *out, const struct media_desc *ours,
 		m.event_pt_rx = o->payload_type;
 	}
 	m.ptime_ms = sending_ptime(theirs, trunk);
-	m.direction = ours->direction & mirror(theirs->direction);
+	m.direction = ours->direction & media_desc_mirror(theirs->direction);
 	if (is_somewhere(&theirs->rtp))
 		m.remote = theirs->rtp;
 	m.remote_rtcp = theirs->rtcp;

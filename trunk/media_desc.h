@@ -36,6 +36,9 @@ struct media_desc {
 /* Index of a codec by name, or -1. */
 int media_desc_find(const struct media_desc *desc, const char *name);
 
+/* What the other side does, seen from here: SENDONLY ↔ RECVONLY. */
+enum rtp_direction media_desc_mirror(enum rtp_direction d);
+
 /* An offer of ours: `local` and the trunk's codecs (static payload types 8, 0; telephone-event 101). */
 void media_desc_offer(struct media_desc *out, const struct conf_trunk *trunk, const struct netaddr *local);
 /* Our answer to `offer`: the first of the offer's codecs that the trunk allows (RFC 3264 6.1), telephone-event when both

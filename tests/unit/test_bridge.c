@@ -36,6 +36,7 @@ struct fake_leg {
 	enum leg_message_type last; /* sent to it */
 	struct media_desc media;
 	unsigned id, sent;
+	int send_fails;
 };
 
 struct fixture {
@@ -60,6 +61,8 @@ static int fake_send(struct leg *leg, const struct leg_message *message)
 {
 	struct fake_leg *fake = (struct fake_leg *)leg;
 
+	if (fake->send_fails)
+		return fake->send_fails;
 	fake->last = message->type;
 	fake->id = message->id;
 	fake->sent++;
@@ -569,6 +572,211 @@ static void test_relay(void **state)
 	relay("PCMU", 0, "PCMA", 8, law_u_to_a(0x3c));
 }
 
+/* ---- Hold between packets ---- */
+
+static struct media_desc hold_a, hold_b;
+
+/* A answered call; hold_a and hold_b are what the two peers say of themselves. */
+static void hold_begin(void)
+{
+	const struct media_desc *ours;
+
+	begin(true, true);
+	hold_a = desc_of(0, "PCMA", 8, NULL, 0);
+	hold_b = desc_of(1, "PCMA", 8, NULL, 0);
+	assert_int_equal(offered(&hold_a), 0);
+	assert_int_equal(prepare(&ours), 0);
+	assert_int_equal(told(&fx.b, LEG_ANSWER, &hold_b), 0);
+	assert_int_equal(bridge_media.open(fx.bridge), 0);
+	fx.b.media.rtp = rtp_local(bridge_rtp(fx.bridge, LEG_CALLED));
+	fx.call.answered = true;
+	turn_ms(1);
+}
+
+static void offers(struct fake_leg *leg, struct media_desc *desc, enum rtp_direction direction,
+		   enum rtp_direction answered)
+{
+	desc->direction = direction;
+	assert_int_equal(told(leg, LEG_OFFER, desc), 0);
+	assert_int_equal(leg->last, LEG_ANSWER);
+	assert_int_equal(leg->media.direction, answered);
+}
+
+static void is_offered(struct fake_leg *leg, unsigned sent, enum rtp_direction direction)
+{
+	assert_int_equal(leg->sent, sent);
+	assert_int_equal(leg->last, LEG_OFFER);
+	assert_int_equal(leg->media.direction, direction);
+}
+
+static void answers(struct fake_leg *leg, struct media_desc *desc, enum rtp_direction direction)
+{
+	desc->direction = direction;
+	assert_int_equal(told(leg, LEG_ANSWER, desc), 0);
+}
+
+/* Does a packet of this peer reach the other one? */
+static bool passes(unsigned from)
+{
+	struct fake_leg *leg = from ? &fx.b : &fx.a;
+	uint8_t payload[160], pt;
+
+	turn_ms(1);
+	peer_hears(!from, &pt, payload);
+	for (int i = 0; i < 3; i++) {
+		peer_sends(from, &leg->media.rtp, 8, 0x3c);
+		turn_ms(20);
+	}
+	return peer_hears(!from, &pt, payload) > 0;
+}
+
+static void test_hold_is_told(void **state)
+{
+	static const struct {
+		enum rtp_direction says, hears;
+	} rows[] = { { RTP_SENDONLY, RTP_RECVONLY },
+		     { RTP_RECVONLY, RTP_SENDONLY },
+		     { RTP_INACTIVE, RTP_INACTIVE } };
+
+	(void)state;
+	for (unsigned caller = 0; caller < 2; caller++)
+		for (size_t i = 0; i < 3; i++) {
+			hold_begin();
+			struct fake_leg *one = caller ? &fx.a : &fx.b, *two = caller ? &fx.b : &fx.a;
+			struct media_desc *desc_one = caller ? &hold_a : &hold_b,
+					  *desc_two = caller ? &hold_b : &hold_a;
+			unsigned sent = two->sent, from = caller ? 0 : 1;
+
+			offers(one, desc_one, rows[i].says, rows[i].hears);
+			is_offered(two, sent + 1, rows[i].says);
+			assert_int_equal(one->sent, caller ? 2 : 1);
+			answers(two, desc_two, rows[i].hears);
+			assert_int_equal(one->sent, caller ? 2 : 1); /* nobody is asked back */
+			assert_int_equal(passes(from), rows[i].says == RTP_SENDONLY);
+			assert_int_equal(passes(!from), rows[i].says == RTP_RECVONLY);
+			offers(one, desc_one, rows[i].says, rows[i].hears);
+			assert_int_equal(two->sent, sent + 1); /* no news */
+			offers(one, desc_one, RTP_SENDRECV, RTP_SENDRECV);
+			is_offered(two, sent + 2, RTP_SENDRECV);
+			answers(two, desc_two, RTP_SENDRECV);
+			assert_true(passes(0));
+			assert_true(passes(1));
+			end();
+		}
+}
+
+/* Each holds, in turn; each hears of the other's end only. */
+static void test_both_hold(void **state)
+{
+	(void)state;
+	hold_begin();
+	offers(&fx.a, &hold_a, RTP_SENDONLY, RTP_RECVONLY);
+	answers(&fx.b, &hold_b, RTP_RECVONLY);
+	/* What was given, repeated: no hold of its own. */
+	offers(&fx.b, &hold_b, RTP_RECVONLY, RTP_SENDONLY);
+	assert_int_equal(fx.a.sent, 2);
+	offers(&fx.b, &hold_b, RTP_SENDONLY, RTP_INACTIVE);
+	is_offered(&fx.a, 3, RTP_SENDONLY);
+	answers(&fx.a, &hold_a, RTP_INACTIVE);
+	assert_false(passes(0));
+	assert_false(passes(1));
+	offers(&fx.a, &hold_a, RTP_SENDRECV, RTP_SENDONLY); /* still held by the other */
+	is_offered(&fx.b, 4, RTP_SENDRECV);
+	answers(&fx.b, &hold_b, RTP_SENDONLY);
+	assert_true(passes(1));
+	assert_false(passes(0));
+	offers(&fx.b, &hold_b, RTP_SENDRECV, RTP_SENDRECV);
+	is_offered(&fx.a, 5, RTP_SENDRECV);
+	answers(&fx.a, &hold_a, RTP_SENDRECV);
+	assert_true(passes(0));
+	end();
+}
+
+static void test_hold_overtaken(void **state)
+{
+	(void)state;
+	hold_begin();
+	offers(&fx.a, &hold_a, RTP_INACTIVE, RTP_INACTIVE);
+	is_offered(&fx.b, 1, RTP_INACTIVE);
+	offers(&fx.a, &hold_a, RTP_SENDRECV, RTP_SENDRECV);
+	assert_int_equal(fx.b.sent, 1); /* one offer at a time */
+	answers(&fx.b, &hold_b, RTP_INACTIVE);
+	is_offered(&fx.b, 2, RTP_SENDRECV);
+	answers(&fx.b, &hold_b, RTP_SENDRECV);
+	assert_true(passes(0));
+	assert_int_equal(fx.b.sent, 2);
+	end();
+}
+
+static void test_hold_refused(void **state)
+{
+	(void)state;
+	hold_begin();
+	offers(&fx.a, &hold_a, RTP_INACTIVE, RTP_INACTIVE);
+	is_offered(&fx.b, 1, RTP_INACTIVE);
+	assert_int_equal(told(&fx.b, LEG_REFUSE, NULL), 0);
+	offers(&fx.a, &hold_a, RTP_INACTIVE, RTP_INACTIVE);
+	offers(&fx.a, &hold_a, RTP_SENDRECV, RTP_SENDRECV);
+	assert_int_equal(fx.b.sent, 1); /* it never heard of a hold */
+	assert_true(passes(0));
+	assert_true(passes(1));
+	offers(&fx.a, &hold_a, RTP_SENDONLY, RTP_RECVONLY);
+	is_offered(&fx.b, 2, RTP_SENDONLY);
+	netaddr_set_port(&hold_b.rtp, 0); /* the stream refused: the call lives on */
+	answers(&fx.b, &hold_b, RTP_INACTIVE);
+	assert_true(passes(0));
+	end();
+}
+
+/* The leg is busy with an offer of its peer's: tried again, and not for ever. */
+static void test_hold_later(void **state)
+{
+	(void)state;
+	hold_begin();
+	fx.b.send_fails = -EPROTO;
+	offers(&fx.a, &hold_a, RTP_SENDONLY, RTP_RECVONLY);
+	turn_ms(1200);
+	fx.b.send_fails = 0;
+	turn_ms(500);
+	is_offered(&fx.b, 1, RTP_SENDONLY);
+	answers(&fx.b, &hold_b, RTP_RECVONLY);
+	fx.b.send_fails = -EPROTO;
+	offers(&fx.a, &hold_a, RTP_SENDRECV, RTP_SENDRECV);
+	turn_ms(10000);
+	fx.b.send_fails = 0;
+	turn_ms(10000);
+	assert_int_equal(fx.b.sent, 1);
+	fx.b.send_fails = -EPROTO;
+	offers(&fx.a, &hold_a, RTP_INACTIVE, RTP_INACTIVE);
+	end(); /* with the timer armed */
+}
+
+static void test_hold_before_the_answer(void **state)
+{
+	(void)state;
+	hold_begin();
+	fx.call.answered = false;
+	offers(&fx.a, &hold_a, RTP_INACTIVE, RTP_INACTIVE);
+	assert_int_equal(fx.b.sent, 0);
+	end();
+}
+
+/* The answer to an offer that the leg made by itself ends a hold, and the other side hears of it. */
+static void test_hold_ended_by_an_answer(void **state)
+{
+	(void)state;
+	hold_begin();
+	offers(&fx.a, &hold_a, RTP_SENDONLY, RTP_RECVONLY);
+	answers(&fx.b, &hold_b, RTP_RECVONLY);
+	answers(&fx.a, &hold_a, RTP_SENDRECV);
+	is_offered(&fx.b, 2, RTP_SENDRECV);
+	answers(&fx.b, &hold_b, RTP_SENDRECV);
+	assert_int_equal(fx.a.sent, 2);
+	assert_true(passes(0));
+	assert_true(passes(1));
+	end();
+}
+
 /* ---- Channel to channel ---- */
 
 static void test_channels(void **state)
@@ -692,6 +900,13 @@ int main(void)
 		cmocka_unit_test(test_refused_stream),
 		cmocka_unit_test(test_digits),
 		cmocka_unit_test(test_relay),
+		cmocka_unit_test(test_hold_is_told),
+		cmocka_unit_test(test_both_hold),
+		cmocka_unit_test(test_hold_overtaken),
+		cmocka_unit_test(test_hold_refused),
+		cmocka_unit_test(test_hold_later),
+		cmocka_unit_test(test_hold_before_the_answer),
+		cmocka_unit_test(test_hold_ended_by_an_answer),
 		cmocka_unit_test(test_channels),
 		cmocka_unit_test(test_drop_and_another_gateway),
 		cmocka_unit_test(test_no_port_is_free),
