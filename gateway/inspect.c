@@ -153,7 +153,7 @@ static json_t *attempt_object(const struct call_attempt *attempt)
 			 inspect_text(attempt->gateway), "key", inspect_text(attempt->leg_key), "called_sent",
 			 inspect_number(&attempt->called_sent), "calling_sent",
 			 inspect_number(&attempt->calling_sent), "cause", inspect_cause(attempt->cause), "took_ms",
-			 inspect_ms(attempt->started_us, attempt->ended_us), "status", (int)attempt->status);
+			 inspect_ms(attempt->started_us, attempt->ended_us), "status", (int)(attempt->status & ~LEG_STATUS_RULED));
 }
 
 /* RTP of this seat; null for a channel of a span, whose octets the line counts. */

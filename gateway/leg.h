@@ -53,6 +53,7 @@ enum leg_message_type {
 const char *leg_message_name(enum leg_message_type type);
 
 #define LEG_OCTETS_MAX 256
+#define LEG_DIAGNOSTICS_MAX 32
 
 struct leg_octets {
 	uint8_t octets[LEG_OCTETS_MAX];
@@ -66,6 +67,12 @@ enum leg_capability { LEG_SPEECH = 0x00, LEG_AUDIO_3K1 = 0x10 };
 struct leg_bearer {
 	uint8_t capability; /* enum leg_capability, or another of Q.931's */
 	struct leg_octets raw, hlc, llc;
+};
+
+/* What explains a cause, Q.850 table 1, as it came. */
+struct leg_diagnostics {
+	uint8_t octets[LEG_DIAGNOSTICS_MAX];
+	uint8_t length; /* 0: absent */
 };
 
 /* Progress indicators, Q.931 4.5.23: description and location. */
@@ -88,6 +95,9 @@ struct leg_info {
 	char display[PARTY_NAME];
 };
 
+/* In a status: it doesn't stand behind the cause, a span's cause-map names it for the cause. */
+#define LEG_STATUS_RULED 0x8000u
+
 struct leg_message {
 	enum leg_message_type type;
 	const struct leg_info *info;    /* borrowed; NULL: nothing to say */
@@ -96,8 +106,10 @@ struct leg_message {
 	bool inband;
 	struct q850_cause cause;
 	/* with cause: the code of the leg's protocol behind it. Only a leg of the same kind on the
-	 * other side can use it (like struct media_desc's opaque part); 0: none */
+	 * other side can use it (like struct media_desc's opaque part); 0: none. With
+	 * LEG_STATUS_RULED: the one that the configuration of the leg that cleared orders */
 	unsigned status;
+	const struct leg_diagnostics *diagnostics; /* with cause; borrowed; NULL: none */
 	unsigned number, duration_ms;
 	struct leg *replaces;
 };

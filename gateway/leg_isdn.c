@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "gateway/call.h"
+#include "trunk/cause_map.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -68,6 +69,15 @@ void leg_isdn_info_up(struct leg_info *out, const struct isdn_info *in)
 	memcpy(out->display, in->display, sizeof(in->display));
 }
 
+static void diagnostics_down(struct isdn_raw *out, const struct leg_message *m)
+{
+	static_assert(LEG_DIAGNOSTICS_MAX == ISDN_RAW_MAX, "diagnostics cross whole");
+	if (!m->diagnostics)
+		return;
+	memcpy(out->octets, m->diagnostics->octets, m->diagnostics->length);
+	out->length = m->diagnostics->length;
+}
+
 /* Q.931 knows no "+": the type of number says it (table 4-9). */
 static void take_plus(struct party *party)
 {
@@ -126,6 +136,7 @@ void leg_isdn_info_down(struct isdn_info *out, const struct leg_message *m,
 			const struct conf_span *span)
 {
 	*out = (struct isdn_info){ .cause = m->cause, .law = span->law };
+	diagnostics_down(&out->cause_diagnostics, m);
 	progress_down(out, m);
 	if (!m->info)
 		return;
@@ -163,17 +174,32 @@ static const struct {
 	[ISDN_RELEASED] = { true, LEG_RELEASE },
 };
 
+/* The span's own row for the cause, before the trunk's table. 0: none. */
+static unsigned ruled_status(const struct conf_span *span, uint8_t cause)
+{
+	for (size_t i = 0; i < span->cause_map_count; i++)
+		if (span->cause_map[i].cause == cause)
+			return LEG_STATUS_RULED | span->cause_map[i].sip;
+	return 0;
+}
+
 static void on_event(struct isdn_call *call, enum isdn_event event,
 		     const struct isdn_info *elements, void *arg)
 {
 	struct isdn_leg *leg = arg;
+	const struct isdn_raw *raw = &elements->cause_diagnostics;
+	struct leg_diagnostics diagnostics = { .length = raw->length };
 	struct leg_info info;
 	struct leg_message message = { .type = words[event].type,
 				       .info = &info,
-				       .cause = elements->cause };
+				       .cause = elements->cause,
+				       .diagnostics = raw->length ? &diagnostics : NULL };
 
 	(void)call;
+	memcpy(diagnostics.octets, raw->octets, raw->length);
 	leg_isdn_info_up(&info, elements);
+	if (event == ISDN_DISCONNECT || event == ISDN_RELEASED)
+		leg->leg.status = ruled_status(isdn_span_conf(leg->span), elements->cause.value);
 	if (event == ISDN_DISCONNECT)
 		message.inband = isdn_info_inband(elements);
 	else if (event == ISDN_ALERTING || event == ISDN_PROGRESS)
@@ -190,12 +216,27 @@ static const struct isdn_call_ops call_ops = { .event = on_event };
 
 /* ---- Down ---- */
 
+/* The span's own row for the status behind the cause; a cause that came in a Reason stays. */
+static struct q850_cause ruled_cause(const struct conf_span *span, const struct leg_message *m)
+{
+	struct q850_cause cause = m->cause;
+
+	for (size_t i = 0; i < span->sip_map_count; i++)
+		if (m->status && span->sip_map[i].sip == m->status &&
+		    sip_to_cause(m->status, NULL, 0).value == m->cause.value) {
+			cause.value = span->sip_map[i].cause;
+			break;
+		}
+	return cause;
+}
+
 static int isdn_send(struct leg *base, const struct leg_message *m)
 {
 	struct isdn_leg *leg = of(base);
+	const struct conf_span *span = isdn_span_conf(leg->span);
 	struct isdn_info info;
 
-	leg_isdn_info_down(&info, m, isdn_span_conf(leg->span));
+	leg_isdn_info_down(&info, m, span);
 	switch (m->type) {
 	case LEG_SETUP:
 		assert(!leg->call);
@@ -211,7 +252,7 @@ static int isdn_send(struct leg *base, const struct leg_message *m)
 	case LEG_DISCONNECT:
 		return isdn_call_disconnect(leg->call, &info);
 	case LEG_RELEASE:
-		isdn_call_release(leg->call, m->cause);
+		isdn_call_release(leg->call, ruled_cause(span, m));
 		return 0;
 	case LEG_SETUP_ACK:
 	case LEG_MORE_DIGITS:

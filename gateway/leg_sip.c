@@ -269,7 +269,10 @@ static int sip_send(struct leg *base, const struct leg_message *m)
 	case LEG_DISCONNECT:
 		return send_disconnect(leg, m);
 	case LEG_RELEASE:
-		sip_call_heard_status(leg->call, m->status);
+		if (m->status & LEG_STATUS_RULED)
+			sip_call_rule_status(leg->call, m->status & ~LEG_STATUS_RULED);
+		else
+			sip_call_heard_status(leg->call, m->status);
 		sip_call_release(leg->call, m->cause);
 		return 0;
 	case LEG_OFFER:

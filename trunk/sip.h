@@ -151,6 +151,9 @@ void sip_call_release(struct sip_call *call, struct q850_cause cause);
  * of the called party and stands for the cause given there, so that 480 stays 480 between two trunks (480 → cause 18 → 408).
  * The trunk's own cause-map comes first. 0: none. */
 void sip_call_heard_status(struct sip_call *call, unsigned status);
+/* Of what sip_call_release() will refuse an INVITE with: this status (400…606), whatever the tables
+ * make of the cause, unless the trunk has a row of its own for it. */
+void sip_call_rule_status(struct sip_call *call, unsigned status);
 void sip_call_done(struct sip_call *call);
 
 struct sip_trunk *sip_call_trunk(const struct sip_call *call);

@@ -227,6 +227,8 @@ static unsigned final_status(const struct sip_call *call, struct q850_cause caus
 	for (size_t i = 0; i < conf->cause_map_count; i++)
 		if (conf->cause_map[i].cause == cause.value)
 			return sip_status_of(call->trunk, cause);
+	if (call->ruled_status >= 400 && call->ruled_status <= 606)
+		return call->ruled_status;
 	for (size_t i = 0; i < sizeof(of_called) / sizeof(of_called[0]); i++)
 		if (of_called[i] == call->heard_status &&
 		    sip_to_cause(call->heard_status, NULL, 0).value == cause.value)
@@ -502,6 +504,11 @@ void sip_call_release(struct sip_call *call, struct q850_cause cause)
 	if (!cause.value)
 		cause = q850(Q850_NORMAL_UNSPECIFIED, Q850_LOC_PRIVATE_LOCAL);
 	fsm_event(&call->fsm, CE_RELEASE, &cause);
+}
+
+void sip_call_rule_status(struct sip_call *call, unsigned status)
+{
+	call->ruled_status = status;
 }
 
 void sip_call_heard_status(struct sip_call *call, unsigned status)

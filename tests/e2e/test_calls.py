@@ -32,6 +32,43 @@ def refusals():
         lab.nothing_held()
 
 
+def overridden_by_the_span():
+    # cause-map and sip-map of a span come before the built-in tables; other causes are as ever, a Reason wins
+    maps = 'cause-map: [{ cause: 17, sip: 600 }], sip-map: [{ sip: 486, cause: 34 }]'
+    with Lab(span_options=maps) as lab:
+        for number, status in (('0003', 600), ('0004', 404)):
+            call = lab.call(f'+44207946{number}').send_invite()
+            final = call.wait(lambda m: m.status >= 200)
+            call.ack(final)
+            assert final.status == status, f'{number}: {final.start}, expected {status}'
+        for status, extra, cause in ((486, '', 34), (404, '', 1), (486, 'Reason: Q.850;cause=19', 19)):
+            later = lab.isdn_call(to='02079461234', **{'from': '2079461111'})
+            dialog, _ = lab.peer.take_call(8)
+            dialog.respond(status, extra=extra)
+            dialog.peer.wait(dialog.call_id, 'ACK')
+            assert later.result()['calls'][0]['cause'] == cause, (status, extra, cause)
+        lab.nothing_held()
+
+
+def overridden_by_the_trunk():
+    # the same of a trunk; its row for a cause comes before the span's
+    with Lab(span_options='cause-map: [{ cause: 17, sip: 600 }, { cause: 1, sip: 604 }]', start=False) as lab:
+        lab.trunks['core'] = lab.trunk_text(lab.peer, 'cause-map: [{ cause: 1, sip: 410 }], sip-map: [{ sip: 480, cause: 31 }]')
+        lab.start_exchange()
+        lab.start_gateway()
+        for number, status in (('0004', 410), ('0003', 600), ('0010', 503)):
+            call = lab.call(f'+44207946{number}').send_invite()
+            final = call.wait(lambda m: m.status >= 200)
+            call.ack(final)
+            assert final.status == status, f'{number}: {final.start}, expected {status}'
+        later = lab.isdn_call(to='02079461234', **{'from': '2079461111'})
+        dialog, _ = lab.peer.take_call(8)
+        dialog.respond(480)
+        dialog.peer.wait(dialog.call_id, 'ACK')
+        assert later.result()['calls'][0]['cause'] == 31
+        lab.nothing_held()
+
+
 def released_by_either_side():
     with Lab() as lab:
         call = lab.call('+442079460000').send_invite()      # BYE from SIP → DISCONNECT 16
@@ -181,7 +218,7 @@ def route_and_number_faults():
         lab.nothing_held()
 
 
-TESTS = [refusals, released_by_either_side, cancel_in_every_state, bye_crosses_disconnect, ringing_then_no_answer,
+TESTS = [refusals, overridden_by_the_span, overridden_by_the_trunk, released_by_either_side, cancel_in_every_state, bye_crosses_disconnect, ringing_then_no_answer,
          silent_exchange, early_media_before_answer, announcement_in_disconnect, thirty_first_call, route_and_number_faults]
 if __name__ == '__main__':
     sys.exit(run_tests(TESTS))

@@ -124,6 +124,12 @@ int sip_call_info_dtmf(struct sip_call *call, unsigned event, unsigned duration_
 	return 0;
 }
 
+void sip_call_rule_status(struct sip_call *call, unsigned status)
+{
+	(void)call;
+	note("ruled %u, ", status);
+}
+
 void sip_call_heard_status(struct sip_call *call, unsigned status)
 {
 	(void)call;
@@ -270,6 +276,20 @@ static void test_status_of_the_other_side(void **state)
 	tell_cause(GW1, LEG_RELEASE, Q850_NO_USER_RESPONDING);
 	took_note("heard 480, release 18; ");
 	released(Q850_NO_USER_RESPONDING, 480);
+}
+
+/* A span that cleared orders a status of its own. */
+static void test_status_that_a_span_orders(void **state)
+{
+	struct sip_info info = invite_to(number);
+
+	(void)state;
+	invited(&info);
+	fx.log[0] = 0;
+	fx.leg[GW1]->leg.status = LEG_STATUS_RULED | 600;
+	tell_cause(GW1, LEG_RELEASE, Q850_USER_BUSY);
+	took_note("ruled 600, release 17; ");
+	released(Q850_USER_BUSY, 600);
 }
 
 static void test_caller_cancels_before_its_offer(void **state)
@@ -517,6 +537,7 @@ int main(void)
 		CALLER(test_caller),
 		CALLER(test_caller_without_offer),
 		CALLER(test_status_of_the_other_side),
+		CALLER(test_status_that_a_span_orders),
 		CALLER(test_caller_cancels_before_its_offer),
 		CALLER(test_caller_comes_too_late),
 		CALLER(test_caller_hears_an_announcement),
