@@ -541,9 +541,16 @@ static int media_message(struct bridge *bridge, struct leg *from, const struct l
 
 static int media_dtmf(struct bridge *bridge, struct leg *to, unsigned event, unsigned duration_ms)
 {
-	struct side *side = to ? side_of(bridge, to) : NULL;
+	struct side *side = to ? side_of(bridge, to) : NULL, *from;
 
-	return side && side->rtp ? rtp_send_event(side->rtp, event, duration_ms) : -ENOTSUP;
+	if (!side)
+		return -ENOTSUP;
+	if (side->rtp)
+		return rtp_send_event(side->rtp, event, duration_ms);
+	from = other_of(bridge, side);
+	if (!is_channel(side) || !from->rtp || !bridge->joined[side - bridge->side])
+		return -ENOTSUP;
+	return rtp_play_digit(from->rtp, event, duration_ms);
 }
 
 /* Before audio flowed nothing is joined. The caller's endpoint goes too: the next gateway may be of

@@ -67,8 +67,11 @@ static void endpoint_push(struct port *port, const struct frame *frame)
 static size_t endpoint_pull(struct port *port, uint8_t *octets, size_t n)
 {
 	struct rtp_endpoint *rtp = (struct rtp_endpoint *)(void *)port;
-	if (lives_here(rtp) && !rtp->peer)
-		return jitter_get(rtp->jitter, octets, n);
+	if (lives_here(rtp) && !rtp->peer) {
+		size_t real = jitter_get(rtp->jitter, octets, n),
+		       played = rtp_play_pull(rtp, octets, n);
+		return real > played ? real : played;
+	}
 	memset(octets, law_silence(port->format.codec), n);
 	return 0;
 }
@@ -93,6 +96,7 @@ static void free_endpoint(struct rtp_endpoint *rtp)
 	}
 	jitter_destroy(&rtp->jitter);
 	ring_destroy(&rtp->event_requests);
+	ring_destroy(&rtp->digits);
 	mem_free(rtp);
 }
 
@@ -125,6 +129,9 @@ static int open_parts(struct rtp_endpoint *rtp, const struct rtp_cfg *cfg)
 	if (rc < 0)
 		return rc;
 	rc = ring_create(&rtp->event_requests, RTP_EVENT_QUEUE, sizeof(struct rtp_event_request));
+	if (rc < 0)
+		return rc;
+	rc = ring_create(&rtp->digits, RTP_EVENT_QUEUE, sizeof(struct rtp_event_request));
 	if (rc < 0)
 		return rc;
 	rc = rtp_ports_open(rtp->ports, &cfg->address, cfg->dscp, fds, &rtp->port_number);

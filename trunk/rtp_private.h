@@ -85,6 +85,12 @@ struct rtp_event_tx {
 	struct loop_timer timer;
 };
 
+/* A digit that the clocked peer hears; samples. */
+struct rtp_play {
+	struct tone tone;
+	unsigned left, pause;
+};
+
 /* ---- The receiving side ---- */
 
 struct rtp_event_rx {
@@ -127,6 +133,7 @@ struct rtp_endpoint {
 	_Atomic(struct worker *)
 		owner; /* whose tick may touch the rest; set and cleared by that worker */
 	struct ring *event_requests; /* struct rtp_event_request, signalling → worker */
+	struct ring *digits;         /* the same, to be heard by the clocked peer */
 
 	/* Worker. */
 	struct worker *worker;
@@ -147,6 +154,7 @@ struct rtp_endpoint {
 	struct rtp_event_rx event_rx;
 	struct rtp_tx tx;
 	struct rtp_event_tx event_tx;
+	struct rtp_play play;
 	struct rtp_endpoint *peer; /* relay */
 	struct meter meter_rx, meter_tx;
 	struct rtp_quality quality;
@@ -192,6 +200,10 @@ void rtp_event_note(struct rtp_endpoint *rtp, uint32_t timestamp);
 size_t rtp_event_covers(const struct rtp_endpoint *rtp, uint32_t timestamp, size_t n);
 void rtp_event_kick(void *object, void *arg);
 void rtp_event_stop(struct rtp_endpoint *rtp);
+
+/* rtp_play.c */
+/* Digits that wait, over the audio in `octets`. Returns how many octets from the first on. */
+size_t rtp_play_pull(struct rtp_endpoint *rtp, uint8_t *octets, size_t n);
 
 /* rtp_report.c */
 void rtp_report_start(struct rtp_endpoint *rtp);

@@ -528,10 +528,16 @@ static void test_digits(void **state)
 	offer = desc_of(0, "PCMA", 8, "telephone-event", 96);
 	assert_int_equal(offered(&offer), 0);
 	assert_int_equal(bridge_media.dtmf(fx.bridge, &fx.a.leg, 5, 100), -ENOTSUP);
+	assert_int_equal(bridge_media.dtmf(fx.bridge, &fx.b.leg, 5, 100), -ENOTSUP);
 	assert_int_equal(prepare(&ours), 0);
 	assert_int_equal(bridge_media.open(fx.bridge), 0);
 	assert_int_equal(bridge_media.dtmf(fx.bridge, &fx.a.leg, 5, 100), 0);
-	assert_int_equal(bridge_media.dtmf(fx.bridge, &fx.b.leg, 5, 100), -ENOTSUP);
+	turn_ms(1);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(channel_turns(&fx.b, 0x5a), LAW_SILENCE_A);
+	assert_int_equal(bridge_media.dtmf(fx.bridge, &fx.b.leg, 5, 100), 0); /* a tone */
+	assert_int_not_equal(channel_turns(&fx.b, 0x5a), LAW_SILENCE_A);
+	assert_int_equal(bridge_media.dtmf(fx.bridge, &fx.b.leg, 16, 100), -EINVAL);
 	end();
 }
 

@@ -156,6 +156,39 @@ static void test_long_event_in_two_segments_is_one_tone(void **state)
 	assert_int_equal(count(&f->a->counters.rx_events), 1);
 }
 
+/* Digits of signalling: heard one after the other, over the audio, and the audio goes on after. */
+static void test_digits_are_played_to_the_line(void **state)
+{
+	struct fixture *f = *state;
+	static const double hz[2][2] = { { 770, 1336 }, { 941, 1209 } };
+	uint8_t out[8] = { 0 }, heard[4800];
+	assert_int_equal(rtp_play_digit(f->a, 16, 100), -EINVAL);
+	assert_int_equal(rtp_play_digit(f->a, 5, 100), 0);
+	assert_int_equal(rtp_play_digit(f->a, 10, 0), 0);
+	for (unsigned ms = 0; ms < 600; ms++) {
+		if (ms % 20 == 0)
+			far_audio(&f->far_a, f->a, PCMA, 160);
+		advance(f, 0);
+		size_t real = line_ms(f, out, heard + 8 * ms);
+		if (ms < 250)
+			assert_int_equal(real, 8);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		struct recording r = { PORT_PCMA, 8000, heard + (i ? 1200 : 0), i ? 400 : 800 };
+		assert_in_range(-recording_tone_dbm0(&r, hz[i][0]), 10, 18);
+		assert_in_range(-recording_tone_dbm0(&r, hz[i][1]), 10, 18);
+	}
+	for (unsigned i = 800; i < 2000; i++)
+		if (i < 1200 || i >= 1600)
+			assert_int_equal(heard[i], LAW_SILENCE_A);
+	for (unsigned i = 2001; i < 4800; i++) /* nothing was lost or held up */
+		assert_int_equal(heard[i], pattern(f->far_a.timestamp - 4800 - 320 + i));
+	assert_int_equal(count(&f->a->counters.slips_drop), 0);
+	for (unsigned i = 0; i < RTP_EVENT_QUEUE; i++)
+		assert_int_equal(rtp_play_digit(f->a, 5, 100), 0);
+	assert_int_equal(rtp_play_digit(f->a, 5, 100), -ENOBUFS);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -165,6 +198,7 @@ int main(void)
 		CASE(test_event_is_sent_with_growing_duration_and_three_ends),
 		CASE(test_events_without_a_clock_queue_up),
 		CASE(test_long_event_in_two_segments_is_one_tone),
+		CASE(test_digits_are_played_to_the_line),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
