@@ -181,6 +181,30 @@ struct q850_cause sip_to_cause(unsigned status, const struct conf_cause_row *row
 	return q850(row->cause, location);
 }
 
+static const struct {
+	unsigned first, last;
+	uint8_t cause;
+} warnings[] = {
+	{ 300, 329, 65 }, /* keywords of the session description: protocols, addresses, media, formats */
+	{ 330, 339, 63 }, /* basic network services */
+	{ 370, 379, 49 }, /* quantitative quality of service */
+};
+
+struct q850_cause sip_warned_to_cause(unsigned status, unsigned warning, const struct conf_cause_row *rows, size_t count)
+{
+	struct q850_cause cause = sip_to_cause(status, rows, count);
+
+	if (status != 488 && status != 606)
+		return cause;
+	for (size_t i = 0; rows && i < count; i++)
+		if (rows[i].sip == status)
+			return cause;
+	for (size_t i = 0; i < COUNT(warnings); i++)
+		if (warning >= warnings[i].first && warning <= warnings[i].last)
+			cause.value = warnings[i].cause;
+	return cause;
+}
+
 const char *sip_phrase(unsigned status)
 {
 	static const char *const classes[] = { "Progress", "OK",    "Redirected",

@@ -55,6 +55,11 @@ static bool reason_cause(const sip_t *sip, struct q850_cause *out)
 	return false;
 }
 
+static unsigned warning_of(const sip_t *sip)
+{
+	return sip && sip->sip_warning ? sip->sip_warning->w_code : 0;
+}
+
 struct q850_cause sip_cause_of(const struct sip_trunk *trunk, const sip_t *sip, unsigned status,
 			       struct q850_cause otherwise)
 {
@@ -62,7 +67,8 @@ struct q850_cause sip_cause_of(const struct sip_trunk *trunk, const sip_t *sip, 
 
 	if (sip && reason_cause(sip, &cause))
 		return cause;
-	return status ? sip_to_cause(status, trunk->conf->sip_map, trunk->conf->sip_map_count)
+	return status ? sip_warned_to_cause(status, warning_of(sip), trunk->conf->sip_map,
+					    trunk->conf->sip_map_count)
 		      : otherwise;
 }
 

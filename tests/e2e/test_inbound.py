@@ -47,7 +47,7 @@ def released_by_sip():
 
 def refusals():
     # each final response becomes the cause of the table; Reason, when there, wins
-    rows = [(486, '', 17), (404, '', 1), (480, '', 18), (603, '', 21), (500, '', 41), (503, '', 41), (484, '', 28), (488, '', None),
+    rows = [(486, '', 17), (404, '', 1), (480, '', 18), (603, '', 21), (500, '', 41), (503, '', 41), (484, '', 28), (488, '', 88), (488, 'Warning: 305 peer "Incompatible media format"', 65),
             (486, 'Reason: Q.850;cause=34', 34), (480, 'Reason: Q.850;cause=19;text="No answer"', 19)]
     with Lab(extra='') as lab:
         for status, extra, cause in rows:

@@ -116,6 +116,24 @@ static void overrides(void **state)
 	assert_int_equal(sip_to_cause(486, rows, 4).value, 17);
 }
 
+static void by_warning(void **state)
+{
+	static const struct {
+		unsigned status, warning, cause;
+	} rows[] = {
+		{ 488, 0, 88 },	  { 488, 300, 65 }, { 488, 304, 65 }, { 488, 305, 65 }, { 488, 329, 65 }, { 488, 330, 63 },
+		{ 488, 331, 63 }, { 488, 340, 88 }, { 488, 370, 49 }, { 488, 379, 49 }, { 488, 380, 88 }, { 488, 399, 88 },
+		{ 606, 305, 65 }, { 606, 370, 49 }, { 606, 399, 88 }, { 606, 0, 88 },	{ 486, 305, 17 }, { 503, 370, 41 },
+	};
+	static const struct conf_cause_row own = { .sip = 488, .cause = 79 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		assert_int_equal(sip_warned_to_cause(rows[i].status, rows[i].warning, NULL, 0).value, rows[i].cause);
+	assert_int_equal(sip_warned_to_cause(488, 305, &own, 1).value, 79);
+	assert_int_equal(sip_warned_to_cause(606, 305, &own, 1).value, 65);
+}
+
 static void phrases(void **state)
 {
 	(void)state;
@@ -197,7 +215,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_cause),    cmocka_unit_test(every_status),
-		cmocka_unit_test(overrides),      cmocka_unit_test(phrases),
+		cmocka_unit_test(overrides),
+		cmocka_unit_test(by_warning),      cmocka_unit_test(phrases),
 		cmocka_unit_test(reason_written), cmocka_unit_test(reason_round_trip),
 		cmocka_unit_test(reason_read),
 	};
