@@ -154,6 +154,10 @@ void sip_call_heard_status(struct sip_call *call, unsigned status);
 /* Of what sip_call_release() will refuse an INVITE with: this status (400…606), whatever the tables
  * make of the cause, unless the trunk has a row of its own for it. */
 void sip_call_rule_status(struct sip_call *call, unsigned status);
+/* Before sip_call_release() with cause 22 of an incoming call: where the called party has moved to. The final response is then
+ * 301 with this number at our address in Contact (RFC 3398 7.2.4.1), unless a row of the trunk for 22 says otherwise. Digits, "+"
+ * may lead; anything else is ignored. */
+void sip_call_moved(struct sip_call *call, const char *digits);
 void sip_call_done(struct sip_call *call);
 
 struct sip_trunk *sip_call_trunk(const struct sip_call *call);

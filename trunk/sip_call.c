@@ -227,6 +227,8 @@ static unsigned final_status(const struct sip_call *call, struct q850_cause caus
 	for (size_t i = 0; i < conf->cause_map_count; i++)
 		if (conf->cause_map[i].cause == cause.value)
 			return sip_status_of(call->trunk, cause);
+	if (call->moved_to[0] && cause.value == Q850_NUMBER_CHANGED)
+		return 301;
 	if (call->ruled_status >= 400 && call->ruled_status <= 606)
 		return call->ruled_status;
 	for (size_t i = 0; i < sizeof(of_called) / sizeof(of_called[0]); i++)
@@ -509,6 +511,14 @@ void sip_call_release(struct sip_call *call, struct q850_cause cause)
 void sip_call_rule_status(struct sip_call *call, unsigned status)
 {
 	call->ruled_status = status;
+}
+
+void sip_call_moved(struct sip_call *call, const char *digits)
+{
+	const char *rest = digits + (digits[0] == '+');
+
+	if (rest[0] && strspn(rest, "0123456789") == strlen(rest))
+		snprintf(call->moved_to, sizeof(call->moved_to), "%s", digits);
 }
 
 void sip_call_heard_status(struct sip_call *call, unsigned status)

@@ -164,6 +164,7 @@ struct sip_call {
 	struct loop_deferred reap;
 	struct q850_cause closing; /* why, in CALL_CLOSING */
 	unsigned heard_status;     /* of another SIP call; 0: none */
+	char moved_to[NUMBER_DIGITS]; /* new number of the called party; "": none */
 	unsigned ruled_status;     /* ordered by the other side's configuration; 0: none */
 	struct sip_up released_up; /* RELEASED needs no memory */
 };

@@ -223,11 +223,16 @@ int sip_uas_connect(struct sip_call *call, const struct sip_info *info)
 
 void sip_uas_final(struct sip_call *call, unsigned status, struct q850_cause cause)
 {
-	char reason[SIP_HEADER_MAX];
+	char reason[SIP_HEADER_MAX], own[SIP_HEADER_MAX], contact[SIP_HEADER_MAX + NUMBER_DIGITS];
 	nta_incoming_t *irq = call->invite_in;
 
 	call->invite_in = NULL;
-	if (irq)
-		sip_reply(irq, status, SIPTAG_REASON_STR(sip_reason_text(cause, reason)),
-			  SIPTAG_SERVER_STR(call->stack->user_agent), TAG_END());
+	if (!irq)
+		return;
+	/* The number, at our own address: <sip:host:port> has its user put in. */
+	snprintf(contact, sizeof(contact), "<sip:%s@%s", call->moved_to,
+		 sip_own_contact(call->trunk, own) + strlen("<sip:"));
+	sip_reply(irq, status, SIPTAG_REASON_STR(sip_reason_text(cause, reason)),
+		  TAG_IF(status == 301, SIPTAG_CONTACT_STR(contact)),
+		  SIPTAG_SERVER_STR(call->stack->user_agent), TAG_END());
 }
