@@ -156,6 +156,16 @@ static void receive_leaving(struct call *call, struct leg *leg, const struct leg
 	call_poke(call);
 }
 
+static void keep_diagnostics(struct call *call, const struct leg_message *message)
+{
+	static const struct leg_diagnostics none;
+
+	if (!message->cause.value)
+		return;
+	call->diagnostics = message->diagnostics ? *message->diagnostics : none;
+	call->diagnosed = message->cause;
+}
+
 void call_receive(struct call *call, struct leg *leg, const struct leg_message *message)
 {
 	unsigned event = leg->seat == LEG_CALLER ? CALL_A(message->type) : CALL_B(message->type);
@@ -164,6 +174,7 @@ void call_receive(struct call *call, struct leg *leg, const struct leg_message *
 		receive_leaving(call, leg, message);
 		return;
 	}
+	keep_diagnostics(call, message);
 	if (!fsm_event(&call->fsm, event, message))
 		clog(call, LOG_LEVEL_DEBUG, "%s from %s does not fit state %s",
 		     leg_message_name(message->type), leg->endpoint->name, call_state_name(call));

@@ -320,6 +320,17 @@ static void all_gone(struct call *call, unsigned seat, const struct leg_message 
 	fsm_go(&call->fsm, CALL_GONE);
 }
 
+/* What explains the call's cause, for the side that doesn't know. */
+static const struct leg_diagnostics *diagnostics_for(const struct call *call, unsigned seat)
+{
+	bool same = call->diagnosed.value == call->cause.value &&
+		    call->diagnosed.location == call->cause.location;
+
+	return same && call->diagnostics.length && call->releaser != releaser_of(seat)
+		       ? &call->diagnostics
+		       : NULL;
+}
+
 static void enter_clearing(struct fsm *fsm, unsigned from)
 {
 	struct call *call = fsm->owner;
@@ -336,7 +347,9 @@ static void enter_clearing(struct fsm *fsm, unsigned from)
 			leg_send(call->seats[seat],
 				 &(struct leg_message){ .type = LEG_RELEASE,
 							.cause = call->cause,
-							.status = call->status });
+							.status = call->status,
+							.diagnostics =
+								diagnostics_for(call, seat) });
 	call_close_media(call);
 	call_poke(call);
 }

@@ -252,7 +252,8 @@ static int isdn_send(struct leg *base, const struct leg_message *m)
 	case LEG_DISCONNECT:
 		return isdn_call_disconnect(leg->call, &info);
 	case LEG_RELEASE:
-		isdn_call_release(leg->call, ruled_cause(span, m));
+		isdn_call_release_diagnosed(leg->call, ruled_cause(span, m),
+					    &info.cause_diagnostics);
 		return 0;
 	case LEG_SETUP_ACK:
 	case LEG_MORE_DIGITS:

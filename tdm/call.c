@@ -33,7 +33,7 @@ struct q850_cause call_own_cause(const struct isdn_call *call, uint8_t value)
 
 static void note_cause(struct isdn_call *call, enum note note, struct q850_cause cause)
 {
-	q931_patch_cause(&call->notes->patches[note], cause);
+	q931_patch_diagnosed(&call->notes->patches[note], cause, &call->diagnostics);
 }
 
 /* What the message shall carry; nothing when `info` is NULL. */
@@ -101,6 +101,14 @@ static void keep_cause(struct isdn_call *call, struct q850_cause cause)
 		call->cause = cause;
 }
 
+/* The cause of a message, with its diagnostics. */
+static void keep_heard(struct isdn_call *call, const struct isdn_info *info)
+{
+	if (!call->cause.value && info->cause.value)
+		call->heard = info->cause_diagnostics;
+	keep_cause(call, info->cause);
+}
+
 /* DISCONNECT, with what `info` says; libpri starts T305 and repeats the cause in RELEASE when that
  * expires (5.3.3). */
 static void disconnect(struct isdn_call *call, const struct isdn_info *info)
@@ -121,7 +129,7 @@ static void disconnect(struct isdn_call *call, const struct isdn_info *info)
 
 static void disconnect_cause(struct isdn_call *call, struct q850_cause cause)
 {
-	struct isdn_info info = { .cause = cause };
+	struct isdn_info info = { .cause = cause, .cause_diagnostics = call->diagnostics };
 
 	disconnect(call, &info);
 }
@@ -192,7 +200,7 @@ static void t306_expired(struct fsm *fsm)
 
 static void received_disconnect(struct isdn_call *call, const struct isdn_info *info)
 {
-	keep_cause(call, info->cause);
+	keep_heard(call, info);
 	fsm_go(&call->fsm, CALL_DISCONNECT_RECEIVED);
 	call_tell(call, ISDN_DISCONNECT, info);
 }
@@ -204,7 +212,7 @@ static void received_release(struct isdn_call *call, const struct isdn_info *inf
 		fsm_go(&call->fsm, CALL_OUT_SETUP);
 		return;
 	}
-	keep_cause(call, info->cause);
+	keep_heard(call, info);
 	note_cause(call, NOTE_RELEASE_COMPLETE, call->cause);
 	pri_call_hangup(call->span->link, call->q931, Q850_NORMAL_CLEARING);
 	gone(call, info);
@@ -222,7 +230,7 @@ static void released(struct isdn_call *call, const struct isdn_info *info)
 {
 	if (!call->span->rx_valid)
 		distrust_channel(call);
-	keep_cause(call, info->cause);
+	keep_heard(call, info);
 	gone(call, info);
 }
 
@@ -438,12 +446,12 @@ static void incoming_handle(struct fsm *fsm, unsigned event, const void *data)
 	} else if (event == CALL_DO_DISCONNECT) {
 		present_disconnect(call, data);
 	} else if (event == CALL_MSG_SILENT_CLEAR) {
-		keep_cause(call, ((const struct isdn_info *)data)->cause);
+		keep_heard(call, data);
 		gone(call, data);
 	} else if (event == CALL_MSG_DISCONNECT && fsm->state == CALL_IN_PRESENT) {
 		/* libpri has answered with RELEASE COMPLETE, as nothing was sent before, and waits
 		 * for no more */
-		keep_cause(call, ((const struct isdn_info *)data)->cause);
+		keep_heard(call, data);
 		free_q931(call);
 		gone(call, data);
 	} else {
@@ -482,7 +490,7 @@ static void overlap_handle(struct fsm *fsm, unsigned event, const void *data)
 	if (event == CALL_MSG_INFORMATION) {
 		collected(call, call_collect(call, data));
 	} else if (event == CALL_MSG_DISCONNECT) { /* nobody else would answer it */
-		keep_cause(call, ((const struct isdn_info *)data)->cause);
+		keep_heard(call, data);
 		release(call, call_own_cause(call, Q850_NORMAL_CLEARING));
 	} else {
 		common(fsm, event, data);

@@ -116,6 +116,7 @@ void call_tell_released(struct isdn_call *call, const struct isdn_info *info)
 	if (info)
 		call->last.info = *info;
 	call->last.info.cause = call->cause;
+	call->last.info.cause_diagnostics = call->heard;
 	queue(call, &call->last);
 }
 

@@ -49,6 +49,14 @@ void isdn_call_release(struct isdn_call *call, struct q850_cause cause)
 	verb(call, CALL_DO_RELEASE, &cause);
 }
 
+void isdn_call_release_diagnosed(struct isdn_call *call, struct q850_cause cause,
+				 const struct isdn_raw *diagnostics)
+{
+	call->diagnostics = *diagnostics;
+	isdn_call_release(call, cause);
+	call->diagnostics.length = 0;
+}
+
 void isdn_call_accept(struct isdn_call *call, const struct isdn_call_ops *ops, void *arg)
 {
 	call->ops = ops;

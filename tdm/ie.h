@@ -131,6 +131,9 @@ int q931_patch_make(struct q931_patch *patch, uint8_t type, const struct isdn_in
 		    bool network);
 /* Just a cause (Q.931 4.5.12). */
 void q931_patch_cause(struct q931_patch *patch, struct q850_cause cause);
+/* The same with diagnostics (Q.931 4.5.12). */
+void q931_patch_diagnosed(struct q931_patch *patch, struct q850_cause cause,
+			  const struct isdn_raw *diagnostics);
 /* Writes the patched frame to `out` (room for LAPD_N201 + 4). Returns its length; -EMSGSIZE when it
  * does not fit. */
 int q931_patch_apply(const struct q931_patch *patch, const uint8_t *frame, size_t n, uint8_t *out,

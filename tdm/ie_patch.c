@@ -202,14 +202,21 @@ int q931_patch_make(struct q931_patch *patch, uint8_t type, const struct isdn_in
 	return 0;
 }
 
-void q931_patch_cause(struct q931_patch *patch, struct q850_cause cause)
+void q931_patch_diagnosed(struct q931_patch *patch, struct q850_cause cause,
+			  const struct isdn_raw *diagnostics)
 {
-	static const struct isdn_raw none;
 	struct wire_out w = wire_out_of(patch->octets, sizeof(patch->octets));
 
 	*patch = (struct q931_patch){ .used = true };
-	put_cause(&w, cause, &none);
+	put_cause(&w, cause, diagnostics);
 	patch->length = (uint16_t)wire_out_length(&w);
+}
+
+void q931_patch_cause(struct q931_patch *patch, struct q850_cause cause)
+{
+	static const struct isdn_raw none;
+
+	q931_patch_diagnosed(patch, cause, &none);
 }
 
 /* ---- Insertion ---- */

@@ -185,6 +185,8 @@ int isdn_call_disconnect(struct isdn_call *call, const struct isdn_info *info);
 /* Clear in whatever way the state demands (RELEASE COMPLETE to a SETUP, DISCONNECT, RELEASE). ISDN_RELEASED follows, never
  * from inside this call. */
 void isdn_call_release(struct isdn_call *call, struct q850_cause cause);
+/* The same with the cause's diagnostics (Q.931 4.5.12); length 0: none. */
+void isdn_call_release_diagnosed(struct isdn_call *call, struct q850_cause cause, const struct isdn_raw *diagnostics);
 /* The user lets go of the pointer: after RELEASED, or in `incoming` after isdn_call_release(). */
 void isdn_call_done(struct isdn_call *call);
 

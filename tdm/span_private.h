@@ -104,6 +104,8 @@ struct isdn_call {
 	unsigned holds;            /* user, signalling, queued reports, leave on its way */
 	int rc;                    /* of the verb that runs */
 	struct q850_cause cause;   /* why it is cleared, for the user */
+	struct isdn_raw heard;     /* its diagnostics, when a message brought it */
+	struct isdn_raw diagnostics; /* of the cause given to the release that runs */
 	struct loop_timer enquiry; /* T322 */
 	unsigned enquiries;        /* STATUS ENQUIRY sent without an answer */
 	struct call_report first;  /* incoming */

@@ -101,7 +101,8 @@ static int run_message(enum ex_step_kind kind, const struct ex_message *message,
 		return -EPROTO;
 	ex_callee_info(message, &info);
 	if (kind == EX_STEP_RELEASE) {
-		ex_seat_release(&c->seat, info.cause);
+		ex_seat_release_diagnosed(&c->seat, &(struct isdn_info){
+				.cause = info.cause, .cause_diagnostics = info.cause_diagnostics });
 		return 0;
 	}
 	if (kind == EX_STEP_DISCONNECT)

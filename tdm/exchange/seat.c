@@ -34,13 +34,18 @@ void ex_seat_release(struct ex_seat *seat, struct q850_cause cause)
 {
 	struct isdn_info info = { .cause = cause };
 
+	ex_seat_release_diagnosed(seat, &info);
+}
+
+void ex_seat_release_diagnosed(struct ex_seat *seat, const struct isdn_info *info)
+{
 	if (!seat->call || seat->releasing)
 		return;
 	seat->releasing = true;
 	ex_media_end_check(seat->media);
-	ex_record_message(&seat->record, false, "RELEASE", &info);
-	ex_record_cleared_by_us(&seat->record, cause);
-	isdn_call_release(seat->call, cause);
+	ex_record_message(&seat->record, false, "RELEASE", info);
+	ex_record_cleared_by_us(&seat->record, info->cause);
+	isdn_call_release_diagnosed(seat->call, info->cause, &info->cause_diagnostics);
 }
 
 int ex_seat_disconnect(struct ex_seat *seat, const struct isdn_info *info)

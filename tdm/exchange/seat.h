@@ -34,6 +34,8 @@ void ex_seat_send(struct ex_seat *seat, enum ex_source source, unsigned hz, int 
 /* Clear from our side; RELEASED follows. DISCONNECT keeps the channel for an announcement when info
  * says in-band. */
 void ex_seat_release(struct ex_seat *seat, struct q850_cause cause);
+/* The same with the cause's diagnostics, both in `info`. */
+void ex_seat_release_diagnosed(struct ex_seat *seat, const struct isdn_info *info);
 int ex_seat_disconnect(struct ex_seat *seat, const struct isdn_info *info);
 /* After RELEASED: ends the use of call and channel; `left` follows, never from inside when there
  * was a call. */

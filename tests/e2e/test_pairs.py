@@ -864,11 +864,10 @@ def options(lab):
 TESTS = [sip_ladder, sip_audio_same_codec, sip_audio_packet_times, sip_audio_conversion, sip_events, sip_events_unequal,
          sip_codec_change, sip_identities, sip_hops, sip_hold, sip_hold_is_told,
          sip_early_media, sip_delayed_offer, sip_cancel, sip_refusals, sip_reason_kept, sip_info_digits,
-         isdn_exact, isdn_causes, isdn_hangup_cause, isdn_elements, isdn_second_number, isdn_elements_back, isdn_announcement,
-         isdn_early_audio, isdn_abandoned, isdn_bearers, isdn_data_towards_sip,
+         isdn_exact, isdn_causes, isdn_diagnostics, isdn_hangup_cause, isdn_elements, isdn_second_number, isdn_elements_back,
+         isdn_announcement, isdn_early_audio, isdn_abandoned, isdn_bearers, isdn_data_towards_sip,
          digits_of_rfc4733, digits_of_info, mu_law_only, over_tcp, over_ipv6, ipv6_to_ipv4, hunting, sixty_calls,
          restart_clears_one_call, max_calls, options, other_hunting_and_restarts]
-# A cause's diagnostics are not carried between spans.
-KNOWN_FAILURES = [isdn_diagnostics]
+KNOWN_FAILURES = []
 if __name__ == '__main__':
     sys.exit(run_cases(TESTS, KNOWN_FAILURES, Pairs))

@@ -113,6 +113,8 @@ static int fake_send(struct leg *leg, const struct leg_message *m)
 		note(" %u", m->cause.value);
 	if (m->inband)
 		note(" inband");
+	if (m->diagnostics)
+		note(" diagnosed %02x/%u", m->diagnostics->octets[0], m->diagnostics->length);
 	note("; ");
 	if (m->type == LEG_SETUP) {
 		fake->setup = *m->info;

@@ -208,6 +208,44 @@ static void test_reject(void **state)
 	}
 }
 
+/* Diagnostics go with the cause (Q.931 4.5.12) in RELEASE COMPLETE, DISCONNECT and RELEASE. */
+static void diagnosed(struct fixture *f, unsigned stage)
+{
+	struct isdn_info info = plain_info("1"), none = { 0 };
+	struct user caller, *callee;
+	struct isdn_raw why;
+
+	raw(&why, "\x81\x82", 2);
+	assert_int_equal(place(f, &f->te, &caller, &info), 0);
+	callee = callee_of(&f->te);
+	if (stage > 0)
+		assert_int_equal(isdn_call_alerting(callee->call, NULL), 0);
+	if (stage > 1) {
+		advance(f, 20 * MS);
+		assert_int_equal(isdn_call_disconnect(caller.call, &none), 0);
+	}
+	advance(f, 20 * MS);
+	isdn_call_release_diagnosed(callee->call, q850(3, Q850_LOC_TRANSIT), &why);
+	advance(f, 20 * MS);
+	if (stage == 1) {
+		assert_raw(&caller.at[ISDN_DISCONNECT].cause_diagnostics, &why);
+		isdn_call_release(caller.call, q850(3, Q850_LOC_USER));
+		advance(f, 20 * MS);
+	}
+	assert_true(caller.released && callee->released);
+	assert_int_equal(caller.last.cause.value, stage < 2 ? 3 : 16);
+	if (stage < 2)
+		assert_raw(&caller.last.cause_diagnostics, &why);
+	else /* not of the cause that began it */
+		assert_int_equal(caller.last.cause_diagnostics.length, 0);
+}
+
+static void test_diagnostics(void **state)
+{
+	for (unsigned stage = 0; stage < 3; stage++)
+		diagnosed(*state, stage);
+}
+
 static void test_reject_in_callback(void **state)
 {
 	struct fixture *f = *state;
@@ -604,6 +642,7 @@ int main(void)
 		T(test_plus),
 		T(test_uncodable),
 		T(test_reject),
+		T(test_diagnostics),
 		T(test_reject_in_callback),
 		T(test_nobody_accepts),
 		T(test_refuse_late),

@@ -80,6 +80,13 @@ void isdn_call_release(struct isdn_call *call, struct q850_cause cause)
 	note("release %u; ", cause.value);
 }
 
+void isdn_call_release_diagnosed(struct isdn_call *call, struct q850_cause cause,
+				 const struct isdn_raw *diagnostics)
+{
+	call->info = (struct isdn_info){ .cause = cause, .cause_diagnostics = *diagnostics };
+	isdn_call_release(call, cause);
+}
+
 void isdn_call_done(struct isdn_call *call)
 {
 	assert_false(call->done);
@@ -289,6 +296,51 @@ static void test_called(void **state)
 	took_note("in<RELEASE 16; done; ");
 }
 
+/* What explains a cause goes with it, and not with another, nor back to who said it. */
+static void test_diagnostics_of_a_called(void **state)
+{
+	struct isdn_info why = { .cause = q850(Q850_NO_CIRCUIT, Q850_LOC_TRANSIT),
+				 .cause_diagnostics = { { 0x81, 0x82 }, 2 } };
+
+	(void)state;
+	incoming(number);
+	took_note("setup; in<PROCEEDING; ");
+	happens_plain(ISDN_ALERTING);
+	happens(ISDN_DISCONNECT, &why);
+	took_note("in<ALERTING; in<RELEASE 34 diagnosed 81/2; release 34; ");
+	assert_int_equal(isdn.info.cause_diagnostics.length, 0);
+	released(34);
+	took_note("done; ");
+	incoming(number); /* another gateway fails for its own reason */
+	happens(ISDN_RELEASED, &why);
+	took_note("setup; in<PROCEEDING; done; gw2<SETUP; ");
+	tell(GW2, LEG_ALERTING);
+	tell_cause(GW2, LEG_RELEASE, Q850_USER_BUSY);
+	took_note("in<ALERTING; in<RELEASE 17; ");
+}
+
+static void test_diagnostics_for_a_caller(void **state)
+{
+	static const struct leg_diagnostics diagnostics = { { 0x8a, 1, 2 }, 3 };
+	struct leg_message busy = { .type = LEG_DISCONNECT,
+				    .cause = q850(Q850_USER_BUSY, Q850_LOC_USER),
+				    .diagnostics = &diagnostics };
+
+	(void)state;
+	called_in();
+	tell_message(fx.leg[GW1], &busy);
+	assert_non_null(strstr(fx.log, "release 17; "));
+	assert_int_equal(isdn.info.cause_diagnostics.length, 3);
+	assert_memory_equal(isdn.info.cause_diagnostics.octets, diagnostics.octets, 3);
+	released(17);
+	called_in();
+	busy.inband = true;
+	tell_message(fx.leg[GW1], &busy);
+	assert_non_null(strstr(fx.log, "disconnect pi8/1; "));
+	assert_int_equal(isdn.info.cause_diagnostics.length, 3);
+	released(17);
+}
+
 /* Which indicators mean that there is something to hear, and in which messages. */
 static void test_audio_by_message(void **state)
 {
@@ -435,7 +487,9 @@ int main(void)
 		CALLER(test_alerting_with_audio),
 		CALLER(test_refused),
 		CALLER(test_memory_refused_for_a_caller),
+		CALLER(test_diagnostics_for_a_caller),
 		CALLED(test_called),
+		CALLED(test_diagnostics_of_a_called),
 		CALLED(test_audio_by_message),
 		CALLED(test_every_message_of_the_floor),
 		CALLED(test_span_that_cannot_take_it),
