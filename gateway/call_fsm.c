@@ -320,20 +320,26 @@ static void all_gone(struct call *call, unsigned seat, const struct leg_message 
 	fsm_go(&call->fsm, CALL_GONE);
 }
 
-/* What explains the call's cause, for the side that doesn't know. */
-static const struct leg_diagnostics *diagnostics_for(const struct call *call, unsigned seat)
+/* What explains the call's cause, for the side that doesn't know; the number in it as that side knows numbers. */
+static const struct leg_diagnostics *diagnostics_for(struct call *call, unsigned seat,
+						     struct leg_diagnostics *out)
 {
-	bool same = call->diagnosed.value == call->cause.value &&
-		    call->diagnosed.location == call->cause.location;
+	const struct leg *from = other(call, seat), *to = call->seats[seat];
 
-	return same && call->diagnostics.length && call->releaser != releaser_of(seat)
-		       ? &call->diagnostics
-		       : NULL;
+	if (call->diagnosed.value != call->cause.value ||
+	    call->diagnosed.location != call->cause.location || !call->diagnostics.length ||
+	    call->releaser == releaser_of(seat))
+		return NULL;
+	*out = call->diagnostics;
+	if (from)
+		call_cross_number(call, from->endpoint, to->endpoint, &out->moved_to);
+	return out;
 }
 
 static void enter_clearing(struct fsm *fsm, unsigned from)
 {
 	struct call *call = fsm->owner;
+	struct leg_diagnostics diagnostics;
 
 	(void)from;
 	call->times.end_us = call_now_us(call);
@@ -348,8 +354,8 @@ static void enter_clearing(struct fsm *fsm, unsigned from)
 				 &(struct leg_message){ .type = LEG_RELEASE,
 							.cause = call->cause,
 							.status = call->status,
-							.diagnostics =
-								diagnostics_for(call, seat) });
+							.diagnostics = diagnostics_for(
+								call, seat, &diagnostics) });
 	call_close_media(call);
 	call_poke(call);
 }

@@ -73,6 +73,7 @@ struct leg_bearer {
 struct leg_diagnostics {
 	uint8_t octets[LEG_DIAGNOSTICS_MAX];
 	uint8_t length; /* 0: absent */
+	struct party_number moved_to; /* the number in it, with cause 22; absent otherwise */
 };
 
 /* Progress indicators, Q.931 4.5.23: description and location. */

@@ -197,6 +197,8 @@ static void on_event(struct isdn_call *call, enum isdn_event event,
 
 	(void)call;
 	memcpy(diagnostics.octets, raw->octets, raw->length);
+	if (elements->cause.value == Q850_NUMBER_CHANGED)
+		isdn_moved_to(raw, &diagnostics.moved_to);
 	leg_isdn_info_up(&info, elements);
 	if (event == ISDN_DISCONNECT || event == ISDN_RELEASED)
 		leg->leg.status = ruled_status(isdn_span_conf(leg->span), elements->cause.value);

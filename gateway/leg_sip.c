@@ -273,6 +273,8 @@ static int sip_send(struct leg *base, const struct leg_message *m)
 			sip_call_rule_status(leg->call, m->status & ~LEG_STATUS_RULED);
 		else
 			sip_call_heard_status(leg->call, m->status);
+		if (m->diagnostics)
+			sip_call_moved(leg->call, m->diagnostics->moved_to.digits);
 		sip_call_release(leg->call, m->cause);
 		return 0;
 	case LEG_OFFER:

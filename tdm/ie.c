@@ -228,6 +228,21 @@ static void read_cause(struct isdn_info *info, struct wire w)
 		read_raw(&info->cause_diagnostics, w);
 }
 
+/* Q.850 table 1 note 7: the diagnostic of cause 22 is a whole called party number element. */
+bool isdn_moved_to(const struct isdn_raw *diagnostics, struct party_number *out)
+{
+	struct wire w = wire_of(diagnostics->octets, diagnostics->length);
+	struct party_number number;
+
+	if (wire_u8(&w) != IE_CALLED_NUMBER)
+		return false;
+	w = wire_sub(&w, wire_u8(&w));
+	if (!wire_ok(&w) || !read_number(&number, NULL, w) || !number.digits[0])
+		return false;
+	*out = number;
+	return true;
+}
+
 /* Q.931 4.5.23. */
 static void read_progress(struct isdn_info *info, struct wire w)
 {

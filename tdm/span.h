@@ -81,6 +81,9 @@ struct isdn_info {
 	char keypad[33];                 /* digits by keypad facility */
 };
 
+/* The new number that the diagnostic of cause 22 tells (Q.850 table 1). False: none that can be read. */
+bool isdn_moved_to(const struct isdn_raw *diagnostics, struct party_number *out);
+
 static inline bool isdn_info_inband(const struct isdn_info *info)
 {
 	for (unsigned i = 0; i < info->progress_count; i++)

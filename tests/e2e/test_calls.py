@@ -69,6 +69,27 @@ def overridden_by_the_trunk():
         lab.nothing_held()
 
 
+def called_party_has_moved():
+    # cause 22 with the new number as its diagnostic (Q.850 table 1) → 301 with that number in Contact; without one → 410
+    plan = """
+numbers:
+  - { called: "2079460000", steps: [ proceeding, { release: { cause: 22, location: public-local, diagnostics: "700ba132303739343635353535" } } ] }
+  - { called: "2079460001", steps: [ proceeding, { release: { cause: 22, location: public-local } } ] }
+  - { called: "2079460002", steps: [ proceeding, { release: { cause: 22, location: public-local, diagnostics: "70ffa132" } } ] }
+"""
+    with Lab(plan=plan) as lab:
+        for number, status in (('0000', 301), ('0001', 410), ('0002', 410)):
+            call = lab.call(f'+44207946{number}').send_invite()
+            final = call.wait(lambda m: m.status >= 200)
+            call.ack(final)
+            assert final.status == status and cause_in(final) == 22, final.raw
+            if status == 301:
+                assert final.contact_uri == f'sip:+442079465555@127.0.0.1:{lab.sip_port}', final.raw
+            else:
+                assert not final.get('contact'), final.raw
+        lab.nothing_held()
+
+
 def released_by_either_side():
     with Lab() as lab:
         call = lab.call('+442079460000').send_invite()      # BYE from SIP → DISCONNECT 16
@@ -218,7 +239,7 @@ def route_and_number_faults():
         lab.nothing_held()
 
 
-TESTS = [refusals, overridden_by_the_span, overridden_by_the_trunk, released_by_either_side, cancel_in_every_state, bye_crosses_disconnect, ringing_then_no_answer,
+TESTS = [refusals, called_party_has_moved, overridden_by_the_span, overridden_by_the_trunk, released_by_either_side, cancel_in_every_state, bye_crosses_disconnect, ringing_then_no_answer,
          silent_exchange, early_media_before_answer, announcement_in_disconnect, thirty_first_call, route_and_number_faults]
 if __name__ == '__main__':
     sys.exit(run_tests(TESTS))
