@@ -424,12 +424,37 @@ static void test_summary(void **state)
 	assert_string_equal(q931_type_name(0x33), "unknown message");
 }
 
+/* Q.850 table 1: the diagnostic of cause 22 is a whole called party number element. */
+static void test_moved_to(void **state)
+{
+	static const struct isdn_raw good = { .octets = { 0x70, 4, 0xa1, '1', '2', '3' }, .length = 6 };
+	static const struct isdn_raw bad[] = {
+		{ .length = 0 },
+		{ .octets = { 0x70 }, .length = 1 },
+		{ .octets = { 0x70, 0 }, .length = 2 },
+		{ .octets = { 0x70, 1, 0xa1 }, .length = 3 },
+		{ .octets = { 0x70, 5, 0xa1, '1', '2', '3' }, .length = 6 },
+		{ .octets = { 0x6c, 4, 0xa1, '1', '2', '3' }, .length = 6 },
+	};
+	struct party_number number = { .digits = "kept" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_false(isdn_moved_to(&bad[i], &number));
+	assert_string_equal(number.digits, "kept");
+	assert_true(isdn_moved_to(&good, &number));
+	assert_string_equal(number.digits, "123");
+	assert_int_equal(number.type, NUMBER_NATIONAL);
+	assert_int_equal(number.plan, PLAN_ISDN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_header),
 		cmocka_unit_test(test_bad_headers),
 		cmocka_unit_test(test_cause),
+		cmocka_unit_test(test_moved_to),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_number_without_digits),
 		cmocka_unit_test(test_number_too_long),

@@ -321,7 +321,7 @@ static void test_diagnostics_of_a_called(void **state)
 
 static void test_diagnostics_for_a_caller(void **state)
 {
-	static const struct leg_diagnostics diagnostics = { { 0x8a, 1, 2 }, 3 };
+	static const struct leg_diagnostics diagnostics = { .octets = { 0x8a, 1, 2 }, .length = 3 };
 	struct leg_message busy = { .type = LEG_DISCONNECT,
 				    .cause = q850(Q850_USER_BUSY, Q850_LOC_USER),
 				    .diagnostics = &diagnostics };

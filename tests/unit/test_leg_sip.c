@@ -130,6 +130,12 @@ void sip_call_rule_status(struct sip_call *call, unsigned status)
 	note("ruled %u, ", status);
 }
 
+void sip_call_moved(struct sip_call *call, const char *digits)
+{
+	(void)call;
+	note("moved %s; ", digits);
+}
+
 void sip_call_heard_status(struct sip_call *call, unsigned status)
 {
 	(void)call;
