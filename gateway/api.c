@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* HTTP and the two threads. A request belongs to the control thread; while it is raised the signalling thread reads its
- * query and writes its reply, nothing else, and nobody frees it. */
+/* HTTP and the two threads. A request belongs to the control thread; while it is raised the
+ * signalling thread reads its query and writes its reply, nothing else, and nobody frees it. */
 #include "gateway/api.h"
 
 #include "base/list.h"
@@ -227,7 +227,8 @@ static struct request *new_request(struct api *api, struct MHD_Connection *conne
 	return request;
 }
 
-/* Called when the header is there, with the body (nobody here wants one), and again to be answered. */
+/* Called when the header is there, with the body (nobody here wants one), and again to be answered.
+ */
 static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
 			      const char *version, const char *upload, size_t *upload_size, void **context)
 {
@@ -278,7 +279,8 @@ static bool somebody_listens(const struct sockaddr_un *address)
 	return alive;
 }
 
-/* /run/causeway is made by systemd; by hand nobody has. Only the last folder: a wrong path shall fail. */
+/* /run/causeway is made by systemd; by hand nobody has. Only the last folder: a wrong path shall
+ * fail. */
 static void make_folder(const char *path)
 {
 	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];

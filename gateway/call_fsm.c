@@ -320,7 +320,8 @@ static void all_gone(struct call *call, unsigned seat, const struct leg_message 
 	fsm_go(&call->fsm, CALL_GONE);
 }
 
-/* What explains the call's cause, for the side that doesn't know; the number in it as that side knows numbers. */
+/* What explains the call's cause, for the side that doesn't know; the number in it as that side
+ * knows numbers. */
 static const struct leg_diagnostics *diagnostics_for(struct call *call, unsigned seat,
 						     struct leg_diagnostics *out)
 {

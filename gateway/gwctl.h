@@ -2,8 +2,9 @@
 #ifndef GATEWAY_GWCTL_H
 #define GATEWAY_GWCTL_H
 
-/* The administrator's command. It knows the API and nothing of the gateway's insides. docs/gwctl.md is its manual.
- * What touches the world (the socket, the terminal) is handed in, so that tests read what it prints. */
+/* The administrator's command. It knows the API and nothing of the gateway's insides. docs/gwctl.md
+ * is its manual. What touches the world (the socket, the terminal) is handed in, so that tests read
+ * what it prints. */
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -29,7 +30,8 @@ struct gwctl_io {
 	FILE *out, *err;
 	bool colour;           /* a terminal that shows them */
 	const char *socket;    /* unless --socket says otherwise; NULL: GWCTL_SOCKET */
-	/* 0; -ENOENT, -ECONNREFUSED, -EACCES: nobody there, nobody listens, not allowed; -ETIMEDOUT; other -errno. */
+	/* 0; -ENOENT, -ECONNREFUSED, -EACCES: nobody there, nobody listens, not allowed;
+	 * -ETIMEDOUT; other -errno. */
 	int (*fetch)(void *arg, const char *socket, const char *method, const char *path, struct gwctl_answer *answer);
 	void *arg;
 };

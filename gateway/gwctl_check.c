@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* config check: reads a gateway.yaml as gatewayd would. Here, without the daemon: a file can be checked before it is
- * installed. */
+/* config check: reads a gateway.yaml as gatewayd would. Here, without the daemon: a file can be
+ * checked before it is installed. */
 #include "gateway/gwctl_private.h"
 
 #include "conf/schema.h"

@@ -47,8 +47,8 @@ int gwctl_trunk_list(struct gwctl *g);
 int gwctl_route_test(struct gwctl *g);
 int gwctl_config_check(struct gwctl *g);
 
-/* Asks the daemon. GWCTL_DONE and *out (the caller's), or another exit code after a sentence on io->err. The path follows
- * the API's prefix; arguments must be escaped. */
+/* Asks the daemon. GWCTL_DONE and *out (the caller's), or another exit code after a sentence on
+ * io->err. The path follows the API's prefix; arguments must be escaped. */
 int gwctl_ask(struct gwctl *g, const char *method, json_t **out, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 /* Percent-encodes an argument for a path or query. Returns `out`. */
@@ -61,7 +61,8 @@ bool gwctl_printed_json(struct gwctl *g, const json_t *json);
 
 /* ---- Reading JSON ---- */
 
-/* Never NULL; control characters replaced, so what a peer sent can't steer the terminal. Valid until the 16th next call. */
+/* Never NULL; control characters replaced, so what a peer sent can't steer the terminal. Valid
+ * until the 16th next call. */
 const char *gwctl_text(const json_t *object, const char *key);
 long long gwctl_integer(const json_t *object, const char *key);
 /* "12.3 s", "4:05", "-" when null. Same validity. */
@@ -96,7 +97,8 @@ struct table {
 void table_begin(struct table *table, const char *headings);
 /* The next cell, left to right, row by row. */
 void table_add(struct table *table, enum tint tint, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* Prints, or says `nothing` when there is no row; frees. Without memory nothing is printed and g->no_memory is set. */
+/* Prints, or says `nothing` when there is no row; frees. Without memory nothing is printed and
+ * g->no_memory is set. */
 void table_end(struct table *table, struct gwctl *g, const char *nothing);
 
 #endif

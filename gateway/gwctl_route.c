@@ -14,7 +14,8 @@ static bool same(const json_t *a, const json_t *b, const char *key)
 	return strcmp(gwctl_text(a, key), gwctl_text(b, key)) == 0;
 }
 
-/* A heading where the walk turns to something new: another list of rules, another number, or from rules to routes. */
+/* A heading where the walk turns to something new: another list of rules, another number, or from
+ * rules to routes. */
 static void print_heading(struct gwctl *g, const json_t *step, const json_t *before)
 {
 	const char *kind = gwctl_text(step, "step"), *table = gwctl_text(step, "table");

@@ -2,10 +2,11 @@
 #ifndef GATEWAY_INSPECT_H
 #define GATEWAY_INSPECT_H
 
-/* What the gateway is doing, as JSON: what the API answers and gwctl shows. docs/api.yaml describes each object.
+/* What the gateway is doing, as JSON: what the API answers and gwctl shows. docs/api.yaml describes
+ * each object.
  *
- * Thread: signalling. Each function takes a small snapshot and hands a fresh value to the caller (json_decref()), which
- * may take it to another thread. NULL: without memory, or where said. */
+ * Thread: signalling. Each function takes a small snapshot and hands a fresh value to the caller
+ * (json_decref()), which may take it to another thread. NULL: without memory, or where said. */
 
 #include "gateway/call.h"
 #include "gateway/gateway.h"
@@ -32,8 +33,8 @@ json_t *inspect_spans(const struct gateway *gateway);
 json_t *inspect_span(const struct gateway *gateway, const char *name);
 json_t *inspect_trunks(const struct gateway *gateway);
 
-/* Where a call from `ingress` to this number would go, step by step, and what would be sent. `type`: the called number's, as
- * an exchange gives it. */
+/* Where a call from `ingress` to this number would go, step by step, and what would be sent.
+ * `type`: the called number's, as an exchange gives it. */
 json_t *inspect_route(struct gateway *gateway, const struct endpoint *ingress, const char *called, int type,
 		      const char *calling);
 /* "national" → NUMBER_NATIONAL; "": by the number's form; -1: no such type. */

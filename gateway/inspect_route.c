@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A number's way through the tables without a call: the same decisions in the same order as call_walk.c takes them. */
+/* A number's way through the tables without a call: the same decisions in the same order as
+ * call_walk.c takes them. */
 #include "gateway/inspect.h"
 
 #include <stdio.h>

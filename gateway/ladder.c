@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Ladders are bounded three ways: entries of a call, octets of a call, finished calls. What does not fit is counted in a
- * note at the end, so that a long call shows its beginning whole. A key is bound to the newest call that claimed it: ISDN
- * call references come round again. */
+/* Ladders are bounded three ways: entries of a call, octets of a call, finished calls. What does
+ * not fit is counted in a note at the end, so that a long call shows its beginning whole. A key is
+ * bound to the newest call that claimed it: ISDN call references come round again. */
 
 #include "gateway/ladder.h"
 
@@ -139,8 +139,8 @@ void ladder_book_destroy(struct ladder_book **book)
 	*book = NULL;
 }
 
-/* One block holds the entry and copies of all that the record only lends. NULL without memory: a ladder is a help, not a
- * duty, so the call goes on without the line. */
+/* One block holds the entry and copies of all that the record only lends. NULL without memory: a
+ * ladder is a help, not a duty, so the call goes on without the line. */
 static struct entry *entry_of(const struct trace_record *record, const char *column)
 {
 	const char *summary = record->summary ? record->summary : "";
@@ -225,8 +225,8 @@ static void book_emit(void *arg, const struct trace_record *record)
 
 	if (!record->call_key)
 		return;
-	/* Some stamp the time of the loop's turn, which notes of the same turn would precede. What is told here happened
-	 * just now. */
+	/* Some stamp the time of the loop's turn, which notes of the same turn would precede. What
+	 * is told here happened just now. */
 	if (now_us > stamped.monotonic_us)
 		stamped.monotonic_us = now_us;
 	binding = binding_of(book, record->call_key);

@@ -2,8 +2,9 @@
 #ifndef GATEWAY_LADDER_H
 #define GATEWAY_LADDER_H
 
-/* Call ladders: every SIP message and Q.931 frame of a call on one time axis, with the notes of routing and media between.
- * Kept for the calls in progress and the last N finished. Bounded memory. Thread: signalling. */
+/* Call ladders: every SIP message and Q.931 frame of a call on one time axis, with the notes of
+ * routing and media between. Kept for the calls in progress and the last N finished. Bounded
+ * memory. Thread: signalling. */
 
 #include "base/clock.h"
 #include "base/trace.h"
@@ -14,7 +15,8 @@
 struct ladder_book;
 struct ladder;
 
-/* `clock` (borrowed) stamps the notes. Keeps `finished` ended calls; records that belong to no call yet wait in a small ring until their key is bound. */
+/* `clock` (borrowed) stamps the notes. Keeps `finished` ended calls; records that belong to no call
+ * yet wait in a small ring until their key is bound. */
 int ladder_book_create(struct ladder_book **out, unsigned finished, const struct clock *clock);
 void ladder_book_destroy(struct ladder_book **book);
 /* To be handed to trunk/ and tdm/. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Columns are found in the entries: the first that speaks is the caller's and stands left of the gateway, all others
- * stand right of it in order of appearance. An arrow joins the gateway and one column, passing over those between. */
+/* Columns are found in the entries: the first that speaks is the caller's and stands left of the
+ * gateway, all others stand right of it in order of appearance. An arrow joins the gateway and one
+ * column, passing over those between. */
 
 #include "gateway/ladder_text.h"
 

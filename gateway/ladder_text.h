@@ -2,8 +2,9 @@
 #ifndef GATEWAY_LADDER_TEXT_H
 #define GATEWAY_LADDER_TEXT_H
 
-/* A ladder as text for a terminal: who called on the left, the gateway next, whoever was called to its right, one line a
- * message, milliseconds since the first one on the left edge, notes under the gateway. UTF-8. Pure; any thread. */
+/* A ladder as text for a terminal: who called on the left, the gateway next, whoever was called to
+ * its right, one line a message, milliseconds since the first one on the left edge, notes under the
+ * gateway. UTF-8. Pure; any thread. */
 
 #include "gateway/ladder.h"
 

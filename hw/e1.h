@@ -2,13 +2,15 @@
 #ifndef HW_E1_H
 #define HW_E1_H
 
-/* An E1 line, whatever it is made of: N timeslots of 64 kbit/s, alarms, counters, and D-channels as message pipes.
+/* An E1 line, whatever it is made of: N timeslots of 64 kbit/s, alarms, counters, and D-channels as
+ * message pipes.
  *
- * Threads: the line moves octets on its worker; everything declared here is called on the signalling thread (the
- * worker's home) unless it says otherwise, and every callback but struct e1_slot_ops arrives there.
+ * Threads: the line moves octets on its worker; everything declared here is called on the
+ * signalling thread (the worker's home) unless it says otherwise, and every callback but struct
+ * e1_slot_ops arrives there.
  *
- * Octets stand in the order of transmission on the line, first bit sent = most significant bit (G.704 2.3). The line is
- * the clock: it calls its slots once per block, and they must not wait. */
+ * Octets stand in the order of transmission on the line, first bit sent = most significant bit
+ * (G.704 2.3). The line is the clock: it calls its slots once per block, and they must not wait. */
 
 #include "base/counter.h"
 #include "base/worker.h"
@@ -65,12 +67,14 @@ struct e1_dchan_ops {
 	void (*frame)(struct e1_dchan *dchan, const uint8_t *octets, size_t n, void *arg);
 };
 
-/* Opens and starts the line that `conf` describes on `worker`. `conf` is borrowed for the line's life. 0, or -errno of
- * the device or socket. Its alarms start as LOS and are reported once known. */
+/* Opens and starts the line that `conf` describes on `worker`. `conf` is borrowed for the line's
+ * life. 0, or -errno of the device or socket. Its alarms start as LOS and are reported once known.
+ */
 int e1_line_open(struct e1_line **out, const struct conf_line *conf, struct worker *worker,
 		 const struct e1_line_ops *ops, void *arg);
-/* Every slot must be free and every D-channel closed. The line's memory goes when its worker has let go of it;
- * `closed` (may be NULL) then runs on the signalling thread. Sets *line NULL at once. */
+/* Every slot must be free and every D-channel closed. The line's memory goes when its worker has
+ * let go of it; `closed` (may be NULL) then runs on the signalling thread. Sets *line NULL at once.
+ */
 void e1_line_close(struct e1_line **line, void (*closed)(void *arg), void *arg);
 
 const char *e1_line_name(const struct e1_line *line);
@@ -79,22 +83,25 @@ unsigned e1_line_alarms(const struct e1_line *line);
 timeslot_set e1_line_timeslots(const struct e1_line *line);
 const struct e1_counters *e1_line_counters(const struct e1_line *line);
 
-/* Give a timeslot to a user: from its next block on, `ops` are called with `user`. -EBUSY: in use; -EINVAL: no such timeslot. */
+/* Give a timeslot to a user: from its next block on, `ops` are called with `user`. -EBUSY: in use;
+ * -EINVAL: no such timeslot. */
 int e1_slot_join(struct e1_line *line, unsigned timeslot, const struct e1_slot_ops *ops, void *user);
-/* Take it back; the line then sends idle (0xD5 for A-law silence, see e1_slot_idle()). `left` runs on the signalling
- * thread when the worker touches `user` no more; until then `user` must stay. Takes a slot nobody uses (left still runs). */
+/* Take it back; the line then sends idle (0xD5 for A-law silence, see e1_slot_idle()). `left` runs
+ * on the signalling thread when the worker touches `user` no more; until then `user` must stay.
+ * Takes a slot nobody uses (left still runs). */
 void e1_slot_leave(struct e1_line *line, unsigned timeslot, void (*left)(void *arg), void *arg);
 /* What an idle slot sends; default 0xD5 (A-law zero; G.711). Before the first join. */
 void e1_slot_idle(struct e1_line *line, uint8_t octet);
 
-/* A D-channel: HDLC with FCS-16 (Q.921 2, ISO/IEC 13239) on a timeslot. `arg` is handed back. Frames arrive in order and
- * as early as the line has them; on a pseudowire no jitter buffer delays them and no slip harms them. -EBUSY, -EINVAL as above. */
+/* A D-channel: HDLC with FCS-16 (Q.921 2, ISO/IEC 13239) on a timeslot. `arg` is handed back.
+ * Frames arrive in order and as early as the line has them; on a pseudowire no jitter buffer delays
+ * them and no slip harms them. -EBUSY, -EINVAL as above. */
 int e1_dchan_open(struct e1_dchan **out, struct e1_line *line, unsigned timeslot,
 		  const struct e1_dchan_ops *ops, void *arg);
 /* No callback comes after this returns. Sets NULL; takes NULL. */
 void e1_dchan_close(struct e1_dchan **dchan);
-/* Send one frame, without FCS. -ENOBUFS: the transmit queue is full (the frame is dropped and counted; LAPD repeats it);
- * -EMSGSIZE. */
+/* Send one frame, without FCS. -ENOBUFS: the transmit queue is full (the frame is dropped and
+ * counted; LAPD repeats it); -EMSGSIZE. */
 int e1_dchan_send(struct e1_dchan *dchan, const uint8_t *octets, size_t n);
 
 /* Faults on purpose, for tests and e1exchange (CESoPSN only; else -ENOTSUP). Signalling thread. */
@@ -126,8 +133,9 @@ int e1_line_open_backend(struct e1_line **out, const struct conf_line *conf, str
 			 const struct e1_backend *backend, void *backend_arg,
 			 const struct e1_line_ops *ops, void *arg);
 
-/* Two lines cross-connected in memory: what one sends the other receives, clocked by hand or by a timer on the worker.
- * For unit tests of the floors above: frames and octets arrive without sockets and with virtual time. */
+/* Two lines cross-connected in memory: what one sends the other receives, clocked by hand or by a
+ * timer on the worker. For unit tests of the floors above: frames and octets arrive without sockets
+ * and with virtual time. */
 struct e1_pair;
 int e1_pair_create(struct e1_pair **out, struct worker *worker);
 int e1_pair_open(struct e1_pair *pair, int end /* 0 or 1 */, struct e1_line **out, const struct conf_line *conf,

@@ -25,9 +25,9 @@ struct e1_occupant {
 	const struct e1_slot_ops *ops;
 	void *user;
 	unsigned timeslot;
-	/* HDLC: missing octets are all ones, which abort a frame; else idle. Its octets need no clock:
-	 * a line that has them earlier than their time may hand them over at once, and rx and tx are
-	 * no pairs. */
+	/* HDLC: missing octets are all ones, which abort a frame; else idle. Its octets need no
+	 * clock: a line that has them earlier than their time may hand them over at once, and rx
+	 * and tx are no pairs. */
 	bool dchan;
 	void (*left)(void *arg); /* home */
 	void *left_arg;

@@ -2,15 +2,18 @@
 #ifndef TDM_SPAN_H
 #define TDM_SPAN_H
 
-/* An ISDN primary rate span: one E1 line, one D-channel (Q.921, Q.931 / ETS 300 102 on libpri), up to 30 B-channels.
+/* An ISDN primary rate span: one E1 line, one D-channel (Q.921, Q.931 / ETS 300 102 on libpri), up
+ * to 30 B-channels.
  *
- * What does it do? Offers and takes calls with every information element that matters to interworking, allocates
- * B-channels, keeps Q.931's timers and survives faults of layers 1 and 2 (T309). It knows no SIP and no routes.
+ * What does it do? Offers and takes calls with every information element that matters to
+ * interworking, allocates B-channels, keeps Q.931's timers and survives faults of layers 1 and 2
+ * (T309). It knows no SIP and no routes.
  *
- * Thread: signalling, for every function and callback; only the B-channel's octets move on the line's worker.
+ * Thread: signalling, for every function and callback; only the B-channel's octets move on the
+ * line's worker.
  *
- * Ownership: a call belongs to the span; its user holds the pointer from isdn_call_setup() or `incoming` until the
- * RELEASED event, and ends its use with isdn_call_done(). */
+ * Ownership: a call belongs to the span; its user holds the pointer from isdn_call_setup() or
+ * `incoming` until the RELEASED event, and ends its use with isdn_call_done(). */
 
 #include "base/list.h"
 #include "base/party.h"
@@ -81,7 +84,8 @@ struct isdn_info {
 	char keypad[33];                 /* digits by keypad facility */
 };
 
-/* The new number that the diagnostic of cause 22 tells (Q.850 table 1). False: none that can be read. */
+/* The new number that the diagnostic of cause 22 tells (Q.850 table 1). False: none that can be
+ * read. */
 bool isdn_moved_to(const struct isdn_raw *diagnostics, struct party_number *out);
 
 static inline bool isdn_info_inband(const struct isdn_info *info)
@@ -116,8 +120,9 @@ enum isdn_span_state {
 };
 
 struct isdn_span_ops {
-	/* A call comes in (SETUP; one without any number is told when overlap receiving, Q.931 5.1.3 and 5.2.4, has
-	 * gathered it, with the digits in info->called as if they had come en bloc). Set its ops with isdn_call_accept() before returning, or refuse it with
+	/* A call comes in (SETUP; one without any number is told when overlap receiving, Q.931
+	 * 5.1.3 and 5.2.4, has gathered it, with the digits in info->called as if they had come en
+	 * bloc). Set its ops with isdn_call_accept() before returning, or refuse it with
 	 * isdn_call_release() and isdn_call_done(). A B-channel is already reserved for it. */
 	void (*incoming)(struct isdn_span *span, struct isdn_call *call, const struct isdn_info *info, void *arg);
 	void (*state)(struct isdn_span *span, enum isdn_span_state state, unsigned alarms, void *arg);
@@ -133,8 +138,8 @@ struct isdn_span_cfg {
 /* Starts layer 2 at once. 0, -ENOMEM, or what e1_dchan_open() says. */
 int isdn_span_create(struct isdn_span **out, const struct isdn_span_cfg *cfg,
 		     const struct isdn_span_ops *ops, void *arg);
-/* Calls still there are dropped without a message (their users get RELEASED, cause 27, first). `closed` (may be NULL)
- * runs when the line is free of it. Sets NULL, takes NULL. */
+/* Calls still there are dropped without a message (their users get RELEASED, cause 27, first).
+ * `closed` (may be NULL) runs when the line is free of it. Sets NULL, takes NULL. */
 void isdn_span_close(struct isdn_span **span, void (*closed)(void *arg), void *arg);
 
 const char *isdn_span_name(const struct isdn_span *span);
@@ -169,40 +174,42 @@ const struct isdn_span_counters *isdn_span_counters(const struct isdn_span *span
 
 /* ---- Calls ---- */
 
-/* Offer a call. 0; -EBUSY: no free B-channel (cause 34); -ENETDOWN: layer 2 is down and T309 isn't running
- * in our favour (cause 27 / 41); -EINVAL: a number or element that cannot be coded. */
+/* Offer a call. 0; -EBUSY: no free B-channel (cause 34); -ENETDOWN: layer 2 is down and T309 isn't
+ * running in our favour (cause 27 / 41); -EINVAL: a number or element that cannot be coded. */
 int isdn_call_setup(struct isdn_call **out, struct isdn_span *span, const struct isdn_info *info,
 		    const struct isdn_call_ops *ops, void *arg);
 /* Take an incoming call: events go to `ops` from now on. */
 void isdn_call_accept(struct isdn_call *call, const struct isdn_call_ops *ops, void *arg);
 
-/* Each sends its message where Q.931 allows it in the call's state and does nothing where it has been sent already;
- * -EPROTO when the state forbids it (logged). `info` may be NULL. */
+/* Each sends its message where Q.931 allows it in the call's state and does nothing where it has
+ * been sent already; -EPROTO when the state forbids it (logged). `info` may be NULL. */
 int isdn_call_proceeding(struct isdn_call *call, const struct isdn_info *info);
 int isdn_call_alerting(struct isdn_call *call, const struct isdn_info *info);
 int isdn_call_progress(struct isdn_call *call, const struct isdn_info *info);
 int isdn_call_connect(struct isdn_call *call, const struct isdn_info *info);
-/* Begin clearing with DISCONNECT (T305); with PROGRESS_INBAND in info the far end may listen to an announcement until it
- * clears. ISDN_RELEASED follows. */
+/* Begin clearing with DISCONNECT (T305); with PROGRESS_INBAND in info the far end may listen to an
+ * announcement until it clears. ISDN_RELEASED follows. */
 int isdn_call_disconnect(struct isdn_call *call, const struct isdn_info *info);
-/* Clear in whatever way the state demands (RELEASE COMPLETE to a SETUP, DISCONNECT, RELEASE). ISDN_RELEASED follows, never
- * from inside this call. */
+/* Clear in whatever way the state demands (RELEASE COMPLETE to a SETUP, DISCONNECT, RELEASE).
+ * ISDN_RELEASED follows, never from inside this call. */
 void isdn_call_release(struct isdn_call *call, struct q850_cause cause);
 /* The same with the cause's diagnostics (Q.931 4.5.12); length 0: none. */
 void isdn_call_release_diagnosed(struct isdn_call *call, struct q850_cause cause, const struct isdn_raw *diagnostics);
 /* The user lets go of the pointer: after RELEASED, or in `incoming` after isdn_call_release(). */
 void isdn_call_done(struct isdn_call *call);
 
-/* Join the B-channel to a port: it pushes what the line brings and pulls what the line sends, in the span's law.
- * -EBUSY when joined, -ENOTCONN when no B-channel is agreed yet. Cut-through both ways. */
+/* Join the B-channel to a port: it pushes what the line brings and pulls what the line sends, in
+ * the span's law. -EBUSY when joined, -ENOTCONN when no B-channel is agreed yet. Cut-through both
+ * ways. */
 int isdn_call_join(struct isdn_call *call, struct port *port);
-/* `left` runs on the signalling thread when the port is touched no more (also when it never was joined). */
+/* `left` runs on the signalling thread when the port is touched no more (also when it never was
+ * joined). */
 void isdn_call_leave(struct isdn_call *call, void (*left)(void *arg), void *arg);
 
 struct isdn_span *isdn_call_span(const struct isdn_call *call);
 unsigned isdn_call_timeslot(const struct isdn_call *call);      /* 0: none yet */
-/* "SPAN/CRV", as in trace records; valid as long as the call. References of the far end's making have an i behind them
- * ("telco-1/17i"): both sides count on their own. */
+/* "SPAN/CRV", as in trace records; valid as long as the call. References of the far end's making
+ * have an i behind them ("telco-1/17i"): both sides count on their own. */
 const char *isdn_call_key(const struct isdn_call *call);
 const char *isdn_call_state_name(const struct isdn_call *call); /* "N3 outgoing proceeding" style, Q.931 2.1 */
 

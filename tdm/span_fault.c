@@ -127,8 +127,8 @@ static void poll_alarms(struct loop_timer *timer, void *arg)
 		return;
 	span->alarms = alarms;
 	changed(span);
-	/* RAI: the far end did not hear us, and may have cleared what we still hold (its T309 runs then,
-	 * ours doesn't). It is asked about every call (Q.931 5.8.10). */
+	/* RAI: the far end did not hear us, and may have cleared what we still hold (its T309 runs
+	 * then, ours doesn't). It is asked about every call (Q.931 5.8.10). */
 	if ((gone & E1_ALARM_RAI) && usable(span))
 		enquire_all(span);
 }

@@ -143,9 +143,9 @@ void rtp_leave(struct rtp_endpoint *a, void (*left)(void *arg), void *arg);
  */
 int rtp_send_event(struct rtp_endpoint *rtp, unsigned event, unsigned duration_ms);
 
-/* Play a DTMF digit (event 0…15) to the clocked peer, in place of what is received: 50 ms…8 s, in line
- * with Q.24, and 50 ms of silence; several follow each other. The worker takes it at the next pull.
- * -EINVAL: no digit; -ENOTSUP: joined to another endpoint; -ENOBUFS: 32 are waiting. */
+/* Play a DTMF digit (event 0…15) to the clocked peer, in place of what is received: 50 ms…8 s, in
+ * line with Q.24, and 50 ms of silence; several follow each other. The worker takes it at the next
+ * pull. -EINVAL: no digit; -ENOTSUP: joined to another endpoint; -ENOBUFS: 32 are waiting. */
 int rtp_play_digit(struct rtp_endpoint *rtp, unsigned event, unsigned duration_ms);
 
 const struct rtp_counters *rtp_counters(const struct rtp_endpoint *rtp);

@@ -2,16 +2,18 @@
 #ifndef TRUNK_SIP_H
 #define TRUNK_SIP_H
 
-/* SIP trunks (RFC 3261 and friends, on Sofia-SIP's nta): interfaces, peers known by source, calls as dialogs with
- * offer/answer, early dialogs, PRACK, UPDATE, session timer as answerer.
+/* SIP trunks (RFC 3261 and friends, on Sofia-SIP's nta): interfaces, peers known by source, calls
+ * as dialogs with offer/answer, early dialogs, PRACK, UPDATE, session timer as answerer.
  *
- * What does it do? Speaks Q.850 causes and neutral media upward: no status code leaves this floor but for records.
- * The cause table (cause_map.h) and its per-trunk overrides are applied here.
+ * What does it do? Speaks Q.850 causes and neutral media upward: no status code leaves this floor
+ * but for records. The cause table (cause_map.h) and its per-trunk overrides are applied here.
  *
- * Thread: signalling, for every function and callback. Events are never delivered from inside a verb.
+ * Thread: signalling, for every function and callback. Events are never delivered from inside a
+ * verb.
  *
- * Ownership: a call belongs to the stack; its user holds it from sip_call_create() or `incoming` until RELEASED, and ends
- * its use with sip_call_done(). After RELEASED the stack still finishes transactions (ACK, CANCEL, late forks) by itself. */
+ * Ownership: a call belongs to the stack; its user holds it from sip_call_create() or `incoming`
+ * until RELEASED, and ends its use with sip_call_done(). After RELEASED the stack still finishes
+ * transactions (ACK, CANCEL, late forks) by itself. */
 
 #include "base/party.h"
 #include "base/q850.h"
@@ -60,18 +62,20 @@ struct sip_event_data {
 
 struct sip_call_ops {
 	void (*event)(struct sip_call *call, enum sip_event event, const struct sip_event_data *data, void *arg);
-	/* The peer offers media (INVITE, re-INVITE, UPDATE, a 2xx to an offerless INVITE): answer with sip_call_answer() or
-	 * refuse with sip_call_refuse(). One at a time: glare is settled by the stack with 491 (RFC 3261 14.1). */
+	/* The peer offers media (INVITE, re-INVITE, UPDATE, a 2xx to an offerless INVITE): answer
+	 * with sip_call_answer() or refuse with sip_call_refuse(). One at a time: glare is settled
+	 * by the stack with 491 (RFC 3261 14.1). */
 	void (*offer)(struct sip_call *call, const struct media_desc *desc, void *arg);
-	/* The peer answered our offer. With several early dialogs the one heard last that has media is shown. */
+	/* The peer answered our offer. With several early dialogs the one heard last that has media
+	 * is shown. */
 	void (*answer)(struct sip_call *call, const struct media_desc *desc, void *arg);
 	/* The peer refused our re-offer (488, 415 …): the terms before it stay. */
 	void (*refuse)(struct sip_call *call, struct q850_cause cause, void *arg);
 };
 
 struct sip_stack_ops {
-	/* A call comes in from a known peer. Take it with sip_call_accept() before returning, or refuse it
-	 * with sip_call_release() and sip_call_done(). 100 has been sent. */
+	/* A call comes in from a known peer. Take it with sip_call_accept() before returning, or
+	 * refuse it with sip_call_release() and sip_call_done(). 100 has been sent. */
 	void (*incoming)(struct sip_trunk *trunk, struct sip_call *call, const struct sip_info *info, void *arg);
 	/* OPTIONS keepalive: the peer answers, or doesn't. */
 	void (*trunk_state)(struct sip_trunk *trunk, bool up, void *arg);
@@ -88,10 +92,12 @@ struct sip_stack_cfg {
 	const char *resolv_conf;        /* name servers, resolv.conf(5); NULL: the system's */
 };
 
-/* Binds every interface and resolves peers. 0 or -errno; `error` gets a sentence that names the interface or trunk. */
+/* Binds every interface and resolves peers. 0 or -errno; `error` gets a sentence that names the
+ * interface or trunk. */
 int sip_stack_create(struct sip_stack **out, const struct sip_stack_cfg *cfg, const struct sip_stack_ops *ops,
 		     void *arg, char *error, size_t error_room);
-/* Serve until sip_stack_stop(): Sofia's root runs, and the loop inside it. Returns the status given. */
+/* Serve until sip_stack_stop(): Sofia's root runs, and the loop inside it. Returns the status
+ * given. */
 int sip_stack_run(struct sip_stack *stack);
 void sip_stack_stop(struct sip_stack *stack, int status);
 /* One step, for tests: at most timeout_ms. */
@@ -107,10 +113,11 @@ struct sip_trunk *sip_stack_trunk_at(struct sip_stack *stack, size_t index);
 const struct conf_trunk *sip_trunk_conf(const struct sip_trunk *trunk);
 bool sip_trunk_is_up(const struct sip_trunk *trunk);
 unsigned sip_trunk_calls(const struct sip_trunk *trunk);
-/* Address that SDP towards this trunk must carry, port 0: the interface's advertised or own address, or, for an interface
- * on all addresses, the one the kernel would use towards the peer. */
+/* Address that SDP towards this trunk must carry, port 0: the interface's advertised or own
+ * address, or, for an interface on all addresses, the one the kernel would use towards the peer. */
 struct netaddr sip_trunk_media_address(const struct sip_trunk *trunk);
-/* Address to bind RTP sockets to (differs from the above when the interface has an advertised address). */
+/* Address to bind RTP sockets to (differs from the above when the interface has an advertised
+ * address). */
 struct netaddr sip_trunk_bind_address(const struct sip_trunk *trunk);
 
 struct sip_counters {
@@ -125,38 +132,42 @@ const struct sip_counters *sip_stack_counters(struct sip_stack *stack);
 
 /* ---- Calls ---- */
 
-/* Send an INVITE. `offer` may be NULL (delayed offer). info: called and calling as they shall appear (translated; the
- * domain and header forms are the trunk's). 0; -ENETDOWN; -EBUSY: max_calls reached; -EINVAL. */
+/* Send an INVITE. `offer` may be NULL (delayed offer). info: called and calling as they shall
+ * appear (translated; the domain and header forms are the trunk's). 0; -ENETDOWN; -EBUSY: max_calls
+ * reached; -EINVAL. */
 int sip_call_create(struct sip_call **out, struct sip_trunk *trunk, const struct sip_info *info,
 		    const struct media_desc *offer, const struct sip_call_ops *ops, void *arg);
 void sip_call_accept(struct sip_call *call, const struct sip_call_ops *ops, void *arg);
 
-/* Incoming calls: 180, or 183 when inband or progress; an answer given before goes along when inband (reliably when the
- * peer supports 100rel and the trunk says prack). -EPROTO after the final response. */
+/* Incoming calls: 180, or 183 when inband or progress; an answer given before goes along when
+ * inband (reliably when the peer supports 100rel and the trunk says prack). -EPROTO after the final
+ * response. */
 int sip_call_alerting(struct sip_call *call, bool inband);
 int sip_call_progress(struct sip_call *call, bool inband);
 /* 200. Needs sip_call_answer() first when the peer offered, else sip_call_offer(). */
 int sip_call_connect(struct sip_call *call, const struct sip_info *info);
-/* Media, in any order that offer/answer allows; the stack finds the message that carries it (18x, PRACK, 200, ACK, UPDATE,
- * re-INVITE). -EPROTO: not now. */
+/* Media, in any order that offer/answer allows; the stack finds the message that carries it (18x,
+ * PRACK, 200, ACK, UPDATE, re-INVITE). -EPROTO: not now. */
 int sip_call_offer(struct sip_call *call, const struct media_desc *desc);
 int sip_call_answer(struct sip_call *call, const struct media_desc *desc);
 int sip_call_refuse(struct sip_call *call, struct q850_cause cause);
 /* DTMF by INFO. */
 int sip_call_info_dtmf(struct sip_call *call, unsigned event, unsigned duration_ms);
-/* End it in whatever way its state demands: final response by the cause table, CANCEL, BYE; Reason: Q.850 with location goes
- * along. RELEASED follows. */
+/* End it in whatever way its state demands: final response by the cause table, CANCEL, BYE; Reason:
+ * Q.850 with location goes along. RELEASED follows. */
 void sip_call_release(struct sip_call *call, struct q850_cause cause);
-/* The status that another SIP call ended with, told before sip_call_release(): repeated instead of the table's when it speaks
- * of the called party and stands for the cause given there, so that 480 stays 480 between two trunks (480 → cause 18 → 408).
- * The trunk's own cause-map comes first. 0: none. */
+/* The status that another SIP call ended with, told before sip_call_release(): repeated instead of
+ * the table's when it speaks of the called party and stands for the cause given there, so that 480
+ * stays 480 between two trunks (480 → cause 18 → 408). The trunk's own cause-map comes first. 0:
+ * none. */
 void sip_call_heard_status(struct sip_call *call, unsigned status);
 /* Of what sip_call_release() will refuse an INVITE with: this status (400…606), whatever the tables
  * make of the cause, unless the trunk has a row of its own for it. */
 void sip_call_rule_status(struct sip_call *call, unsigned status);
-/* Before sip_call_release() with cause 22 of an incoming call: where the called party has moved to. The final response is then
- * 301 with this number at our address in Contact (RFC 3398 7.2.4.1), unless a row of the trunk for 22 says otherwise. Digits, "+"
- * may lead; anything else is ignored. */
+/* Before sip_call_release() with cause 22 of an incoming call: where the called party has moved to.
+ * The final response is then 301 with this number at our address in Contact (RFC 3398 7.2.4.1),
+ * unless a row of the trunk for 22 says otherwise. Digits, "+" may lead; anything else is ignored.
+ */
 void sip_call_moved(struct sip_call *call, const char *digits);
 void sip_call_done(struct sip_call *call);
 

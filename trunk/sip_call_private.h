@@ -2,7 +2,8 @@
 #ifndef TRUNK_SIP_CALL_PRIVATE_H
 #define TRUNK_SIP_CALL_PRIVATE_H
 
-/* Calls and their dialogs, as the files of the SIP floor that live inside of them share them. Thread: signalling. */
+/* Calls and their dialogs, as the files of the SIP floor that live inside of them share them.
+ * Thread: signalling. */
 
 #include "trunk/sip_private.h"
 

@@ -35,8 +35,8 @@ static int compose(struct invite_text *t, struct sip_call *call)
 	snprintf(t->from, sizeof(t->from), "%s;tag=%016llx", t->id.from,
 		 (unsigned long long)sip_random());
 	snprintf(t->cseq, sizeof(t->cseq), "%u INVITE", call->cseq);
-	/* The hop that we are has been taken off by who calls us; a full count anew would let a loop
-	 * live for ever (RFC 3261 16.6 step 3, 16.3 step 3). */
+	/* The hop that we are has been taken off by who calls us; a full count anew would let a
+	 * loop live for ever (RFC 3261 16.6 step 3, 16.3 step 3). */
 	snprintf(t->forwards, sizeof(t->forwards), "%u", forwards ? forwards : 70);
 	sip_trunk_route(trunk, t->route);
 	sip_own_contact(trunk, t->contact);
