@@ -4,7 +4,7 @@
 
 /* Who calls, who is called, who diverted: a number with all that ISDN (Q.931 4.5.8, 4.5.10) and SIP
  * (RFC 3325, RFC 3323) know of it. One struct for every floor; trunk/ and tdm/ translate it at
- * their edge. Plain values. */
+ * their edge. Plain values, copied freely; any thread. */
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,7 +2,8 @@
 #ifndef BASE_Q850_H
 #define BASE_Q850_H
 
-/* Release causes (ITU-T Q.850): the one language in which every floor says why a call ended. */
+/* Release causes (ITU-T Q.850): the one language in which every floor says why a call ended.
+ * Plain values and const tables; any thread. */
 
 #include <stdbool.h>
 #include <stdint.h>

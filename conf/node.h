@@ -2,7 +2,8 @@
 #ifndef CONF_NODE_H
 #define CONF_NODE_H
 
-/* YAML text as a bounded tree of nodes with positions. Private to conf/. */
+/* YAML text as a bounded tree of nodes with positions. Private to conf/. A tree has one owner, who
+ * frees it whole; any thread, one at a time. */
 
 #include "conf/machine.h"
 

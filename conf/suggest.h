@@ -3,7 +3,7 @@
 #define CONF_SUGGEST_H
 
 /* What somebody may have meant: for unknown keys and names of files, and for words of the command
- * line. Pure. */
+ * line. Pure; any thread. What is returned belongs to the caller's list or buffer. */
 
 #include <stddef.h>
 

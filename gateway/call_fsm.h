@@ -4,7 +4,7 @@
 
 /* States and events of the call machine. Each message of the half-call protocol is one event when
  * the caller's leg tells it (A) and another when the called one does (B); data: const struct
- * leg_message *. */
+ * leg_message *, borrowed for the event. Thread: signalling. */
 
 #include "gateway/leg.h"
 

@@ -48,7 +48,9 @@ struct hdlc_rx {
 	uint8_t frame[E1_FRAME_MAX + 2];
 };
 
+/* Begins hunting for a flag. `ops` and `arg` are borrowed for the receiver's life. */
 void hdlc_rx_init(struct hdlc_rx *rx, const struct hdlc_rx_ops *ops, void *arg);
+/* n octets of the timeslot; frames and errors are told from inside. */
 void hdlc_rx_octets(struct hdlc_rx *rx, const uint8_t *octets, size_t n);
 
 struct hdlc_tx {
@@ -63,7 +65,9 @@ struct hdlc_tx {
 	uint8_t frame[E1_FRAME_MAX + 2];
 };
 
+/* Begins with flags. `next` is asked whenever a frame has ended. */
 void hdlc_tx_init(struct hdlc_tx *tx, size_t (*next)(void *, uint8_t *, size_t), void *arg);
+/* Writes n octets for the timeslot: what is left of a frame, the next ones, flags. */
 void hdlc_tx_octets(struct hdlc_tx *tx, uint8_t *octets, size_t n);
 
 #endif

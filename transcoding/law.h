@@ -14,10 +14,13 @@
 #define LAW_SILENCE_A 0xd5 /* the smallest positive value: what an idle E1 timeslot carries */
 #define LAW_SILENCE_U 0xff
 
+/* One sample; linear values beyond 16 bits are clipped. */
 uint8_t law_encode(enum port_codec codec, int linear);
 int16_t law_decode(enum port_codec codec, uint8_t octet);
+/* The octet of zero level: LAW_SILENCE_A or LAW_SILENCE_U. */
 uint8_t law_silence(enum port_codec codec);
 
+/* G.711 tables 4 and 3. */
 uint8_t law_a_to_u(uint8_t octet);
 uint8_t law_u_to_a(uint8_t octet);
 

@@ -16,7 +16,9 @@ struct meter {
 	uint64_t samples;
 };
 
+/* The struct is the caller's; nothing is allocated. */
 void meter_init(struct meter *m, enum port_codec codec);
+/* n octets of the meter's codec. */
 void meter_add(struct meter *m, const uint8_t *octets, size_t n);
 /* RMS level since the last call, in dBm0; -99 when silent or nothing came. Begins anew. */
 double meter_take_dbm0(struct meter *m);
@@ -29,6 +31,7 @@ struct recording {
 	size_t n;
 };
 
+/* RMS level of the whole, in dBm0; -99 when silent. */
 double recording_dbm0(const struct recording *r);
 /* Level of what is at this frequency (Goertzel with a Hann window; bandwidth about 2 × rate / n).
  * -99: none. */

@@ -2,7 +2,7 @@
 #ifndef TDM_EXCHANGE_OPTIONS_H
 #define TDM_EXCHANGE_OPTIONS_H
 
-/* The command line. Pure. */
+/* The command line. Pure; any thread. Texts point into argv. */
 
 #include "tdm/exchange/call_spec.h"
 #include "tdm/exchange/fault.h"
