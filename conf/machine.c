@@ -151,6 +151,12 @@ static const struct schema_field failover_cause = {
 		.help = "Q.850 causes after which the next gateway is tried"                       \
 	}
 
+#define ENABLED_FIELD(owner)                                                                       \
+	{                                                                                          \
+		.key = "enabled", .type = SCHEMA_BOOL, SCHEMA_AT(owner, enabled),                  \
+		.initial = "true", .help = "false: takes and gets no calls"                        \
+	}
+
 /* ---- trunks ---- */
 
 static const struct schema_choice transports[] = { { "udp", CONF_UDP },
@@ -257,7 +263,24 @@ static const struct schema_field trunk_fields[] = {
 	  .max = 3600,
 	  .initial = "0s",
 	  .help = "between OPTIONS to the peer; 0s: none" },
+	{ .key = "session-timer",
+	  .type = SCHEMA_DURATION,
+	  SCHEMA_AT(struct conf_trunk, session_expires_s),
+	  .unit = SCHEMA_S,
+	  .min = 0,
+	  .max = 86400,
+	  .initial = "30min",
+	  .help = "session timer that is asked for (RFC 4028), 90s or more; 0s: none" },
+	{ .key = "silence-timeout",
+	  .type = SCHEMA_DURATION,
+	  SCHEMA_AT(struct conf_trunk, silence_timeout_s),
+	  .unit = SCHEMA_S,
+	  .min = 0,
+	  .max = 86400,
+	  .initial = "60s",
+	  .help = "an answered call without RTP and RTCP for so long is cleared; 0s: never" },
 	ROUTING_FIELDS(struct conf_trunk),
+	ENABLED_FIELD(struct conf_trunk),
 	{ 0 },
 };
 
@@ -497,6 +520,7 @@ static const struct schema_field span_fields[] = {
 	  .schema = &timers_schema,
 	  .help = "of Q.921 and Q.931" },
 	ROUTING_FIELDS(struct conf_span),
+	ENABLED_FIELD(struct conf_span),
 	{ 0 },
 };
 
@@ -562,6 +586,50 @@ static const struct schema media_schema = {
 	.fields = media_fields,
 };
 
+static const struct schema_choice api_roles[] = { { "read", CONF_READ },
+						  { "operate", CONF_OPERATE },
+						  { "admin", CONF_ADMIN },
+						  { 0 } };
+
+static const struct schema_field access_fields[] = {
+	{ .key = "group",
+	  .type = SCHEMA_STRING,
+	  SCHEMA_AT(struct conf_access, group),
+	  .max = 64,
+	  .help = "group of the system whose members may do this on the socket" },
+	{ .key = "token-sha256",
+	  .type = SCHEMA_STRING,
+	  SCHEMA_AT(struct conf_access, token_sha256),
+	  .max = 64,
+	  .help = "64 hexadecimal digits: SHA-256 of the token that is shown" },
+	{ .key = "name",
+	  .type = SCHEMA_STRING,
+	  SCHEMA_AT(struct conf_access, name),
+	  .max = 64,
+	  .help = "of the token's bearer, for the history of changes" },
+	{ .key = "role",
+	  .type = SCHEMA_ENUM,
+	  SCHEMA_AT(struct conf_access, role),
+	  .choices = api_roles,
+	  .required = true,
+	  .help = "read: see; operate: end calls, switch trunks and spans; admin: change tables" },
+	{ 0 },
+};
+
+static const struct schema access_schema = {
+	.what = "access",
+	.size = sizeof(struct conf_access),
+	.name_offset = SCHEMA_NONE,
+	.place_offset = offsetof(struct conf_access, place),
+	.fields = access_fields,
+};
+
+static const struct schema_field access_element = {
+	.type = SCHEMA_STRUCT,
+	.size = sizeof(struct conf_access),
+	.schema = &access_schema,
+};
+
 static const struct schema_field api_fields[] = {
 	{ .key = "socket",
 	  .type = SCHEMA_STRING,
@@ -569,6 +637,22 @@ static const struct schema_field api_fields[] = {
 	  .max = 107,
 	  .initial = "/run/causeway/gatewayd.sock",
 	  .help = "Unix socket of the API" },
+	{ .key = "group",
+	  .type = SCHEMA_STRING,
+	  SCHEMA_AT(struct conf_api, group),
+	  .max = 64,
+	  .help = "group that owns the socket; none: the process' own" },
+	{ .key = "listen",
+	  .type = SCHEMA_ADDRESS,
+	  SCHEMA_AT(struct conf_api, listen),
+	  .port = SCHEMA_PORT_REQUIRED,
+	  .help = "loopback address and port for HTTP with tokens; none: the socket only" },
+	{ .key = "access",
+	  .type = SCHEMA_LIST,
+	  SCHEMA_LIST_AT(struct conf_api, access, access_count),
+	  .element = &access_element,
+	  .max = 64,
+	  .help = "who else may do what; root and the process' own user may do all" },
 	{ 0 },
 };
 
@@ -578,6 +662,107 @@ static const struct schema api_schema = {
 	.name_offset = SCHEMA_NONE,
 	.place_offset = SCHEMA_NONE,
 	.fields = api_fields,
+};
+
+static const struct schema_field store_fields[] = {
+	{ .key = "url",
+	  .type = SCHEMA_STRING,
+	  SCHEMA_AT(struct conf_store, url),
+	  .max = 1000,
+	  .initial = "/var/lib/causeway",
+	  .help = "folder for the files of SQLite, or postgresql://…" },
+	{ 0 },
+};
+
+static const struct schema store_schema = {
+	.what = "store",
+	.size = sizeof(struct conf_store),
+	.name_offset = SCHEMA_NONE,
+	.place_offset = SCHEMA_NONE,
+	.bare = "url",
+	.fields = store_fields,
+};
+
+static const struct schema_field records_fields[] = {
+	{ .key = "enabled",
+	  .type = SCHEMA_BOOL,
+	  SCHEMA_AT(struct conf_records, enabled),
+	  .initial = "true",
+	  .help = "a record of each call" },
+	{ .key = "spool",
+	  .type = SCHEMA_STRING,
+	  SCHEMA_AT(struct conf_records, spool),
+	  .max = 1000,
+	  .help = "file on a local disk that records pass on their way to the store" },
+	{ .key = "spool-size",
+	  .type = SCHEMA_INTEGER,
+	  SCHEMA_AT(struct conf_records, spool_mib),
+	  .min = 8,
+	  .max = 65536,
+	  .initial = "64",
+	  .help = "of that file, in MiB" },
+	{ .key = "keep-days",
+	  .type = SCHEMA_INTEGER,
+	  SCHEMA_AT(struct conf_records, keep_days),
+	  .min = 0,
+	  .max = 36500,
+	  .initial = "400",
+	  .help = "older records are removed; 0: never" },
+	{ .key = "keep-calls",
+	  .type = SCHEMA_INTEGER,
+	  SCHEMA_AT(struct conf_records, keep_calls),
+	  .min = 0,
+	  .max = 2000000000,
+	  .help = "the oldest beyond so many are removed; 0: any number is kept" },
+	{ 0 },
+};
+
+static const struct schema records_schema = {
+	.what = "records",
+	.size = sizeof(struct conf_records),
+	.name_offset = SCHEMA_NONE,
+	.place_offset = SCHEMA_NONE,
+	.fields = records_fields,
+};
+
+static const struct schema_field overload_fields[] = {
+	{ .key = "max-calls",
+	  .type = SCHEMA_INTEGER,
+	  SCHEMA_AT(struct conf_overload, max_calls),
+	  .min = 0,
+	  .max = 1000000,
+	  .help = "at once in the whole gateway; 0: no limit" },
+	{ .key = "max-rate",
+	  .type = SCHEMA_INTEGER,
+	  SCHEMA_AT(struct conf_overload, max_rate),
+	  .min = 0,
+	  .max = 100000,
+	  .help = "new calls per second; 0: no limit" },
+	{ .key = "lag",
+	  .type = SCHEMA_DURATION,
+	  SCHEMA_AT(struct conf_overload, lag_ms),
+	  .unit = SCHEMA_MS,
+	  .min = 0,
+	  .max = 10000,
+	  .initial = "100ms",
+	  .help = "signalling that lags so far behind refuses new calls; 0ms: not watched" },
+	{ .key = "retry-after",
+	  .type = SCHEMA_DURATION,
+	  SCHEMA_AT(struct conf_overload, retry_after_s),
+	  .unit = SCHEMA_S,
+	  .min = 1,
+	  .max = 3600,
+	  .initial = "10s",
+	  .help = "what those that are refused are told" },
+	{ 0 },
+};
+
+static const struct schema overload_schema = {
+	.what = "overload",
+	.size = sizeof(struct conf_overload),
+	.name_offset = SCHEMA_NONE,
+	.place_offset = SCHEMA_NONE,
+	.fields = overload_fields,
 };
 
 static const struct schema_choice levels[] = {
@@ -630,6 +815,29 @@ static const struct schema_field machine_fields[] = {
 	  SCHEMA_AT(struct machine_conf, log),
 	  .schema = &log_schema,
 	  .help = "what is written" },
+	{ .key = "store",
+	  .type = SCHEMA_STRUCT,
+	  SCHEMA_AT(struct machine_conf, store),
+	  .schema = &store_schema,
+	  .help = "where tables and records of calls are kept" },
+	{ .key = "records",
+	  .type = SCHEMA_STRUCT,
+	  SCHEMA_AT(struct machine_conf, records),
+	  .schema = &records_schema,
+	  .help = "of calls" },
+	{ .key = "overload",
+	  .type = SCHEMA_STRUCT,
+	  SCHEMA_AT(struct machine_conf, overload),
+	  .schema = &overload_schema,
+	  .help = "when new calls are refused early" },
+	{ .key = "stop-wait",
+	  .type = SCHEMA_DURATION,
+	  SCHEMA_AT(struct machine_conf, stop_wait_s),
+	  .unit = SCHEMA_S,
+	  .min = 0,
+	  .max = 86400,
+	  .initial = "30s",
+	  .help = "calls in progress may finish for so long after SIGTERM" },
 	{ .key = "ladder-calls",
 	  .type = SCHEMA_INTEGER,
 	  SCHEMA_AT(struct machine_conf, ladder_calls),

@@ -78,6 +78,9 @@ struct conf_trunk {
 	size_t sip_map_count;
 	uint8_t *failover_causes;      /* the walk goes on after these; empty: 3 27 34 38 41 42 44 47 102 */
 	size_t failover_cause_count;
+	bool enabled;                  /* false: takes and gets no calls; default true */
+	unsigned session_expires_s;    /* session timer that we ask for (RFC 4028), at least 90; 0: none; default 1800 */
+	int silence_timeout_s;         /* an answered call without RTP and RTCP from the peer for so long is cleared; 0: never; default 60 */
 };
 
 enum conf_line_kind { CONF_LINE_CESOPSN, CONF_LINE_DAHDI };
@@ -139,6 +142,7 @@ struct conf_span {
 	size_t sip_map_count;
 	uint8_t *failover_causes;
 	size_t failover_cause_count;
+	bool enabled;                  /* false: takes and gets no calls; default true */
 };
 
 struct conf_media {
@@ -150,8 +154,45 @@ struct conf_media {
 	int realtime_priority;         /* default 0: none */
 };
 
+enum conf_role_api { CONF_READ, CONF_OPERATE, CONF_ADMIN }; /* role: read | operate | admin */
+
+/* api: access: who may do what. On the socket: members of a group; anywhere: who shows a token. */
+struct conf_access {
+	struct conf_place place;
+	char *group;                   /* of the system; or NULL */
+	char *token_sha256;            /* 64 hexadecimal digits of the token's SHA-256; or NULL */
+	char *name;                    /* with a token: what the audit record calls it */
+	enum conf_role_api role;
+};
+
 struct conf_api {
 	char *socket;                  /* default /run/causeway/gatewayd.sock */
+	char *group;                   /* owner group of the socket; NULL: the process' own */
+	struct netaddr listen;         /* HTTP on loopback with tokens; unset (default): none */
+	struct conf_access *access;    /* root and the process' own user are always admin */
+	size_t access_count;
+};
+
+/* store: URL, or a mapping */
+struct conf_store {
+	char *url;                     /* folder for SQLite's files (default /var/lib/causeway), or postgresql://… */
+};
+
+/* records: of calls */
+struct conf_records {
+	bool enabled;                  /* default true */
+	char *spool;                   /* file; default spool in the store's folder, with PostgreSQL /var/lib/causeway/spool */
+	unsigned spool_mib;            /* spool-size: 8…65536, default 64: about 30,000 calls */
+	unsigned keep_days;            /* 0: for ever; default 400 */
+	unsigned keep_calls;           /* 0 (default): any number */
+};
+
+/* overload: when new calls are refused early, with 503 and Retry-After, or cause 42 */
+struct conf_overload {
+	unsigned max_calls;            /* of the whole gateway; 0 (default): no limit */
+	unsigned max_rate;             /* new calls per second; 0 (default): no limit */
+	unsigned lag_ms;               /* signalling may lag behind by so much; 0: not watched; default 100 */
+	unsigned retry_after_s;        /* default 10 */
 };
 
 struct conf_log {
@@ -170,6 +211,10 @@ struct machine_conf {
 	struct conf_media media;
 	struct conf_api api;
 	struct conf_log log;
+	struct conf_store store;
+	struct conf_records records;
+	struct conf_overload overload;
+	unsigned stop_wait_s;          /* SIGTERM: calls in progress may finish for so long; default 30; 0: cleared at once */
 	unsigned ladder_calls;         /* finished calls whose ladder is kept; default 200 */
 };
 

@@ -21,11 +21,12 @@ struct dialplan;
 /* Told of every fault; `place` in the tables' file. */
 typedef void (*dialplan_fault_fn)(void *arg, struct conf_place place, const char *what);
 
-/* Names that routes may use for gateways; `index` comes back in decisions. A group is several
- * indices under one name. */
+/* Names that routes may use for gateways. A group is several members under one name; a trunk or
+ * span is its own member. Both come back in decisions. Copied. */
 struct dp_gateway_name {
 	const char *name;
 	unsigned index;
+	const char *member; /* name of the trunk or span; NULL: `name` */
 };
 
 /* Compile. Every fault is reported, not only the first: bad pattern (with offset), undefined usage,
@@ -37,6 +38,9 @@ int dialplan_compile(struct dialplan **out, const struct dialplan_tables *tables
 		     dialplan_fault_fn fault, void *arg);
 struct dialplan *dialplan_ref(struct dialplan *plan);
 void dialplan_unref(struct dialplan **plan); /* sets NULL, takes NULL */
+/* How many references there are: the owner of retired snapshots frees those that only he holds, so
+ * that no call has to free a large one. */
+unsigned dialplan_refs(const struct dialplan *plan);
 
 /* ---- Explanation ---- */
 
@@ -75,6 +79,7 @@ struct dp_candidate {
 	const char *route;   /* lives as long as the snapshot */
 	const char *usage;   /* NULL on emergency routes */
 	unsigned gateway;    /* the index given at compile */
+	const char *member;  /* the trunk or span; lives as long as the snapshot */
 	bool suppress_caller_id;
 	const char *alternate_caller_id; /* NULL: none */
 };
@@ -104,6 +109,8 @@ size_t dialplan_route_count(const struct dialplan *plan);
  * snapshot. */
 const char *dialplan_route_name(const struct dialplan *plan, size_t index);
 bool dialplan_has_policy(const struct dialplan *plan, const char *name);
+bool dialplan_has_dial_plan(const struct dialplan *plan, const char *name);
+bool dialplan_has_translation(const struct dialplan *plan, const char *name);
 /* Matches given up at the limit since the snapshot was made. Any thread. */
 uint64_t dialplan_limit_hits(const struct dialplan *plan);
 

@@ -65,6 +65,16 @@ struct dp_route {
 	char *description;
 };
 
+/* gateways: names of the administrator's for trunks, spans and groups of gateway.yaml, so that routes
+ * stay as they are when a line moves. */
+struct dp_gateway {
+	char *name;
+	struct conf_place place;
+	char **members;
+	size_t member_count;
+	char *description;
+};
+
 struct dialplan_tables {
 	struct dp_ruleset *dial_plans;
 	size_t dial_plan_count;
@@ -76,6 +86,8 @@ struct dialplan_tables {
 	size_t policy_count;
 	struct dp_route *routes;
 	size_t route_count;
+	struct dp_gateway *gateways;
+	size_t gateway_count;
 };
 
 #endif

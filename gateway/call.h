@@ -68,6 +68,8 @@ struct call {
 	bool emergency, answered, alerted, inband;
 	bool attempted; /* a gateway was sent SETUP */
 	bool media_closing;
+	int record_slot; /* records.h: where its record is held */
+	bool recorded;   /* and finished */
 	struct loop_deferred cleared; /* private */
 };
 

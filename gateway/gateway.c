@@ -211,12 +211,14 @@ static size_t gateway_names(const struct gateway *g, struct dp_gateway_name *nam
 	size_t n = 0;
 
 	for (size_t i = 0; i < g->endpoint_count; i++)
-		names[n++] = (struct dp_gateway_name){ g->endpoints[i].name, (unsigned)i };
+		names[n++] = (struct dp_gateway_name){ .name = g->endpoints[i].name, .index = (unsigned)i };
 	for (size_t i = 0; i < g->conf->span_count; i++)
 		if (g->conf->spans[i].group)
 			names[n++] =
-				(struct dp_gateway_name){ g->conf->spans[i].group,
-							  (unsigned)(g->conf->trunk_count + i) };
+				(struct dp_gateway_name){
+					.name = g->conf->spans[i].group,
+					.index = (unsigned)(g->conf->trunk_count + i),
+					.member = g->conf->spans[i].name };
 	return n;
 }
 

@@ -27,6 +27,10 @@ HOMES = {
     r'microhttpd\.h': r'gateway/api[a-z_]*\.[ch]',
     r'curl/.*': r'gateway/gwctl[a-z_]*\.[ch]',
     r'spandsp.*': r'transcoding/.*',
+    r'sqlite3\.h': r'conf/store/.*',
+    r'libpq.*': r'conf/store/.*',
+    r'systemd/.*': r'gateway/notify\.c',
+    r'openssl/.*': r'gateway/api[a-z_]*\.[ch]|gateway/gwctl[a-z_]*\.[ch]',
 }
 
 

@@ -77,6 +77,10 @@ struct sip_stack_ops {
 	/* A call comes in from a known peer. Take it with sip_call_accept() before returning, or
 	 * refuse it with sip_call_release() and sip_call_done(). 100 has been sent. */
 	void (*incoming)(struct sip_trunk *trunk, struct sip_call *call, const struct sip_info *info, void *arg);
+	/* Before anything is made of an INVITE that begins a call: false refuses it with
+	 * sip_stack_refuse()'s way for cause 42. Not asked for emergency calls (RFC 5031 URNs,
+	 * Resource-Priority). NULL: all are taken. */
+	bool (*admit)(struct sip_trunk *trunk, bool emergency, void *arg);
 	/* OPTIONS keepalive: the peer answers, or doesn't. */
 	void (*trunk_state)(struct sip_trunk *trunk, bool up, void *arg);
 };
@@ -102,8 +106,37 @@ int sip_stack_run(struct sip_stack *stack);
 void sip_stack_stop(struct sip_stack *stack, int status);
 /* One step, for tests: at most timeout_ms. */
 void sip_stack_step(struct sip_stack *stack, int timeout_ms);
-/* Refuse new calls with this cause from now on (value 0: take them again). */
+/* Refuse new calls with this cause from now on (value 0: take them again): before anything is made
+ * of them, with 503 and Retry-After where that is the cause's status. */
 void sip_stack_refuse(struct sip_stack *stack, struct q850_cause cause);
+/* Seconds of Retry-After (RFC 3261 20.33) in every 503 of ours from now on; 0 (default): none. */
+void sip_stack_retry_after(struct sip_stack *stack, unsigned seconds);
+
+/* ---- Changing while calls are carried ---- */
+
+/* Binds a further interface. `conf` is borrowed until sip_interface_retire()'s `gone`. 0; -EEXIST:
+ * the name; -EADDRINUSE …; `error` gets a sentence. */
+int sip_stack_add_interface(struct sip_stack *stack, const struct conf_sip_interface *conf, char *error,
+			    size_t error_room);
+/* A further trunk on an interface that is there. While it is *held* (until sip_trunk_serve()) no
+ * request is taken for it, and one of the same name may still be there. `conf` is borrowed until
+ * `gone`. -ENOENT: the interface; -EINVAL: the peer. */
+int sip_stack_add_trunk(struct sip_stack *stack, const struct conf_trunk *conf, struct sip_trunk **out,
+			char *error, size_t error_room);
+/* From now on requests of its peer are its own, instead of another trunk's with overlapping sources
+ * that came before it. */
+void sip_trunk_serve(struct sip_trunk *trunk);
+/* New calls from its peer are refused with this cause (value 0: taken again). Calls in progress go
+ * on. */
+void sip_trunk_refuse(struct sip_trunk *trunk, struct q850_cause cause);
+/* It takes no new calls and lets its name go. When its last call is freed it is freed as well, and
+ * then `gone` (may be NULL) runs, from the loop: nothing is borrowed any more. Its source filter and
+ * OPTIONS end at once, but dialogs in progress are still heard. */
+void sip_trunk_retire(struct sip_trunk *trunk, void (*gone)(void *arg), void *arg);
+/* Closes its sockets when its last trunk is freed; then `gone` runs. Its name is free at once, its
+ * address then. */
+void sip_interface_retire(struct sip_stack *stack, const char *name, void (*gone)(void *arg),
+			  void *arg);
 /* Calls still there get RELEASED (cause 27) first. Takes NULL. */
 void sip_stack_destroy(struct sip_stack **stack);
 

@@ -107,7 +107,7 @@ static double normalize(struct dialplan *plan, size_t count)
 int main(void)
 {
 	static const size_t sizes[] = { 10, 1000, 10000 };
-	static const struct dp_gateway_name gateways[] = { { "a", 0 }, { "b", 1 } };
+	static const struct dp_gateway_name gateways[] = { { "a", 0, NULL }, { "b", 1, NULL } };
 
 	printf("%8s %10s %14s %18s\n", "routes", "compile s", "decisions/s", "normalizations/s");
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {

@@ -353,9 +353,9 @@ static const struct dialplan_tables tables = {
 	.routes = routes,
 	.route_count = 4,
 };
-static const struct dp_gateway_name gateway_names[] = { { "gw1", GW1 },
-							{ "gw2", GW2 },
-							{ "gw3", GW3 } };
+static const struct dp_gateway_name gateway_names[] = { { "gw1", GW1, NULL },
+							{ "gw2", GW2, NULL },
+							{ "gw3", GW3, NULL } };
 
 static void fault(void *arg, struct conf_place place, const char *what)
 {

@@ -46,7 +46,7 @@ static const struct dialplan_tables tables = {
 	.dial_plans = dial_plans, .dial_plan_count = 1, .translations = translations, .translation_count = 1,
 	.usages = usages, .usage_count = 1, .policies = policies, .policy_count = 1, .routes = routes, .route_count = 1,
 };
-static const struct dp_gateway_name names[] = { { "core", 0 }, { "telco", 1 } };
+static const struct dp_gateway_name names[] = { { "core", 0, NULL }, { "telco", 1, NULL } };
 
 static int busy(const struct endpoint *endpoint)
 {
@@ -512,6 +512,18 @@ static void survives_want_of_memory(void **state)
 		read_reply(f, fd);
 		mem_fail_after(-1);
 	}
+	n = 0;
+	do { /* a trace has octets, and a text for them */
+		int fd = open_client(f);
+
+		send_text(fd, "GET /api/v1/calls/01ENDED/trace HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+		mem_fail_after(n++);
+		f->reply[0] = '\0';
+		read_reply(f, fd);
+	} while (mem_failed());
+	mem_fail_after(-1);
+	assert_true(n > 2);
+	assert_non_null(strstr(f->reply, "0802000105"));
 	n = 0;
 	do {
 		api_destroy(&f->api);

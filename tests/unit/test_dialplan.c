@@ -72,7 +72,7 @@ static const struct dialplan_tables site = {
 };
 enum { CARRIER, E1_A, E1_B };
 static const struct dp_gateway_name gateways[] = {
-	{ "carrier", CARRIER }, { "e1-a", E1_A }, { "e1-b", E1_B }, { "both", E1_A }, { "both", E1_B },
+	{ "carrier", CARRIER, NULL }, { "e1-a", E1_A, NULL }, { "e1-b", E1_B, NULL }, { "both", E1_A, NULL }, { "both", E1_B, NULL },
 };
 
 struct faults {
@@ -463,7 +463,7 @@ static void keeps_to_64_candidates(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 300; i++)
-		names[i] = (struct dp_gateway_name){ "g", i };
+		names[i] = (struct dp_gateway_name){ "g", i, NULL };
 	assert_int_equal(dialplan_compile(&plan, &tables, names, 256, NULL, NULL), 0);
 	assert_int_equal(dialplan_route(plan, &request, &decision, NULL), 0);
 	assert_int_equal(decision.count, DP_CANDIDATES_MAX);

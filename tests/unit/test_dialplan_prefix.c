@@ -208,7 +208,7 @@ static void random_route(struct table *t, unsigned i)
 					    NULL);
 	} while (!t->codes[i]);
 	sprintf(t->names[i], "r%u", i);
-	t->known[i] = (struct dp_gateway_name){ t->names[i], i };
+	t->known[i] = (struct dp_gateway_name){ t->names[i], i, NULL };
 	t->gateways[i] = (struct dp_gateway_ref){ .name = t->names[i], .weight = 1 };
 	*route = (struct dp_route){ .name = t->names[i], .pattern = t->patterns[i], .priority = (int)dice(3),
 				    .gateways = &t->gateways[i], .gateway_count = 1, .emergency = dice(10) == 0,

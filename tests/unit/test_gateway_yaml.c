@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SHIPPED TEST_SOURCE_DIR "/conf/gateway.yaml"
 #define ELEMENTS 64
 
 struct fixture {
@@ -42,7 +43,7 @@ static int setup(void **state)
 	f->blocks = mem_live_blocks();
 	f->sections[0] = machine_section(&f->machine);
 	f->sections[1] = dialplan_section(&f->tables);
-	rc = conf_read_file(&f->doc, TEST_SOURCE_DIR "/conf/gateway.yaml");
+	rc = conf_read_file(&f->doc, SHIPPED);
 	assert_int_equal(rc, 0);
 	rc = conf_load(f->doc, f->sections, 2);
 	if (rc == -EINVAL)
@@ -75,6 +76,21 @@ static bool any_place(const struct fixture *f, const struct schema_field *field,
 			return true;
 	}
 	return false;
+}
+
+/* Keys whose default no value can tell are shown behind a #. */
+static bool shown_as_comment(const char *key)
+{
+	FILE *file = fopen(SHIPPED, "r");
+	char line[256], text[64];
+	bool found = false;
+
+	assert_non_null(file);
+	snprintf(text, sizeof(text), "  # %s: ", key);
+	while (!found && fgets(line, sizeof(line), file))
+		found = strncmp(line, text, strlen(text)) == 0;
+	fclose(file);
+	return found;
 }
 
 static void check_shown(const struct fixture *f, const struct schema *schema,
@@ -112,7 +128,7 @@ static void check_shown(const struct fixture *f, const struct schema *schema,
 			check_shown(f, field->schema, nested, count);
 			continue;
 		}
-		if (!any_place(f, field, structs, count))
+		if (!any_place(f, field, structs, count) && !shown_as_comment(field->key))
 			fail_msg("gateway.yaml does not show %s of a %s", field->key, schema->what);
 		if (field->type == SCHEMA_MAP)
 			check_elements(f, field, field->schema, structs, count);
@@ -154,7 +170,7 @@ static void fault(void *arg, struct conf_place place, const char *what)
 static void its_tables_route_a_call(void **state)
 {
 	static const struct dp_gateway_name gateways[] = {
-		{ "pbx", 0 }, { "telco-1", 1 }, { "card-1", 2 }, { "pstn", 1 }, { "pstn", 2 },
+		{ "pbx", 0, NULL }, { "telco-1", 1, NULL }, { "card-1", 2, NULL }, { "pstn", 1, NULL }, { "pstn", 2, NULL },
 	};
 	struct fixture *f = *state;
 	struct party_number dialled = { .digits = "02079460123" }, normal, sent;

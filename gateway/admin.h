@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef GATEWAY_ADMIN_H
+#define GATEWAY_ADMIN_H
+
+/* Every change that an administrator makes, one after the other: tables in the store, the machine's
+ * configuration, and their union.
+ *
+ * A change goes: build the new catalog or read the new site → check the union → compile → write to
+ * the store (tables only) → hand the snapshot to the signalling thread → answer. What fails before
+ * the last step changes nothing. Compiling and the store's waiting happen here, on the control
+ * thread; the signalling thread swaps a pointer. Old snapshots are freed here once no call reads
+ * them.
+ *
+ * The last tables that were accepted are also kept as a file beside the spool (tables.yaml, renamed
+ * into place): with its database away at the start the gateway serves calls by them, says so in its
+ * status, and refuses changes until the store is there.
+ *
+ * Thread: control, but where said. */
+
+#include "conf/store/store.h"
+#include "dialplan/catalog.h"
+#include "dialplan/catalog_store.h"
+#include "gateway/gateway.h"
+#include "gateway/records.h"
+#include "gateway/site.h"
+
+struct admin;
+
+/* Before the gateway is made (main thread, no loop turns yet): opens the tables' store, seeds it when
+ * new, or takes the tables kept aside; checks the union with the site and compiles. 0; -EINVAL:
+ * faults, a line each in `*faults` (mem_free()); -errno. */
+struct admin_start {
+	struct catalog *catalog;
+	struct dialplan *plan;
+	int64_t revision;
+	bool from_file; /* the store was not reachable */
+};
+int admin_load(struct admin_start *out, struct site *site, char **faults);
+void admin_start_free(struct admin_start *start);
+
+struct admin_cfg {
+	struct gateway *gateway;    /* borrowed, outlives it */
+	struct worker *control;     /* whose thread it lives on */
+	struct site *site;          /* takes a reference */
+	struct admin_start *start;  /* takes over what is in it */
+	struct records *records;    /* borrowed; NULL: none are kept */
+};
+/* Control thread. */
+int admin_create(struct admin **out, const struct admin_cfg *cfg, char *error, size_t error_room);
+void admin_destroy(struct admin **admin);
+
+/* ---- Tables ---- */
+
+/* The newest catalog; a reference for the caller. */
+struct catalog *admin_catalog(const struct admin *admin, int64_t *revision);
+
+/* `faults`: sentences, a line each; NULL when rc ≥ 0. rc 0: nothing differed; 1: `revision` is new;
+ * -EINVAL: refused; -ESTALE: `if_revision` isn't the newest; -EIO: the store; -EBUSY. */
+typedef void (*admin_done_fn)(void *arg, int rc, int64_t revision, const char *faults);
+
+struct admin_request {
+	const struct catalog_author author; /* copied */
+	int64_t if_revision;                /* 0: any */
+	bool dry_run;                       /* checked and compiled, nothing is stored */
+};
+/* Always told, later, also after an error. */
+void admin_change(struct admin *admin, const struct admin_request *request,
+		  const struct catalog_change *changes, size_t count, admin_done_fn done, void *arg);
+/* The whole: what is not in `to` is deleted. */
+void admin_apply(struct admin *admin, const struct admin_request *request, struct catalog *to,
+		 admin_done_fn done, void *arg);
+/* As it was after `revision`. */
+void admin_rollback(struct admin *admin, const struct admin_request *request, int64_t revision,
+		    admin_done_fn done, void *arg);
+
+/* ---- The machine ---- */
+
+/* Reads the file again. NULL and *faults when it has any. */
+struct site *admin_read_site(struct admin *admin, char **faults);
+/* Reload: rc as above (1: something changed). */
+void admin_reload(struct admin *admin, bool now, admin_done_fn done, void *arg);
+/* Signalling thread: SIGHUP. The result is logged. */
+void admin_hangup_signal(struct admin *admin);
+
+struct store *admin_store(struct admin *admin);
+const struct site *admin_site(const struct admin *admin);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef GATEWAY_RECORDS_H
+#define GATEWAY_RECORDS_H
+
+/* Records of calls: from the signalling thread through the spool into the store, and out again.
+ *
+ * Two stores serve: one whose thread drains the spool (insert a batch, commit, sync, consume;
+ * ON CONFLICT DO NOTHING by the call's id, so nothing comes twice) and removes what is too old or
+ * too many, and one that only reads, so that a long query never delays the drain. Both are opened on
+ * the control thread's loop.
+ *
+ * When the database is away the spool fills; the drain tries again for ever. When the spool is full
+ * a record is lost, counted, logged and shown as an alarm in `gwctl status`. */
+
+#include "conf/store/spool.h"
+#include "conf/store/store.h"
+#include "gateway/cdr.h"
+
+#include <jansson.h>
+
+struct records;
+
+struct records_cfg {
+	const char *url;           /* of the store (conf/store/store.h) */
+	const char *spool;         /* file */
+	uint64_t spool_size;       /* octets */
+	unsigned calls;            /* slots: at once */
+	uint64_t keep_us;          /* age; 0: for ever */
+	uint64_t keep_calls;       /* 0: any number */
+	unsigned batch;            /* 0: 500 */
+};
+
+extern const struct store_schema records_schema;
+
+/* Opens the spool at once (its orphans become records released by CDR_CRASH) and starts the drain.
+ * `control`: the loop that queries are asked and answered on; call it on that thread. The stores may
+ * be unreachable. 0; -errno, `error` gets a sentence: the spool can't be used. */
+int records_open(struct records **out, const struct records_cfg *cfg, struct loop *control,
+		 char *error, size_t error_room);
+/* Drains for at most `wait_ms`, then closes; what is left stays in the spool. Control thread. */
+void records_close(struct records **records, unsigned wait_ms);
+
+/* ---- Signalling thread: never waits ---- */
+
+struct call;
+/* A call began; remembers the slot in it (call->record_slot). `records` NULL: nothing is kept. */
+void records_begin(struct records *records, struct call *call);
+/* A milestone. */
+void records_update(struct records *records, struct call *call);
+/* It has ended: once per call. */
+void records_end(struct records *records, struct call *call);
+
+/* ---- Control thread ---- */
+
+struct records_query {
+	int64_t since_us, until_us;   /* of setup; 0: open */
+	const char *number;           /* called or calling, as received, normalized or sent: this prefix; NULL */
+	const char *endpoint;         /* either leg or an attempt; NULL */
+	int cause;                    /* -1: any */
+	int answered;                 /* -1: any, 0, 1 */
+	const char *before;           /* id: the page after the one that ended with it; NULL */
+	unsigned limit;               /* 1…10,000 */
+};
+/* Newest first: {"cdrs": [...], "next": id or null}; the caller's reference. rc < 0: `body` NULL and
+ * a sentence in `error`. */
+typedef void (*records_done_fn)(void *arg, int rc, json_t *body, const char *error);
+int records_list(struct records *records, const struct records_query *query, records_done_fn done,
+		 void *arg);
+/* -ENOENT when there is none. */
+int records_show(struct records *records, const char *id, records_done_fn done, void *arg);
+
+struct records_state {
+	struct spool_state spool;
+	struct store_state store;
+	uint64_t stored, removed;
+	bool losing; /* the spool is full */
+};
+void records_state(const struct records *records, struct records_state *out);
+/* The store that drains, for backup and restore. */
+struct store *records_store(struct records *records);
+
+/* One record as JSON, as the API has it; and the columns of CSV in their order. */
+json_t *cdr_json(const struct cdr *cdr);
+
+#endif
