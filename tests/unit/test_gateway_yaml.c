@@ -86,9 +86,9 @@ static bool shown_as_comment(const char *key)
 	bool found = false;
 
 	assert_non_null(file);
-	snprintf(text, sizeof(text), "  # %s: ", key);
+	snprintf(text, sizeof(text), " %s: ", key);
 	while (!found && fgets(line, sizeof(line), file))
-		found = strncmp(line, text, strlen(text)) == 0;
+		found = strncmp(line, "  #", 3) == 0 && strstr(line, text);
 	fclose(file);
 	return found;
 }
