@@ -13,47 +13,6 @@
 #define PROTOCOL_NONE 0x00 /* no protocol that we or libpri know */
 #define EXTENSION 0x80     /* bit 8 of an octet group's last octet */
 
-/* ---- LAPD (Q.921 2, 3) ---- */
-
-size_t lapd_payload(const uint8_t *frame, size_t n)
-{
-	if (lapd_is_i(frame, n))
-		return 4;
-	if (n >= 3 && (frame[2] & ~0x10) == 0x03)
-		return 3;
-	return 0;
-}
-
-bool lapd_is_i(const uint8_t *frame, size_t n)
-{
-	return n >= 4 && !(frame[2] & 0x01);
-}
-
-bool lapd_is_sabme(const uint8_t *frame, size_t n)
-{
-	return n >= 3 && (frame[2] & ~0x10) == 0x6f;
-}
-
-bool lapd_is_ua(const uint8_t *frame, size_t n)
-{
-	return n >= 3 && (frame[2] & ~0x10) == 0x63;
-}
-
-bool lapd_has_nr(const uint8_t *frame, size_t n)
-{
-	return n >= 4 && (frame[2] & 0x03) != 0x03;
-}
-
-uint8_t lapd_ns(const uint8_t *frame)
-{
-	return frame[2] >> 1;
-}
-
-uint8_t lapd_nr(const uint8_t *frame)
-{
-	return frame[3] >> 1;
-}
-
 /* ---- Elements ---- */
 
 /* Fewest octets of contents with which an element says anything (Q.931 4.5.5 – 4.5.30). libpri

@@ -15,6 +15,7 @@
  *
  * Thread: any; nothing is kept between calls. */
 
+#include "tdm/lapd.h"
 #include "tdm/span.h"
 
 /* Q.931 table 4-2. */
@@ -64,8 +65,6 @@ enum q931_element {
 	IE_SENDING_COMPLETE = 0xa1,
 };
 
-#define LAPD_N201 260 /* Q.921 5.9.3: most octets of an information field */
-
 /* Q.931 4.5.13. */
 struct q931_channel {
 	bool present;
@@ -89,17 +88,6 @@ struct q931_message {
 	bool digits_cut;    /* called number or keypad had more digits than there is room for */
 	unsigned malformed; /* elements that were too short to read, or ran past the end */
 };
-
-/* Where the Q.931 message begins in a LAPD frame: 0 when the frame is no I or UI frame. */
-size_t lapd_payload(const uint8_t *frame, size_t n);
-/* U frames that (re)establish the link, Q.921 3.6.2 and 3.6.5. */
-bool lapd_is_sabme(const uint8_t *frame, size_t n);
-bool lapd_is_ua(const uint8_t *frame, size_t n);
-bool lapd_is_i(const uint8_t *frame, size_t n);
-/* Sequence numbers; only of I (both) and S (N(R)) frames. */
-uint8_t lapd_ns(const uint8_t *frame);
-uint8_t lapd_nr(const uint8_t *frame);
-bool lapd_has_nr(const uint8_t *frame, size_t n);
 
 /* Read a Q.931 message (without LAPD header). 0, or -EBADMSG: no usable header (Q.931 5.8.1
  * – 5.8.3.1). Elements that cannot be read are counted in out->malformed and left out. */

@@ -28,6 +28,8 @@ const struct counter_info isdn_span_counter_info[] = {
 	COUNTER(layer2_losses, UNDESIRABLE, "times that layer 2 was lost"),
 	COUNTER(status_clears, UNDESIRABLE,
 		"calls cleared because the far end's STATUS disagreed or was missing"),
+	COUNTER(invalid_frames, ERROR,
+		"received LAPD frames that are none, or not for this link: dropped"),
 	COUNTER(malformed_frames, ERROR, "received messages without a usable header"),
 	COUNTER(malformed_elements, ERROR, "received information elements that could not be read"),
 	COUNTER(unexpected_messages, ERROR, "messages that the call's state does not allow"),
@@ -54,10 +56,21 @@ static void frame_sent(void *arg, const uint8_t *frame, size_t n)
 
 static const struct writer_ops writer_ops = { .send = send_frame, .sent = frame_sent };
 
+/* V(R), the number of the I frame that libpri waits for, stands in every frame of its that has an
+ * N(R); it acknowledges each I frame before pri_link_receive() returns. The link begins with 0. */
+static void note_vr(struct isdn_span *span, const uint8_t *frame, size_t n)
+{
+	if (lapd_is_sabme(frame, n) || lapd_is_ua(frame, n))
+		span->vr = 0;
+	else if (lapd_has_nr(frame, n))
+		span->vr = lapd_nr(frame);
+}
+
 static int pri_writes(void *arg, const uint8_t *frame, size_t n)
 {
 	struct isdn_span *span = arg;
 
+	note_vr(span, frame, n);
 	return writer_write(&span->writer, frame, n);
 }
 
@@ -249,7 +262,6 @@ static size_t inspect(struct isdn_span *span, uint8_t *frame, size_t n)
 	bool message_dropped;
 
 	span->rx_valid = at && q931_read(&span->rx, frame + at, n - at) == 0;
-	span->rx_served = false;
 	n = q931_clean(frame, n, &dropped, &message_dropped);
 	counter_add(&span->counters.malformed_elements, dropped);
 	if (message_dropped)
@@ -257,28 +269,49 @@ static size_t inspect(struct isdn_span *span, uint8_t *frame, size_t n)
 	return n;
 }
 
-static void frame_in(struct e1_dchan *dchan, const uint8_t *octets, size_t n, void *arg)
+/* Repeated, or out of sequence: libpri passes its message over (Q.921 5.6.2, 5.8.1), and so do we.
+ */
+static bool is_next(const struct isdn_span *span, const uint8_t *frame, size_t n)
 {
-	struct isdn_span *span = arg;
-	uint8_t frame[E1_FRAME_MAX + 4];
-	bool reset = lapd_is_sabme(octets, n);
+	return !lapd_is_i(frame, n) || lapd_ns(frame) == span->vr;
+}
 
-	(void)dchan;
-	counter_inc(&span->counters.frames_rx);
-	if (n < 3 || n > E1_FRAME_MAX) { /* Q.921 2.9: invalid frames are ignored */
-		counter_inc(&span->counters.malformed_frames);
-		return;
-	}
-	span_trace_in(span, octets, n);
+static bool was_taken(const struct isdn_span *span, const uint8_t *frame, size_t n)
+{
+	return !lapd_is_i(frame, n) || ((lapd_ns(frame) + 1) & 0x7f) == span->vr;
+}
+
+static void valid_frame(struct isdn_span *span, const uint8_t *octets, size_t n)
+{
+	uint8_t frame[E1_FRAME_MAX + 4];
+	bool next = is_next(span, octets, n);
+
 	memcpy(frame, octets, n);
-	pri_link_receive(span->link, frame, inspect(span, frame, n));
-	if (span->rx_valid && !span->rx_served)
+	span->rx_served = false;
+	if (next)
+		span_trace_in(span, octets, n);
+	pri_link_receive(span->link, frame, next ? inspect(span, frame, n) : n);
+	if (span->rx_valid && !span->rx_served && was_taken(span, octets, n))
 		silent_message(span);
 	span->rx_valid = false;
 	if (lapd_has_nr(octets, n) && span->layer2)
 		writer_acknowledged(&span->writer, lapd_nr(octets));
-	if (reset)
+	if (lapd_is_sabme(octets, n))
 		span_peer_reset(span);
+}
+
+static void frame_in(struct e1_dchan *dchan, const uint8_t *octets, size_t n, void *arg)
+{
+	struct isdn_span *span = arg;
+
+	(void)dchan;
+	counter_inc(&span->counters.frames_rx);
+	switch (lapd_judge(octets, n, span->conf->role == CONF_ROLE_TE)) {
+	case LAPD_VALID: valid_frame(span, octets, n); return;
+	case LAPD_SAME_SIDE: pri_link_receive(span->link, octets, n); break; /* it says so */
+	case LAPD_INVALID: break;
+	}
+	counter_inc(&span->counters.invalid_frames);
 }
 
 static const struct e1_dchan_ops dchan_ops = { .frame = frame_in };

@@ -166,7 +166,7 @@ struct isdn_span_counters {
 	counter_t calls_in, calls_out, connects;                         /* normal */
 	counter_t frames_rx, frames_tx, layer2_ups;
 	counter_t no_channel, glare, restarts_rx, restarts_tx, t309_clears, layer2_losses, status_clears; /* undesirable */
-	counter_t malformed_frames, malformed_elements, unexpected_messages, tx_dropped;         /* error */
+	counter_t invalid_frames, malformed_frames, malformed_elements, unexpected_messages, tx_dropped; /* error */
 };
 extern const struct counter_info isdn_span_counter_info[];
 extern const size_t isdn_span_counter_count;

@@ -146,6 +146,7 @@ struct isdn_span {
 	/* The message that libpri is being given */
 	struct q931_message rx;
 	bool rx_valid, rx_served;
+	uint8_t vr; /* V(R) of the link (Q.921 3.5.2.5) */
 	struct {
 		uint8_t ns;
 		uint16_t length;
