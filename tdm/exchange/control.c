@@ -170,7 +170,8 @@ static bool run_line(struct connection *c, char *line)
 		object = ex_command_error("the exchange is ending");
 	else
 		object = ex_command_run(&env, words, (unsigned)count);
-	return !object || answer(c, object);
+	/* None: a load runs and answers later, or there was no memory for an answer. */
+	return c->load ? true : answer(c, object);
 }
 
 /* All whole lines, until a command takes its time. False: the connection is gone. */

@@ -881,8 +881,16 @@ static bool whole(bool a_packets, bool b_packets, long failing)
 static void test_memory_refused(void **state)
 {
 	static const bool kinds[][2] = { { true, false }, { true, true }, { false, false } };
+	struct bridge *none = NULL;
 
 	(void)state;
+	begin(true, true);
+	mem_fail_after(0);
+	assert_int_equal(bridge_media.create(&none, &fx.call), -ENOMEM);
+	assert_true(mem_failed());
+	mem_fail_after(-1);
+	assert_null(none);
+	end();
 	for (size_t k = 0; k < 3; k++) {
 		long n = 0;
 

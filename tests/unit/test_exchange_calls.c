@@ -11,12 +11,15 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "tdm/exchange/command.h"
+#include "tdm/exchange/control.h"
 #include "tdm/exchange/load.h"
 #include "tdm/exchange/status.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define MS UINT64_C(1000)
@@ -29,7 +32,8 @@ struct fixture {
 	struct e1_pair *pair;
 	struct ex_settings settings;
 	struct ex_exchange *exchange;
-	bool closed;
+	struct ex_control *control;
+	bool closed, quit;
 	unsigned done;
 	json_t *result;
 	long blocks_before;
@@ -88,7 +92,9 @@ static void note_closed(void *arg)
 	fixture.closed = true;
 }
 
-static int begin(void)
+/* Of the allocations from here on, all but those of the settings' reading, the n-th fails; negative:
+ * none. */
+static int begin_failing(long n)
 {
 	struct worker_cfg worker = {
 		.name = "test", .cpu = -1, .clock = &fixture.clock.clock, .inline_thread = true
@@ -100,6 +106,7 @@ static int begin(void)
 	fixture.blocks_before = mem_live_blocks();
 	clock_virtual_init(&fixture.clock);
 	rc = load_settings(&fixture.settings);
+	mem_fail_after(n);
 	if (rc == 0)
 		rc = loop_create(&fixture.loop, &fixture.clock.clock);
 	if (rc == 0)
@@ -111,8 +118,15 @@ static int begin(void)
 	return rc == 0 ? ex_exchange_create(&fixture.exchange, &cfg) : rc;
 }
 
+static int begin(void)
+{
+	return begin_failing(-1);
+}
+
 static int finish(void)
 {
+	if (fixture.control)
+		ex_control_stop(fixture.control);
 	if (fixture.exchange) {
 		ex_exchange_close(&fixture.exchange, note_closed, NULL);
 		for (unsigned i = 0; i < 100 && !fixture.closed; i++)
@@ -120,6 +134,7 @@ static int finish(void)
 		if (!fixture.closed)
 			return -1;
 	}
+	ex_control_destroy(&fixture.control);
 	e1_pair_destroy(&fixture.pair);
 	if (fixture.loop)
 		advance(10 * MS);
@@ -377,13 +392,99 @@ static void test_closes_with_live_calls(void **state)
 	assert_int_equal(number(fixture.result, "answered"), 5);
 }
 
+/* ---- The control socket ---- */
+
+static void note_quit(void *arg)
+{
+	(void)arg;
+	fixture.quit = true;
+}
+
+static const struct ex_control_ops control_ops = { .quit = note_quit };
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+struct heard {
+	unsigned lines, errors;
+	bool hung_up; /* by the exchange */
+};
+
+/* A client says it all at once and listens for as long as a call takes. 0; -errno: no socket was
+ * made. */
+static int control_session(const char *says, struct heard *out)
+{
+	char path[64], heard[16384];
+	size_t used = 0;
+	ssize_t n = -1;
+	int fd, rc;
+
+	*out = (struct heard){ 0 };
+	snprintf(path, sizeof(path), "/tmp/test_exchange_calls-%d", getpid());
+	rc = ex_control_create(&fixture.control, path, fixture.exchange, &control_ops, NULL);
+	if (rc < 0)
+		return rc;
+	fd = connect_to(path);
+	assert_int_equal(send(fd, says, strlen(says), 0), (ssize_t)strlen(says));
+	for (unsigned i = 0; i < 100 && n && (n > 0 || !fixture.quit); i++) {
+		advance(100 * MS);
+		n = recv(fd, heard + used, sizeof(heard) - 1 - used, 0);
+		used += n > 0 ? (size_t)n : 0;
+	}
+	out->hung_up = n == 0;
+	close(fd);
+	advance(100 * MS);
+	heard[used] = '\0';
+	for (char *at = heard, *end; (end = strchr(at, '\n')); at = end + 1) {
+		out->lines++;
+		out->errors += !strncmp(at, "{\"error\":", 9);
+	}
+	return 0;
+}
+
+static const char session[] = "status\n"
+			      "nonsense\n"
+			      "call to=1 span=te wait-up=3s hold=100ms\n"
+			      "say \"no end\n"
+			      "quit\n";
+
+static void test_control_socket(void **state)
+{
+	struct ex_control *none = NULL;
+	struct heard heard;
+
+	(void)state;
+	assert_int_equal(ex_control_create(&none, "/nonexistent/socket", fixture.exchange,
+					   &control_ops, NULL),
+			 -ENOENT);
+	assert_null(none);
+	assert_int_equal(control_session(session, &heard), 0);
+	assert_int_equal(heard.lines, 5);
+	assert_int_equal(heard.errors, 2);
+	assert_false(heard.hung_up);
+	assert_true(fixture.quit);
+}
+
+/* ---- Want of memory ---- */
+
+/* All that is built, and of the many texts and members of JSON that follow some. */
+#define NEXT(n) ((n) < 400 ? 1 : 5)
+
 static bool a_short_life(long n)
 {
 	bool failed;
 
-	mem_fail_after(n);
-	if (begin() == 0)
+	if (begin_failing(n) == 0) {
+		command("fault stop=off after=1s for=1s");
 		command("call to=4 span=te wait-up=3s media=prbs hold=100ms listen=100ms ring=2s");
+	}
 	assert_int_equal(finish(), 0);
 	failed = mem_failed();
 	mem_fail_after(-1);
@@ -396,10 +497,40 @@ static void test_allocation_failures(void **state)
 
 	(void)state;
 	log_set_level(LOG_LEVEL_ERROR);
-	/* Most of the first hundreds are the reading of the file, which has a sweep of its own. */
 	while (a_short_life(n))
-		n += n < 500 ? 23 : 1;
-	assert_true(n > 500);
+		n += NEXT(n);
+	assert_true(n > 200);
+}
+
+/* What could not be answered closes the connection; the exchange lives on. */
+static bool a_session(long n)
+{
+	struct heard heard;
+	bool failed;
+	int rc;
+
+	assert_int_equal(begin(), 0);
+	mem_fail_after(n);
+	rc = control_session(session, &heard);
+	failed = mem_failed();
+	mem_fail_after(-1);
+	assert_true(rc == 0 || (failed && rc == -ENOMEM));
+	assert_true(failed || heard.lines == 5);
+	assert_true(rc < 0 || heard.hung_up || (heard.lines == 5 && fixture.quit));
+	assert_int_equal(isdn_span_idle_channels(ex_exchange_span(fixture.exchange, 1)), 30);
+	assert_int_equal(finish(), 0);
+	return failed;
+}
+
+static void test_control_allocation_failures(void **state)
+{
+	long n = 0;
+
+	(void)state;
+	log_set_level(LOG_LEVEL_ERROR);
+	while (a_session(n))
+		n += NEXT(n);
+	assert_true(n > 200);
 }
 
 int main(void)
@@ -415,7 +546,9 @@ int main(void)
 		CASE(test_commands_refused),
 		CASE(test_nobody_there),
 		CASE(test_closes_with_live_calls),
+		CASE(test_control_socket),
 		cmocka_unit_test(test_allocation_failures),
+		cmocka_unit_test(test_control_allocation_failures),
 	};
 
 	ex_json_init();

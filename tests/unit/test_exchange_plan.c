@@ -298,6 +298,44 @@ static void test_allocation_failures(void **state)
 	}
 }
 
+/* The same of the whole configuration, its further plan given by a path of its own or one beside
+ * the file. */
+static void test_allocation_failures_of_settings(void **state)
+{
+	static const char relative[] = "test_exchange_plan.further";
+	const char *const texts[] = {
+		"plan: " TEST_SOURCE_DIR "/tdm/exchange/plans/answer.yaml\n",
+		"plan: test_exchange_plan.further\n",
+	};
+	static const char further[] = "numbers: [ { called: \"2\", steps: [ release ] } ]\n";
+	char path[64];
+	FILE *beside;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/tmp/%s", relative);
+	beside = fopen(path, "w");
+	assert_non_null(beside);
+	assert_true(fputs(further, beside) >= 0 && fclose(beside) == 0);
+	for (size_t i = 0; i < 2; i++) {
+		long before = mem_live_blocks(), n = 0;
+		int rc = -ENOMEM;
+
+		for (; rc < 0; n++) {
+			struct ex_settings settings = { 0 };
+
+			mem_fail_after(n);
+			rc = load_settings(&settings, texts[i]);
+			mem_fail_after(-1);
+			assert_true(rc == 0 || rc == -ENOMEM);
+			assert_true(rc == 0 || !settings.machine.span_count);
+			ex_settings_free(&settings);
+			assert_int_equal(mem_live_blocks(), before);
+		}
+		assert_true(n > 100);
+	}
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +346,7 @@ int main(void)
 		cmocka_unit_test(test_shipped_plans),
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_allocation_failures),
+		cmocka_unit_test(test_allocation_failures_of_settings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -472,6 +473,56 @@ static void finds_nobody(void **state)
 	assert_null(to.json);
 }
 
+/* A daemon that has the same answer for every client, until one says nothing. */
+static void *daemon_of(void *arg)
+{
+	static const char says[] = "HTTP/1.1 200 OK\r\nContent-Length: 14\r\nConnection: close\r\n\r\n"
+				   "{\"calls\":null}";
+	int fd, listener = *(int *)arg;
+	char asked[2048];
+
+	while ((fd = accept(listener, NULL, NULL)) >= 0) {
+		ssize_t n = recv(fd, asked, sizeof(asked), 0);
+
+		if (n > 0)
+			send(fd, says, sizeof(says) - 1, MSG_NOSIGNAL);
+		close(fd);
+		if (n <= 0)
+			break;
+	}
+	return NULL;
+}
+
+static void fetches(void **state)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct gwctl_answer to = { 0 };
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd;
+	pthread_t thread;
+
+	(void)state;
+	snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/test_gwctl-%d.sock", getpid());
+	unlink(address.sun_path);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(listener, 4), 0);
+	assert_int_equal(pthread_create(&thread, NULL, daemon_of, &listener), 0);
+	mem_fail_after(0);
+	assert_int_equal(gwctl_fetch(NULL, address.sun_path, "GET", "/", &to), -ENOMEM);
+	assert_true(mem_failed());
+	mem_fail_after(-1);
+	assert_null(to.json);
+	assert_int_equal(gwctl_fetch(NULL, address.sun_path, "GET", "/", &to), 0);
+	assert_int_equal(to.status, 200);
+	assert_true(json_is_null(json_object_get(to.json, "calls")));
+	json_decref(to.json);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	close(fd);
+	pthread_join(thread, NULL);
+	close(listener);
+	unlink(address.sun_path);
+}
+
 static void survives_want_of_memory(void **state)
 {
 	struct fixture *f = *state;
@@ -514,6 +565,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(shows_status, setup, teardown),
 		cmocka_unit_test_setup_teardown(checks_configurations, setup, teardown),
 		cmocka_unit_test_setup_teardown(finds_nobody, setup, teardown),
+		cmocka_unit_test_setup_teardown(fetches, setup, teardown),
 		cmocka_unit_test_setup_teardown(survives_want_of_memory, setup, teardown),
 	};
 

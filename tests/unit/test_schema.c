@@ -759,6 +759,22 @@ static void want_of_memory_leaves_nothing(void **state)
 	}
 }
 
+static void a_fault_s_text_needs_memory(void **state)
+{
+	struct fixture *f = *state;
+	char *line;
+
+	assert_int_equal(load(f, "animals: { a: { slots: 40 } }\n"), -EINVAL);
+	mem_fail_after(0);
+	line = conf_fault_text(f->doc, 0);
+	assert_true(mem_failed());
+	mem_fail_after(-1);
+	assert_null(line);
+	line = conf_fault_text(f->doc, 0);
+	assert_non_null(line);
+	mem_free(line);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -771,6 +787,7 @@ int main(void)
 		CASE(faults_beyond_the_limit_are_counted),
 		CASE(files),
 		CASE(want_of_memory_leaves_nothing),
+		CASE(a_fault_s_text_needs_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

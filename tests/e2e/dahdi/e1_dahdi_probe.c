@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Runs in the guest on two cross-connected DAHDI spans, through hw/e1.h only: frames both ways
- * on the D-channels, octets both ways on B-channels bit by bit, a user that comes back, and the
- * alarm when the far span goes. Exit status 0: all as it should. */
+ * on the D-channels, octets both ways on B-channels bit by bit, a user that comes back, the alarm
+ * when the far span goes, and want of memory. Exit status 0: all as it should. */
 #include "hw/e1.h"
 
 #include "base/mem.h"
@@ -159,6 +159,51 @@ static void check_refusals(void)
 		"a D-channel on a B-channel's timeslot is refused");
 }
 
+/* Each allocation of a line and its D-channel fails in turn, on a worker of their own that is gone
+ * afterwards: -ENOMEM, nothing half open (the device is not busy for the next), nothing held. */
+static bool open_failing(const struct conf_line *conf, long n)
+{
+	struct worker_cfg cfg = { .name = "sweep", .cpu = -1, .clock = &clock_system };
+	struct worker *worker = NULL;
+	struct e1_line *line = NULL;
+	struct e1_dchan *dchan = NULL;
+	bool failed;
+	int rc;
+
+	expect(worker_create(&worker, &cfg, home) == 0, "worker made");
+	mem_fail_after(n);
+	rc = e1_line_open(&line, conf, worker, NULL, NULL);
+	if (rc == 0)
+		rc = e1_dchan_open(&dchan, line, 16, &dchan_ops, &ends[0]);
+	failed = mem_failed();
+	mem_fail_after(-1);
+	expect(rc == (failed ? -ENOMEM : 0), "only want of memory refuses");
+	e1_dchan_close(&dchan);
+	e1_line_close(&line, NULL, NULL);
+	run_ms(100);
+	worker_destroy(&worker);
+	return failed;
+}
+
+static void check_want_of_memory(void)
+{
+	const struct conf_line conf = {
+		.name = "sweep",
+		.kind = CONF_LINE_DAHDI,
+		.timeslots = 0xFFFFFFFE,
+		.dahdi_first_channel = 1,
+		.dahdi_span = 1,
+	};
+	long before = mem_live_blocks(), n = 0;
+
+	while (n < 100 && open_failing(&conf, n)) {
+		expect(mem_live_blocks() == before, "nothing is held after a refusal");
+		n++;
+	}
+	printf("     %ld allocations\n", n);
+	verdict(n >= 4 && n < 100 && mem_live_blocks() == before, "each allocation failed in turn");
+}
+
 static void check_frames(void)
 {
 	uint8_t frame[E1_FRAME_MAX];
@@ -252,6 +297,7 @@ int main(void)
 
 	if (loop_create(&home, &clock_system) < 0 || worker_create(&worker, &cfg, home) < 0)
 		return 2;
+	check_want_of_memory();
 	open_lines(worker);
 	if (failures)
 		return 1;
