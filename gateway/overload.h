@@ -4,9 +4,9 @@
 
 /* Refusing new calls early, so that those that are carried are carried well.
  *
- * What does it do? Measures how far signalling lags behind (a timer every 10 ms that fires late, and
- * the share of time that the loop is at work), the calls there are and the rate of new ones, and
- * says whether the next call may come in. Between «all» and «none» it admits a share, adjusted every
+ * What does it do? Measures how far signalling lags behind (a timer every 10 ms that fires late, the
+ * share of time that its thread is at work, what waits in its sockets), the calls there are and the
+ * rate of new ones, and says whether the next call may come in. Between «all» and «none» it admits a share, adjusted every
  * 100 ms, so that the gateway works at its limit instead of swinging between full and idle.
  * Emergency calls pass.
  *
@@ -26,6 +26,10 @@ int overload_create(struct overload **out, struct loop *loop, const struct conf_
 void overload_destroy(struct overload **overload);
 /* Other limits from now on; borrowed until the next. */
 void overload_set(struct overload *overload, const struct conf_overload *conf);
+
+/* A further sign: how full the fullest receive buffer of signalling is, in permille; asked ten times
+ * a second. NULL: none. */
+void overload_watch_backlog(struct overload *overload, unsigned (*permille_full)(void *arg), void *arg);
 
 /* May a new call come in, with `calls` in progress? Counts it. */
 bool overload_admits(struct overload *overload, unsigned calls);
