@@ -30,6 +30,7 @@ struct clock_virtual {
 void clock_virtual_init(struct clock_virtual *v);
 /* See loop_advance() in loop.h, which turns the clock and fires what falls due in order. */
 
+/* The two readings above, by a clock of either kind. */
 static inline uint64_t clock_now_us(const struct clock *c)
 {
 	return c->monotonic_us(c);

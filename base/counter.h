@@ -26,16 +26,19 @@ static inline void counter_add(counter_t *c, uint64_t n)
 	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
+/* counter_add() of one. */
 static inline void counter_inc(counter_t *c)
 {
 	counter_add(c, 1);
 }
 
+/* Any thread: a value that the counter had a moment ago. */
 static inline uint64_t counter_get(const counter_t *c)
 {
 	return atomic_load_explicit(c, memory_order_relaxed);
 }
 
+/* The counter that `info` describes, in the struct that it belongs to. Any thread. */
 static inline uint64_t counter_of(const void *counters, const struct counter_info *info)
 {
 	return counter_get((const counter_t *)(const void *)((const char *)counters + info->offset));

@@ -73,6 +73,7 @@ bool fsm_event(struct fsm *fsm, unsigned event, const void *data);
 /* Go to another state: leave, timer stopped, enter, timer armed. Going to the same state re-enters
  * it. */
 void fsm_go(struct fsm *fsm, unsigned state);
+/* Of the state it is in. */
 const char *fsm_state_name(const struct fsm *fsm);
 /* Graphviz text of a machine into `out` (for docs); returns what snprintf would. */
 int fsm_dot(const struct fsm_machine *machine, char *out, unsigned long room);

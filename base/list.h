@@ -11,16 +11,19 @@ struct list {
 	struct list *next, *prev;
 };
 
+/* Makes an empty list, or a node that is in none. */
 static inline void list_init(struct list *l)
 {
 	l->next = l->prev = l;
 }
 
+/* Of a head: it has no nodes; of a node: it is in no list. */
 static inline bool list_empty(const struct list *l)
 {
 	return l->next == l;
 }
 
+/* Puts a node that is in no list before another, or at a list's end. */
 static inline void list_insert_before(struct list *position, struct list *node)
 {
 	node->next = position;
@@ -29,6 +32,7 @@ static inline void list_insert_before(struct list *position, struct list *node)
 	position->prev = node;
 }
 
+/* The same at the end, and at the beginning. */
 static inline void list_append(struct list *head, struct list *node)
 {
 	list_insert_before(head, node);

@@ -15,10 +15,12 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL
  * characters of the text are escaped, so what a peer sends cannot forge a line. */
 void log_write(enum log_level level, const char *kind, const char *name, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+/* The same with its arguments taken. */
 void log_vwrite(enum log_level level, const char *kind, const char *name, const char *format, va_list args);
 
 /* Lines above this level are dropped before formatting. Default: NOTICE. */
 void log_set_level(enum log_level level);
+/* The level now. */
 enum log_level log_get_level(void);
 /* "error", "warning", "notice", "info", "debug" → level, or -1. */
 int log_level_by_name(const char *name);

@@ -60,10 +60,12 @@ int loop_fd(const struct loop *loop);
 int loop_turn(struct loop *loop, int timeout_ms);
 /* Turns until loop_stop(). Returns what was given to it. */
 int loop_run(struct loop *loop);
+/* Ends loop_run() after this turn; `status` is what it returns. */
 void loop_stop(struct loop *loop, int status);
 /* Make a waiting loop_turn() return. The only call other threads may make; async-signal-safe. */
 void loop_wake(struct loop *loop);
 
+/* The clock that the loop was made with; borrowed. */
 const struct clock *loop_clock(const struct loop *loop);
 /* Time at the start of this turn (cheap), outside of a turn that of the clock; fresh time:
  * clock_now_us(loop_clock(loop)). */
@@ -77,6 +79,7 @@ void loop_advance(struct loop *loop, struct clock_virtual *clock, uint64_t us);
 /* 0 or -errno (what epoll_ctl says). `fd` stays the caller's; unwatch before closing it. */
 int loop_watch_add(struct loop *loop, struct loop_watch *watch, int fd, uint32_t events,
 		   void (*ready)(struct loop_watch *, uint32_t, void *), void *arg);
+/* Other events from now on. 0 or -errno (what epoll_ctl says). */
 int loop_watch_change(struct loop_watch *watch, uint32_t events);
 /* Takes one that is not watched. */
 void loop_watch_remove(struct loop_watch *watch);
@@ -89,6 +92,7 @@ void loop_timer_start_at(struct loop *loop, struct loop_timer *timer, uint64_t d
 			 void (*fired)(struct loop_timer *, void *), void *arg);
 /* Takes one that is not armed. */
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer);
+/* Armed, and not fired since. */
 static inline bool loop_timer_armed(const struct loop_timer *timer)
 {
 	return timer->due_us != 0;
@@ -96,6 +100,7 @@ static inline bool loop_timer_armed(const struct loop_timer *timer)
 
 /* Run at the end of this turn, once, however often it is asked for before. */
 void loop_defer(struct loop *loop, struct loop_deferred *deferred, void (*run)(void *), void *arg);
+/* Not at the end of this turn after all. Takes one that was not asked for. */
 void loop_defer_cancel(struct loop *loop, struct loop_deferred *deferred);
 /* mem_free() this block (of mem.h) at the end of the turn: nothing dies inside its own callback.
  * Allocates nothing. */

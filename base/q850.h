@@ -63,6 +63,7 @@ enum {
 	Q850_INTERWORKING = 127,
 };
 
+/* Cause and location in one value. */
 static inline struct q850_cause q850(uint8_t value, enum q850_location location)
 {
 	return (struct q850_cause){ value, (uint8_t)location };

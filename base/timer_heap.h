@@ -3,7 +3,8 @@
 #define BASE_TIMER_HEAP_H
 
 /* Pairing heap of loop_timers, threaded through the timers themselves: insert and removal allocate
- * nothing. Ordered by due time, then by order of arming. Private to loop.c and its test. */
+ * nothing. Ordered by due time, then by order of arming. Private to loop.c and its test.
+ * Thread: the loop's. */
 
 #include "base/loop.h"
 

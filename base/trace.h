@@ -32,6 +32,7 @@ struct trace_sink {
 	void *arg;
 };
 
+/* Hands a record to a sink; none takes it when `sink` is NULL. */
 static inline void trace_emit(const struct trace_sink *sink, const struct trace_record *record)
 {
 	if (sink && sink->emit)

@@ -33,8 +33,11 @@ void worker_destroy(struct worker **worker);
 
 /* The loop of the worker's thread: for code that runs there. */
 struct loop *worker_loop(struct worker *worker);
+/* The home thread's loop; both are borrowed. Any thread. */
 struct loop *worker_home(struct worker *worker);
+/* As configured; lives as long as the worker. Any thread. */
 const char *worker_name(const struct worker *worker);
+/* Does the caller run on the worker's thread? Always with inline_thread. For assertions. */
 bool worker_is_current(const struct worker *worker);
 
 /* Home → worker. Never fails and never waits: when the ring is full the command is kept in a list

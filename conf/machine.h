@@ -6,7 +6,10 @@
  * Plain structs that each floor takes at create; owned by struct machine_conf, which owns every
  * string. The dial plan's tables stand in the same file but their structs and schema are
  * dialplan/'s. Times are in the unit of their name; addresses are numeric, host names are resolved
- * by trunk/. */
+ * by trunk/.
+ *
+ * Thread: filled by the loading one; not changed after that, so that any may read it while its
+ * owner keeps it. */
 
 #include "base/netaddr.h"
 #include "base/q850.h"

@@ -18,15 +18,18 @@ struct matcher;        /* room for the groups of one match */
 
 /* 0 or -ENOMEM. The engine outlives its patterns and matchers. */
 int pattern_engine_create(struct pattern_engine **out);
+/* Sets NULL, takes NULL, like the other two below. */
 void pattern_engine_destroy(struct pattern_engine **engine);
 
 /* 0; -EINVAL with a sentence (and the offset) in `why`; -ENOMEM. */
 int pattern_compile(struct pattern **out, struct pattern_engine *engine, const char *text,
 		    char why[PATTERN_WHY]);
 void pattern_destroy(struct pattern **pattern);
+/* As compiled from, and its groups; both live as long as the pattern. */
 const char *pattern_text(const struct pattern *pattern);
 const struct dotnet_groups *pattern_groups(const struct pattern *pattern);
 
+/* 0 or -ENOMEM. */
 int matcher_create(struct matcher **out, struct pattern_engine *engine);
 void matcher_destroy(struct matcher **matcher);
 

@@ -34,7 +34,9 @@ void prefix_of_pattern(const char *pattern, struct prefix_set *out);
 
 struct prefix_index;
 
+/* An empty index. 0 or -ENOMEM. */
 int prefix_index_create(struct prefix_index **out);
+/* Sets NULL, takes NULL. */
 void prefix_index_destroy(struct prefix_index **index);
 /* Items must be added in rising order. 0 or -ENOMEM. */
 int prefix_index_add(struct prefix_index *index, const char *pattern, uint32_t item);
@@ -44,7 +46,9 @@ struct prefix_cursor {
 	const uint32_t *at[PREFIX_OCTETS + 1], *end[PREFIX_OCTETS + 1];
 	unsigned lists;
 };
+/* Starts a walk; the index must not change during it. Allocates nothing. */
 void prefix_index_find(const struct prefix_index *index, const char *number, struct prefix_cursor *cursor);
+/* The next item, each once. False: no more. */
 bool prefix_cursor_next(struct prefix_cursor *cursor, uint32_t *item);
 
 #endif

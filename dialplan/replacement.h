@@ -13,6 +13,7 @@ struct replacement;
 /* 0; -EINVAL with a sentence in `why`; -ENOMEM. The pattern is needed during the call only. */
 int replacement_compile(struct replacement **out, const char *text, const struct pattern *pattern,
 			char why[PATTERN_WHY]);
+/* Sets NULL, takes NULL. */
 void replacement_destroy(struct replacement **replacement);
 
 /* After a match of that pattern on `subject`: writes the result with its NUL. Its length, or -E2BIG

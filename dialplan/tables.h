@@ -4,7 +4,9 @@
 
 /* The dial plan as administrators write it: what YAML (and later the store) holds, before it is
  * compiled. The words and their meaning are Lync's / Skype for Business's, so that tables migrate
- * one to one. Owned by struct dialplan_tables. */
+ * one to one. Everything is owned by struct dialplan_tables.
+ *
+ * Thread: filled by the loading one; not changed after that, so that any may read it. */
 
 #include "base/party.h"
 #include "conf/machine.h"

@@ -80,6 +80,7 @@ extern const struct fsm_machine gateway_call_machine;
 void call_incoming(struct gateway *gateway, struct leg *leg, const struct leg_message *setup);
 /* Handed by leg_tell(). */
 void call_receive(struct call *call, struct leg *leg, const struct leg_message *message);
+/* Of its state now, for listings; never NULL. */
 const char *call_state_name(const struct call *call);
 /* End it from the outside (gwctl call hangup, shutdown). */
 void call_hangup(struct call *call, struct q850_cause cause);

@@ -18,12 +18,15 @@ struct ladder;
 /* `clock` (borrowed) stamps the notes. Keeps `finished` ended calls; records that belong to no call
  * yet wait in a small ring until their key is bound. */
 int ladder_book_create(struct ladder_book **out, unsigned finished, const struct clock *clock);
+/* With all ladders. Sets NULL, takes NULL. */
 void ladder_book_destroy(struct ladder_book **book);
 /* To be handed to trunk/ and tdm/. */
 struct trace_sink ladder_book_sink(struct ladder_book *book);
 
 /* A call begins; records whose call_key is bound to it are kept under its id. */
 int ladder_open(struct ladder_book *book, const char *call_id);
+/* Records of this key, also those that waited, join the ladder; they stand in `column` (trunk or
+ * span, copied). Without memory or such a ladder nothing is bound. */
 void ladder_bind(struct ladder_book *book, const char *call_id, const char *call_key, const char *column);
 /* A sentence on the time axis: what routing or media did. */
 void ladder_note(struct ladder_book *book, const char *call_id, const char *format, ...)

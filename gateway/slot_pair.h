@@ -23,6 +23,7 @@ int slot_pair_create(struct slot_pair **out, enum port_codec a, enum port_codec 
 void slot_pair_destroy(struct slot_pair **pair);
 /* end: 0 or 1. */
 struct port *slot_pair_port(struct slot_pair *pair, unsigned end);
+/* Slips of what this end's port is pulled, so far. Any thread. */
 uint64_t slot_pair_slips(const struct slot_pair *pair, unsigned end);
 
 #endif

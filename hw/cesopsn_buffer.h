@@ -42,6 +42,7 @@ enum cesopsn_put {
  * (borrowed). 0, -EINVAL (depth) or -ENOMEM. */
 int cesopsn_buffer_create(struct cesopsn_buffer **out, size_t payload, unsigned packet_us,
 			  unsigned depth, bool locked, struct e1_counters *counters);
+/* Sets NULL, takes NULL. */
 void cesopsn_buffer_destroy(struct cesopsn_buffer **buffer);
 /* Before the first put. `arg` is borrowed. */
 void cesopsn_buffer_set_reader(struct cesopsn_buffer *buffer, cesopsn_reader *reader, void *arg);
@@ -58,9 +59,11 @@ const uint8_t *cesopsn_buffer_take(struct cesopsn_buffer *buffer);
  * for drift. `debt`: ticks that are due and not yet made. */
 void cesopsn_buffer_watch(struct cesopsn_buffer *buffer, unsigned debt);
 
+/* It has a position in the sequence: packets have come and are played in time. */
 bool cesopsn_buffer_synced(const struct cesopsn_buffer *buffer);
 /* Negative: the position is ahead of the newest packet. 0 when not synced. */
 int cesopsn_buffer_level(const struct cesopsn_buffer *buffer);
+/* The level that it aims at, in packets. */
 unsigned cesopsn_buffer_depth(const struct cesopsn_buffer *buffer);
 
 #endif

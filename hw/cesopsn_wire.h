@@ -52,6 +52,7 @@ int cesopsn_read(struct cesopsn_packet *packet, const struct cesopsn_format *for
  * (packet->payload is not read). */
 size_t cesopsn_write(uint8_t out[CESOPSN_HEADER_MAX], const struct cesopsn_format *format,
 		     const struct cesopsn_packet *packet);
+/* Octets before the payload: control word, and RTP header where one was agreed on. */
 static inline size_t cesopsn_header_length(const struct cesopsn_format *format)
 {
 	return CESOPSN_WORD + (format->rtp ? CESOPSN_RTP : 0);

@@ -77,10 +77,15 @@ int e1_line_open(struct e1_line **out, const struct conf_line *conf, struct work
  */
 void e1_line_close(struct e1_line **line, void (*closed)(void *arg), void *arg);
 
+/* From the configuration; lives as long as it. Any thread. */
 const char *e1_line_name(const struct e1_line *line);
+/* The worker it was opened on; borrowed. Any thread. */
 struct worker *e1_line_worker(const struct e1_line *line);
+/* Alarms as last reported: bits of enum e1_alarm. */
 unsigned e1_line_alarms(const struct e1_line *line);
+/* Those that can be joined: as configured, without timeslot 0. Any thread. */
 timeslot_set e1_line_timeslots(const struct e1_line *line);
+/* Live as long as the line; to be read by any thread. */
 const struct e1_counters *e1_line_counters(const struct e1_line *line);
 
 /* Give a timeslot to a user: from its next block on, `ops` are called with `user`. -EBUSY: in use;
@@ -112,6 +117,7 @@ struct e1_faults {
 	int clock_ppm;                 /* offset of our clock when we are its source */
 	uint32_t seed;
 };
+/* In place of those set before; all zero: none. 0 or -ENOTSUP. */
 int e1_line_set_faults(struct e1_line *line, const struct e1_faults *faults);
 
 /* ---- Backends: what a kind of line implements (hw/ and tests only) ---- */
@@ -137,7 +143,9 @@ int e1_line_open_backend(struct e1_line **out, const struct conf_line *conf, str
  * timer on the worker. For unit tests of the floors above: frames and octets arrive without sockets
  * and with virtual time. */
 struct e1_pair;
+/* The cable; `worker` is borrowed and clocks both ends. 0 or -ENOMEM. */
 int e1_pair_create(struct e1_pair **out, struct worker *worker);
+/* A line at one end, as e1_line_open(). -EBUSY: the end is taken. */
 int e1_pair_open(struct e1_pair *pair, int end /* 0 or 1 */, struct e1_line **out, const struct conf_line *conf,
 		 const struct e1_line_ops *ops, void *arg);
 /* Cut or mend the cable: both ends see LOS and no frame passes while cut. */

@@ -24,6 +24,7 @@ struct e1_pipe {
  * e1_work_rx(). */
 int e1_pipe_init(struct e1_pipe *pipe, struct e1_dchan *dchan, const struct e1_slot_ops *ops,
 		 void *user, void (*destroy)(struct e1_pipe *));
+/* Home: frees the rings, not the embedding struct. */
 void e1_pipe_fini(struct e1_pipe *pipe);
 /* Home: makes it dchan->private, and posts the join. */
 void e1_pipe_start(struct e1_pipe *pipe);
@@ -37,6 +38,7 @@ void e1_pipe_count_overrun(struct e1_line *line);
 
 /* For backends' tables. */
 void e1_pipe_close(struct e1_dchan *dchan);
+/* Home: 0; -ENOBUFS: the ring is full (counted). */
 int e1_pipe_send(struct e1_dchan *dchan, const uint8_t *octets, size_t n);
 
 #endif

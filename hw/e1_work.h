@@ -53,6 +53,7 @@ struct e1_work {
 	_Atomic(struct e1_occupant *) gone;
 };
 
+/* Home: before the backend posts anything. Cannot fail. */
 void e1_work_init(struct e1_work *work, struct e1_line *line, void (*stop)(struct e1_line *),
 		  void (*destroy)(struct e1_line *));
 /* Posts the end: the worker runs work->stop(), then home runs work->destroy() and closed(). */
@@ -63,6 +64,7 @@ void e1_work_rx(struct e1_work *work, unsigned timeslot, const uint8_t *octets, 
 void e1_work_tx(struct e1_work *work, unsigned timeslot, uint8_t *octets, size_t n);
 /* Worker: n octets did not come; counts nothing. */
 void e1_work_rx_fill(struct e1_work *work, unsigned timeslot, size_t n);
+/* Worker: has the timeslot a user, and is it a D-channel? */
 static inline bool e1_work_occupied(const struct e1_work *work, unsigned timeslot)
 {
 	return work->occupants[timeslot] != NULL;

@@ -142,13 +142,16 @@ int isdn_span_create(struct isdn_span **out, const struct isdn_span_cfg *cfg,
  * `closed` (may be NULL) runs when the line is free of it. Sets NULL, takes NULL. */
 void isdn_span_close(struct isdn_span **span, void (*closed)(void *arg), void *arg);
 
+/* From the configuration, and the line it was given; both borrowed, for as long as the span. */
 const char *isdn_span_name(const struct isdn_span *span);
 const struct conf_span *isdn_span_conf(const struct isdn_span *span);
 struct e1_line *isdn_span_line(const struct isdn_span *span);
+/* As last told by `state`; and in words ("up" …), never NULL. */
 enum isdn_span_state isdn_span_state(const struct isdn_span *span);
 const char *isdn_span_state_name(enum isdn_span_state state);
 /* B-channels that a new call could take now. */
 unsigned isdn_span_idle_channels(const struct isdn_span *span);
+/* Calls now, both ways, in any state. */
 unsigned isdn_span_calls(const struct isdn_span *span);
 /* Send RESTART for one timeslot, or for all (0) (Q.931 5.5). -ENOTCONN without layer 2. */
 int isdn_span_restart(struct isdn_span *span, unsigned timeslot);
@@ -157,6 +160,7 @@ enum isdn_slot_state {
 	SLOT_ABSENT, SLOT_FRAMING, SLOT_DCHANNEL, SLOT_IDLE, SLOT_INCOMING, SLOT_OUTGOING, SLOT_CONNECTED,
 	SLOT_RELEASING, SLOT_RESTARTING, SLOT_BLOCKED,
 };
+/* For people, never NULL. */
 const char *isdn_slot_state_name(enum isdn_slot_state state);
 /* For the map of `gwctl span show`. `call` (may be NULL) gets the call there or NULL. */
 enum isdn_slot_state isdn_span_slot(const struct isdn_span *span, unsigned timeslot, struct isdn_call **call);
@@ -170,6 +174,7 @@ struct isdn_span_counters {
 };
 extern const struct counter_info isdn_span_counter_info[];
 extern const size_t isdn_span_counter_count;
+/* Live as long as the span; to be read by any thread. */
 const struct isdn_span_counters *isdn_span_counters(const struct isdn_span *span);
 
 /* ---- Calls ---- */
@@ -206,6 +211,7 @@ int isdn_call_join(struct isdn_call *call, struct port *port);
  * joined). */
 void isdn_call_leave(struct isdn_call *call, void (*left)(void *arg), void *arg);
 
+/* The span that the call is on. */
 struct isdn_span *isdn_call_span(const struct isdn_call *call);
 unsigned isdn_call_timeslot(const struct isdn_call *call);      /* 0: none yet */
 /* "SPAN/CRV", as in trace records; valid as long as the call. References of the far end's making

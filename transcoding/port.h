@@ -57,6 +57,7 @@ struct port {
 	struct port_format format;
 };
 
+/* See struct port_ops. */
 static inline void port_push(struct port *port, const struct frame *frame)
 {
 	port->ops->push(port, frame);

@@ -56,9 +56,11 @@ bool tone_dtmf(struct tone_spec *out, unsigned event, double level_dbm0, unsigne
 void tone_init(struct tone *t, const struct tone_spec *spec, const struct port_format *format);
 /* The same on fresh memory: 0 or -ENOMEM. */
 int tone_create(struct tone **out, const struct tone_spec *spec, const struct port_format *format);
+/* Of one from tone_create(). Sets NULL, takes NULL. */
 void tone_destroy(struct tone **t);
 /* The next n octets; silence after the end. Returns how many belong to the tone and its pauses. */
 size_t tone_read(struct tone *t, uint8_t *octets, size_t n);
+/* All segments have been played; never when it repeats or one is without end. */
 bool tone_ended(const struct tone *t);
 
 #endif

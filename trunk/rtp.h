@@ -51,6 +51,7 @@ struct rtp_ports;
 int rtp_ports_create(struct rtp_ports **out, uint16_t first, uint16_t last);
 /* Asserts that all are free. */
 void rtp_ports_destroy(struct rtp_ports **ports);
+/* Pairs now taken, and all there are. */
 unsigned rtp_ports_used(const struct rtp_ports *ports);
 unsigned rtp_ports_total(const struct rtp_ports *ports);
 
@@ -148,7 +149,9 @@ int rtp_send_event(struct rtp_endpoint *rtp, unsigned event, unsigned duration_m
  * pull. -EINVAL: no digit; -ENOTSUP: joined to another endpoint; -ENOBUFS: 32 are waiting. */
 int rtp_play_digit(struct rtp_endpoint *rtp, unsigned event, unsigned duration_ms);
 
+/* Live as long as the endpoint; to be read by any thread. */
 const struct rtp_counters *rtp_counters(const struct rtp_endpoint *rtp);
+/* The newest reading. Signalling thread: it tries again while the worker writes, never waits. */
 void rtp_quality(const struct rtp_endpoint *rtp, struct rtp_quality *out);
 
 #endif

@@ -40,6 +40,7 @@ struct rtp_event {
 /* 0 or -EBADMSG. Of several events in one payload (RFC 4733 2.5.1.3, not for DTMF) the first is
  * read. */
 int rtp_event_parse(struct rtp_event *e, const uint8_t *octets, size_t n);
+/* Writes the four octets of RFC 4733 2.3. */
 void rtp_event_build(const struct rtp_event *e, uint8_t octets[RTP_EVENT_LENGTH]);
 
 #endif

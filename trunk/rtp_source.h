@@ -50,6 +50,7 @@ unsigned rtp_source_missing(const struct rtp_source *s);
 
 /* For report blocks. A.3: fraction since the last call of rtp_source_fraction(), in 1/256. */
 uint8_t rtp_source_fraction(struct rtp_source *s);
+/* Highest sequence number received, with its cycles above (A.3). */
 uint32_t rtp_source_extended(const struct rtp_source *s);
 /* Signed 24-bit number of packets lost since the beginning. */
 int32_t rtp_source_cumulative_lost(const struct rtp_source *s);

@@ -103,6 +103,7 @@ int sip_stack_create(struct sip_stack **out, const struct sip_stack_cfg *cfg, co
 /* Serve until sip_stack_stop(): Sofia's root runs, and the loop inside it. Returns the status
  * given. */
 int sip_stack_run(struct sip_stack *stack);
+/* From a callback: sip_stack_run() returns this status after the present turn. */
 void sip_stack_stop(struct sip_stack *stack, int status);
 /* One step, for tests: at most timeout_ms. */
 void sip_stack_step(struct sip_stack *stack, int timeout_ms);
@@ -140,11 +141,15 @@ void sip_interface_retire(struct sip_stack *stack, const char *name, void (*gone
 /* Calls still there get RELEASED (cause 27) first. Takes NULL. */
 void sip_stack_destroy(struct sip_stack **stack);
 
+/* By name; NULL: no such trunk. Lives as long as the stack keeps the trunk. */
 struct sip_trunk *sip_stack_trunk(struct sip_stack *stack, const char *name);
 /* In order of configuration; NULL past the end. */
 struct sip_trunk *sip_stack_trunk_at(struct sip_stack *stack, size_t index);
+/* As configured; borrowed. */
 const struct conf_trunk *sip_trunk_conf(const struct sip_trunk *trunk);
+/* The peer's address is known, and it answers OPTIONS or is not asked (options_interval_s 0). */
 bool sip_trunk_is_up(const struct sip_trunk *trunk);
+/* Calls on it now, both ways. */
 unsigned sip_trunk_calls(const struct sip_trunk *trunk);
 /* Address that SDP towards this trunk must carry, port 0: the interface's advertised or own
  * address, or, for an interface on all addresses, the one the kernel would use towards the peer. */
@@ -170,6 +175,7 @@ const struct sip_counters *sip_stack_counters(struct sip_stack *stack);
  * reached; -EINVAL. */
 int sip_call_create(struct sip_call **out, struct sip_trunk *trunk, const struct sip_info *info,
 		    const struct media_desc *offer, const struct sip_call_ops *ops, void *arg);
+/* Takes an incoming call: events go to `ops` from now on. */
 void sip_call_accept(struct sip_call *call, const struct sip_call_ops *ops, void *arg);
 
 /* Incoming calls: 180, or 183 when inband or progress; an answer given before goes along when
@@ -183,6 +189,8 @@ int sip_call_connect(struct sip_call *call, const struct sip_info *info);
  * PRACK, 200, ACK, UPDATE, re-INVITE). -EPROTO: not now. */
 int sip_call_offer(struct sip_call *call, const struct media_desc *desc);
 int sip_call_answer(struct sip_call *call, const struct media_desc *desc);
+/* The peer's offer is refused: 488, which ends a call that has just begun and leaves any other as
+ * it was. -EPROTO: none waits. */
 int sip_call_refuse(struct sip_call *call, struct q850_cause cause);
 /* DTMF by INFO. */
 int sip_call_info_dtmf(struct sip_call *call, unsigned event, unsigned duration_ms);
@@ -202,8 +210,10 @@ void sip_call_rule_status(struct sip_call *call, unsigned status);
  * unless a row of the trunk for 22 says otherwise. Digits, "+" may lead; anything else is ignored.
  */
 void sip_call_moved(struct sip_call *call, const char *digits);
+/* The user lets go of the pointer: after RELEASED, or in `incoming` after sip_call_release(). */
 void sip_call_done(struct sip_call *call);
 
+/* The trunk that the call is on. */
 struct sip_trunk *sip_call_trunk(const struct sip_call *call);
 const char *sip_call_key(const struct sip_call *call); /* the Call-ID, as in trace records */
 const char *sip_call_state_name(const struct sip_call *call);

@@ -17,6 +17,7 @@
  * 8489 5: below 4) are dropped too, as Sofia loses memory for each. */
 int sip_filter_build(struct sock_filter *out, size_t room, const struct netprefix *sources,
 		     size_t count, bool datagram);
+/* Is this descriptor a datagram socket (UDP)? */
 bool sip_filter_is_datagram(int fd);
 
 /* Descriptors of this process that are bound to `address` and listen on it (TCP) or are datagram

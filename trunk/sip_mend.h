@@ -16,6 +16,7 @@
 
 /* For NTATAG_MCLASS; NULL: out of memory. Must outlive all messages. */
 msg_mclass_t *sip_mend_create(void);
+/* Sets NULL, takes NULL. */
 void sip_mend_destroy(msg_mclass_t **messages);
 
 #endif

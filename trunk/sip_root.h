@@ -16,6 +16,7 @@ struct sip_root;
 int sip_root_create(struct sip_root **out, struct loop *loop);
 /* Takes NULL. */
 void sip_root_destroy(struct sip_root **root);
+/* Sofia's root, for what is made on it; owned by the struct. */
 su_root_t *sip_root_su(const struct sip_root *root);
 /* At most timeout_ms; then what the loop has to do. */
 void sip_root_step(struct sip_root *root, int timeout_ms);

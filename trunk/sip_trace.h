@@ -13,6 +13,7 @@ struct sip_stack;
 
 /* Takes Sofia's log over. 0 or -ENOMEM. Without a trace sink Sofia is only silenced. */
 int sip_trace_open(struct sip_stack *stack);
+/* Sofia is silent from now on. Takes a stack that was not traced. */
 void sip_trace_close(struct sip_stack *stack);
 
 #endif
