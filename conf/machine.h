@@ -83,7 +83,7 @@ struct conf_trunk {
 	size_t failover_cause_count;
 	bool enabled;                  /* false: takes and gets no calls; default true */
 	unsigned session_expires_s;    /* session timer that we ask for (RFC 4028), at least 90; 0: none; default 1800 */
-	int silence_timeout_s;         /* an answered call without RTP and RTCP from the peer for so long is cleared; 0: never; default 60 */
+	unsigned silence_timeout_s;        /* an answered call without RTP and RTCP from the peer for so long is cleared; 0: never; default 60 */
 };
 
 enum conf_line_kind { CONF_LINE_CESOPSN, CONF_LINE_DAHDI };

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "gateway/call_private.h"
+#include "gateway/silence.h"
 #include "gateway/slot_pair.h"
 #include "trunk/rtp.h"
 
@@ -34,6 +35,7 @@ struct side {
 	struct media_desc reoffer; /* outstanding while `reoffered` */
 	bool reoffered, overtaken; /* the other side's wish changed meanwhile */
 	unsigned retries;
+	struct silence silence; /* of the peer, once the call is answered */
 };
 
 struct bridge {
@@ -253,6 +255,57 @@ static int join_channels(struct bridge *bridge)
 	return rc;
 }
 
+/* ---- A peer that went away without a word ---- */
+
+/* RTP, and RTCP for those that suppress silence. Who was told not to send, or says that he doesn't,
+ * owes us nothing. */
+static bool count_heard(const struct bridge *bridge, const struct side *side, uint64_t *heard)
+{
+	const struct rtp_counters *counters;
+
+	if (!bridge->call->answered || !side->rtp || !side->agreed ||
+	    !(side->terms.direction & RTP_RECVONLY))
+		return false;
+	counters = rtp_counters(side->rtp);
+	*heard = counter_get(&counters->rx_packets) + counter_get(&counters->rx_rtcp);
+	return true;
+}
+
+static bool caller_heard(void *arg, uint64_t *heard)
+{
+	struct bridge *bridge = arg;
+
+	return count_heard(bridge, &bridge->side[LEG_CALLER], heard);
+}
+
+static bool called_heard(void *arg, uint64_t *heard)
+{
+	struct bridge *bridge = arg;
+
+	return count_heard(bridge, &bridge->side[LEG_CALLED], heard);
+}
+
+static void fell_silent(void *arg)
+{
+	struct bridge *bridge = arg;
+
+	call_note(bridge->call, "neither RTP nor RTCP is heard any more: cleared");
+	call_hangup(bridge->call, q850(Q850_TIMER_EXPIRY, Q850_LOC_PRIVATE_LOCAL));
+}
+
+static void watch_silence(struct bridge *bridge)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct side *side = &bridge->side[i];
+
+		if (is_packets(side) && side->agreed && side->home.trunk)
+			silence_watch(&side->silence, bridge->gateway->loop,
+				      (uint64_t)side->home.trunk->silence_timeout_s * 1000000,
+				      i == LEG_CALLER ? caller_heard : called_heard, fell_silent,
+				      bridge);
+	}
+}
+
 static bool has_audio(const struct side *side)
 {
 	return is_channel(side) || side->agreed;
@@ -264,6 +317,7 @@ static int join(struct bridge *bridge)
 
 	if (!bridge->wanted || bridge->relayed || !has_audio(a) || !has_audio(b))
 		return 0;
+	watch_silence(bridge);
 	if (is_packets(a) && is_packets(b))
 		return join_relay(bridge);
 	if (is_packets(a) || is_packets(b))
@@ -565,6 +619,7 @@ static void media_drop(struct bridge *bridge, struct leg *called)
 	if (!bridge->side[LEG_CALLER].agreed && !bridge->side[LEG_CALLER].asked)
 		close_rtp(bridge, &bridge->side[LEG_CALLER]);
 	close_rtp(bridge, b);
+	silence_stop(&b->silence);
 	seat(b, NULL);
 }
 
@@ -613,6 +668,8 @@ static void media_close(struct bridge **out, void (*closed)(void *arg), void *ar
 	*out = NULL;
 	bridge->closing = true;
 	loop_timer_stop(bridge->gateway->loop, &bridge->retry);
+	silence_stop(&bridge->side[0].silence);
+	silence_stop(&bridge->side[1].silence);
 	bridge->closed = closed;
 	bridge->closed_arg = arg;
 	bridge->pending++;
