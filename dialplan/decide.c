@@ -47,10 +47,10 @@ static unsigned spread(unsigned turn, unsigned total)
 	}
 }
 
-static const struct dp_candidate *earlier_candidate(const struct dp_decision *decision, unsigned gateway)
+static const struct dp_candidate *earlier_candidate(const struct dp_decision *decision, const char *member)
 {
 	for (size_t i = 0; i < decision->count; i++)
-		if (decision->candidates[i].gateway == gateway)
+		if (decision->candidates[i].member == member)
 			return &decision->candidates[i];
 	return NULL;
 }
@@ -58,25 +58,30 @@ static const struct dp_candidate *earlier_candidate(const struct dp_decision *de
 static void add_candidate(struct decision *d, const struct plan_route *route, const char *usage,
 			  const struct plan_gateway *gateway)
 {
-	const struct dp_candidate *earlier = earlier_candidate(d->out, gateway->index);
+	const struct dp_candidate *earlier = earlier_candidate(d->out, gateway->member);
 	char why[WHY];
 
 	if (earlier) {
 		snprintf(why, sizeof(why), "is tried already for route %s", earlier->route);
-		tell(d, DP_STEP_GATEWAY, false, route->name, gateway->name, why);
+		tell(d, DP_STEP_GATEWAY, false, route->name, gateway->member, why);
 		return;
 	}
 	if (d->out->count == DP_CANDIDATES_MAX) {
 		snprintf(why, sizeof(why), "a call tries at most %d gateways", DP_CANDIDATES_MAX);
-		tell(d, DP_STEP_GATEWAY, false, route->name, gateway->name, why);
+		tell(d, DP_STEP_GATEWAY, false, route->name, gateway->member, why);
 		return;
 	}
 	d->out->candidates[d->out->count++] = (struct dp_candidate){
-		.route = route->name, .usage = usage, .gateway = gateway->index,
+		.route = route->name, .usage = usage, .gateway = gateway->index, .member = gateway->member,
 		.suppress_caller_id = route->suppress_caller_id,
 		.alternate_caller_id = route->alternate_caller_id,
 	};
-	tell(d, DP_STEP_GATEWAY, true, route->name, gateway->name, NULL);
+	if (gateway->name == gateway->member) {
+		tell(d, DP_STEP_GATEWAY, true, route->name, gateway->member, NULL);
+	} else if (d->explain && d->explain->step) {
+		snprintf(why, sizeof(why), "as a member of %s", gateway->name);
+		tell(d, DP_STEP_GATEWAY, true, route->name, gateway->member, why);
+	}
 }
 
 /* By lot, with exact shares: the first falls into the interval of its weight, the others by the

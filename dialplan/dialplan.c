@@ -32,19 +32,30 @@ static int compare_names(const void *a, const void *b)
 	return order ? order : (x->place.line > y->place.line) - (x->place.line < y->place.line);
 }
 
+/* Only tables from a file have lines. */
+static void tell_same_name(struct plan_builder *b, const struct plan_name *name, const struct plan_name *first,
+			   const char *what)
+{
+	if (first->place.line)
+		plan_fault(b, name->place, "two %s have the name %s; the first stands on line %u", what, name->name,
+			   first->place.line);
+	else
+		plan_fault(b, name->place, "two %s have the name %s", what, name->name);
+}
+
 void plan_check_names(struct plan_builder *b, struct plan_name *names, size_t count, const char *what)
 {
 	qsort(names, count, sizeof(*names), compare_names);
 	for (size_t i = 1; i < count; i++)
 		if (strcmp(names[i].name, names[i - 1].name) == 0)
-			plan_fault(b, names[i].place, "two %s have the name %s; the first stands on line %u", what,
-				   names[i].name, names[i - 1].place.line);
+			tell_same_name(b, &names[i], &names[i - 1], what);
 }
 
 static void destroy(struct dialplan *plan)
 {
 	plan_free_rules(plan);
 	plan_free_routes(plan);
+	plan_free_names(plan);
 	pattern_engine_destroy(&plan->engine);
 	mem_free(plan);
 }
@@ -67,7 +78,10 @@ int dialplan_compile(struct dialplan **out, const struct dialplan_tables *tables
 	if (rc == 0)
 		rc = plan_build_rules(&b);
 	if (rc == 0)
+		rc = plan_build_gateways(&b);
+	if (rc == 0)
 		rc = plan_build_routes(&b);
+	plan_free_targets(&b);
 	if (rc == 0 && b.faults)
 		rc = -EINVAL;
 	if (rc)
@@ -83,6 +97,11 @@ struct dialplan *dialplan_ref(struct dialplan *plan)
 {
 	atomic_fetch_add_explicit(&plan->references, 1, memory_order_relaxed);
 	return plan;
+}
+
+unsigned dialplan_refs(const struct dialplan *plan)
+{
+	return atomic_load_explicit(&plan->references, memory_order_acquire);
 }
 
 void dialplan_unref(struct dialplan **plan)

@@ -21,8 +21,9 @@ struct dialplan;
 /* Told of every fault; `place` in the tables' file. */
 typedef void (*dialplan_fault_fn)(void *arg, struct conf_place place, const char *what);
 
-/* Names that routes may use for gateways. A group is several members under one name; a trunk or
- * span is its own member. Both come back in decisions. Copied. */
+/* Names of the machine that routes, and aliases of the tables (gateways:), may use for gateways. A
+ * group is several members under one name; a trunk or span is its own member. Both come back in
+ * decisions. Copied. */
 struct dp_gateway_name {
 	const char *name;
 	unsigned index;
@@ -31,8 +32,8 @@ struct dp_gateway_name {
 
 /* Compile. Every fault is reported, not only the first: bad pattern (with offset), undefined usage,
  * ruleset or gateway, a name twice. 0 and *out (one reference), -EINVAL after faults, -ENOMEM. The
- * tables may be freed afterwards. `gateways` NULL: names of gateways are not checked and all get
- * the index 0 (for a check of the tables alone). */
+ * tables may be freed afterwards. `gateways` NULL: names of gateways are not checked, stand for
+ * themselves and get the index 0 (for a check of the tables alone). */
 int dialplan_compile(struct dialplan **out, const struct dialplan_tables *tables,
 		     const struct dp_gateway_name *gateways, size_t gateway_count,
 		     dialplan_fault_fn fault, void *arg);
@@ -52,9 +53,9 @@ struct dp_explanation {
 	enum dp_step step;
 	bool matched;
 	const char *table;   /* the dial plan, policy, usage or translation */
-	const char *object;  /* the rule, route or gateway */
+	const char *object;  /* the rule, route or gateway (the trunk or span) */
 	const char *before, *after; /* number before and after; may be NULL */
-	const char *why;
+	const char *why; /* of a gateway that was taken: the group or alias it is a member of; else NULL */
 };
 struct dp_explain {
 	void (*step)(void *arg, const struct dp_explanation *explanation);

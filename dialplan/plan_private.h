@@ -39,7 +39,8 @@ struct plan_policy {
 #define ROUTE_GATEWAYS_MAX 256 /* groups written out */
 
 struct plan_gateway {
-	char *name;
+	const char *name;   /* as the route lists it: a trunk, span, group or alias; one of plan->names */
+	const char *member; /* the trunk or span; one of plan->names, so that equal ones are one pointer */
 	unsigned index, weight;
 };
 
@@ -69,6 +70,8 @@ struct dialplan {
 	struct plan_route *routes;     /* by priority, then position: an item of an index is a place here, its rank */
 	size_t route_count;
 	struct prefix_index *emergency;
+	char **names;                  /* of gateways and members, sorted, each once */
+	size_t name_count, name_room;
 	_Atomic uint64_t limit_hits;
 };
 
@@ -81,6 +84,8 @@ struct plan_builder {
 	dialplan_fault_fn fault;
 	void *arg;
 	unsigned faults;
+	struct plan_target *targets;   /* gateways.c: names and what they stand for, sorted */
+	size_t target_count, target_room;
 };
 
 /* Tells a fault and counts it. */
@@ -94,8 +99,14 @@ struct plan_name {
 };
 void plan_check_names(struct plan_builder *b, struct plan_name *names, size_t count, const char *what);
 /* Each 0 or -ENOMEM; faults are counted in the builder. */
+int plan_build_gateways(struct plan_builder *b);
 int plan_build_rules(struct plan_builder *b);
 int plan_build_routes(struct plan_builder *b);
+/* One entry of a route's gateways: a trunk or span, or all members of a group or alias. */
+int plan_add_gateway(struct plan_builder *b, const char *route_name, const struct dp_gateway_ref *ref,
+		     struct plan_route *route);
+void plan_free_targets(struct plan_builder *b);
+void plan_free_names(struct dialplan *plan);
 void plan_free_rules(struct dialplan *plan);
 void plan_free_routes(struct dialplan *plan);
 

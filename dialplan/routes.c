@@ -121,42 +121,13 @@ static int build_policies(struct plan_builder *b)
 
 /* ---- Routes ---- */
 
-static int add_gateway(struct plan_route *route, const struct dp_gateway_ref *ref, unsigned index)
-{
-	struct plan_gateway *more =
-		mem_realloc(route->gateways, (route->gateway_count + 1) * sizeof(*more));
-
-	if (!more)
-		return -ENOMEM;
-	route->gateways = more;
-	more += route->gateway_count;
-	*more = (struct plan_gateway){ .name = mem_strdup(ref->name), .index = index, .weight = ref->weight };
-	if (!more->name)
-		return -ENOMEM;
-	route->gateway_count++;
-	route->total_weight += ref->weight;
-	return 0;
-}
-
-/* One entry of a route's gateways: a trunk or span, or all members of a group. */
 static int build_gateway(struct plan_builder *b, const char *route_name, const struct dp_gateway_ref *ref,
 			 struct plan_route *route)
 {
-	size_t before = route->gateway_count;
-	int rc = 0;
-
-	if (ref->weight < 1 || ref->weight > 1000) {
-		plan_fault(b, ref->place, "route %s: the weight of %s must be 1 to 1000", route_name, ref->name);
-		return 0;
-	}
-	if (!b->gateways)
-		return add_gateway(route, ref, 0);
-	for (size_t i = 0; rc == 0 && i < b->gateway_count; i++)
-		if (strcmp(b->gateways[i].name, ref->name) == 0)
-			rc = add_gateway(route, ref, b->gateways[i].index);
-	if (rc == 0 && route->gateway_count == before)
-		plan_fault(b, ref->place, "route %s: there is no trunk, span or group %s", route_name, ref->name);
-	return rc;
+	if (ref->weight >= 1 && ref->weight <= 1000)
+		return plan_add_gateway(b, route_name, ref, route);
+	plan_fault(b, ref->place, "route %s: the weight of %s must be 1 to 1000", route_name, ref->name);
+	return 0;
 }
 
 static int build_gateways(struct plan_builder *b, const struct dp_route *from, struct plan_route *to)
@@ -173,7 +144,7 @@ static int build_gateways(struct plan_builder *b, const struct dp_route *from, s
 	if (from->gateway_count == 0)
 		plan_fault(b, from->place, "route %s: it has no gateways", from->name);
 	if (to->gateway_count > ROUTE_GATEWAYS_MAX)
-		plan_fault(b, from->place, "route %s: more than %d gateways, those of groups counted", from->name,
+		plan_fault(b, from->place, "route %s: more than %d gateways, members of groups counted", from->name,
 			   ROUTE_GATEWAYS_MAX);
 	return rc;
 }
@@ -286,8 +257,6 @@ int plan_build_routes(struct plan_builder *b)
 
 static void free_route(struct plan_route *route)
 {
-	for (size_t i = 0; i < route->gateway_count; i++)
-		mem_free(route->gateways[i].name);
 	mem_free(route->gateways);
 	mem_free(route->usages);
 	pattern_destroy(&route->pattern);

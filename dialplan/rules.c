@@ -171,6 +171,16 @@ static const struct plan_rules *find_ruleset(const struct plan_rules *sets, size
 	return name && count ? bsearch(name, sets, count, sizeof(*sets), compare_to_name) : NULL;
 }
 
+bool dialplan_has_dial_plan(const struct dialplan *plan, const char *name)
+{
+	return find_ruleset(plan->dial_plans, plan->dial_plan_count, name) != NULL;
+}
+
+bool dialplan_has_translation(const struct dialplan *plan, const char *name)
+{
+	return find_ruleset(plan->translations, plan->translation_count, name) != NULL;
+}
+
 static void tell(const struct application *a, const struct plan_rule *rule, bool matched, const char *after,
 		 const char *why)
 {

@@ -109,19 +109,36 @@ static const struct schema_choice selection_choices[] = {
 	{ "weighted", DP_WEIGHTED },
 	{ 0 },
 };
-static const struct schema_field gateway_fields[] = {
+static const struct schema_field gateway_ref_fields[] = {
 	{ .key = "name", .type = SCHEMA_REFERENCE, SCHEMA_AT(struct dp_gateway_ref, name), .required = true,
-	  .refers = "trunk span group", .help = "a trunk, a span, or a group of spans" },
+	  .refers = "trunk span group gateway", .help = "a trunk, a span, a group of spans, or one of gateways" },
 	{ .key = "weight", .type = SCHEMA_INTEGER, SCHEMA_AT(struct dp_gateway_ref, weight), .initial = "1",
 	  .min = 1, .max = 1000, .help = "share of the calls when the selection is weighted" },
 	{ 0 },
 };
-static const struct schema gateway_schema = {
-	.what = "gateway", .bare = "name", .size = sizeof(struct dp_gateway_ref), .fields = gateway_fields,
+static const struct schema gateway_ref_schema = {
+	.what = "gateway", .bare = "name", .size = sizeof(struct dp_gateway_ref), .fields = gateway_ref_fields,
 	.name_offset = SCHEMA_NONE, .place_offset = offsetof(struct dp_gateway_ref, place),
 };
 static const struct schema_field gateway_element = {
-	.type = SCHEMA_STRUCT, .size = sizeof(struct dp_gateway_ref), .schema = &gateway_schema,
+	.type = SCHEMA_STRUCT, .size = sizeof(struct dp_gateway_ref), .schema = &gateway_ref_schema,
+};
+
+static const struct schema_field member_reference = {
+	.type = SCHEMA_REFERENCE, .size = sizeof(char *), .refers = "trunk span group",
+};
+static const struct schema_field gateway_fields[] = {
+	{ .key = "members", .type = SCHEMA_LIST, SCHEMA_LIST_AT(struct dp_gateway, members, member_count),
+	  .element = &member_reference, .required = true, .min = 1, .max = 64,
+	  .help = "trunks, spans or groups that it stands for, in this order" },
+	{ .key = "description", .type = SCHEMA_STRING, SCHEMA_AT(struct dp_gateway, description),
+	  .help = "for people" },
+	{ 0 },
+};
+static const struct schema gateway_schema = {
+	.what = "gateway", .kind = "gateway", .bare = "members", .size = sizeof(struct dp_gateway),
+	.name_offset = offsetof(struct dp_gateway, name), .place_offset = offsetof(struct dp_gateway, place),
+	.fields = gateway_fields,
 };
 
 static const struct schema_field route_fields[] = {
@@ -131,7 +148,7 @@ static const struct schema_field route_fields[] = {
 	  .element = &usage_reference, .help = "the usages that lead here; emergency routes need none" },
 	{ .key = "gateways", .type = SCHEMA_LIST, SCHEMA_LIST_AT(struct dp_route, gateways, gateway_count),
 	  .element = &gateway_element, .required = true, .min = 1, .max = 64,
-	  .help = "trunks, spans or groups, tried one after the other" },
+	  .help = "trunks, spans, groups or names of gateways, tried one after the other" },
 	{ .key = "priority", .type = SCHEMA_INTEGER, SCHEMA_AT(struct dp_route, priority), .initial = "100",
 	  .min = -1000000, .max = 1000000, .help = "the lowest is tried first, then by position in the file" },
 	{ .key = "selection", .type = SCHEMA_ENUM, SCHEMA_AT(struct dp_route, selection),
@@ -168,6 +185,9 @@ static const struct schema_field tables_fields[] = {
 	{ .key = "routes", .type = SCHEMA_MAP, .schema = &route_schema,
 	  SCHEMA_LIST_AT(struct dialplan_tables, routes, route_count),
 	  .help = "where numbers go" },
+	{ .key = "gateways", .type = SCHEMA_MAP, .schema = &gateway_schema,
+	  SCHEMA_LIST_AT(struct dialplan_tables, gateways, gateway_count),
+	  .help = "names of your own for trunks, spans and groups" },
 	{ 0 },
 };
 const struct schema dialplan_schema = {
@@ -297,5 +317,7 @@ void dialplan_check(struct conf_document *document, void *into)
 		check_texts(&c, tables->policies[i].usages, tables->policies[i].usage_count, "usage");
 	for (size_t i = 0; i < tables->route_count; i++)
 		check_route(&c, &tables->routes[i]);
+	for (size_t i = 0; i < tables->gateway_count; i++)
+		check_texts(&c, tables->gateways[i].members, tables->gateways[i].member_count, "member");
 	pattern_engine_destroy(&c.engine);
 }

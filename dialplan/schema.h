@@ -3,7 +3,7 @@
 #define DIALPLAN_SCHEMA_H
 
 /* The tables of tables.h as sections of gateway.yaml: dial-plans, translations, usages, policies,
- * routes. Thread: any. */
+ * routes, gateways. Thread: any. */
 
 #include "conf/schema.h"
 #include "dialplan/tables.h"

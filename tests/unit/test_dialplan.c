@@ -72,7 +72,7 @@ static const struct dialplan_tables site = {
 };
 enum { CARRIER, E1_A, E1_B };
 static const struct dp_gateway_name gateways[] = {
-	{ "carrier", CARRIER, NULL }, { "e1-a", E1_A, NULL }, { "e1-b", E1_B, NULL }, { "both", E1_A, NULL }, { "both", E1_B, NULL },
+	{ "carrier", CARRIER, NULL }, { "e1-a", E1_A, NULL }, { "e1-b", E1_B, NULL }, { "both", E1_A, "e1-a" }, { "both", E1_B, "e1-b" },
 };
 
 struct faults {
@@ -231,6 +231,8 @@ static void puts_emergency_first(void **state)
 	assert_string_equal(decision.candidates[0].route, "999");
 	assert_int_equal(decision.candidates[0].gateway, E1_A);
 	assert_int_equal(decision.candidates[1].gateway, E1_B);
+	assert_string_equal(decision.candidates[0].member, "e1-a");
+	assert_string_equal(decision.candidates[1].member, "e1-b");
 }
 
 static void turns_round_robin(void **state)
@@ -325,6 +327,90 @@ static void explains_every_route(void **state)
 		"route no -/world +442071230000 -: none of its usages is in policy staff\n");
 }
 
+/* ---- Names of gateways ---- */
+
+static char *of_london[] = { "e1-b", "e1-a" }, *of_world[] = { "both", "carrier" }, *of_moon[] = { "moon", "moon" },
+	    *of_alias[] = { "london" };
+
+/* The site, with London's route to `to`. */
+static struct dialplan_tables with_names(struct dp_gateway *names, size_t count, struct dp_route route[1],
+					 struct dp_gateway_ref *to, size_t refs)
+{
+	struct dialplan_tables tables = site;
+
+	*route = routes[1];
+	route->gateways = to;
+	route->gateway_count = refs;
+	tables.routes = route;
+	tables.route_count = 1;
+	tables.gateways = names;
+	tables.gateway_count = count;
+	return tables;
+}
+
+static void resolves_names_of_gateways(void **state)
+{
+	static struct dp_gateway names[] = {
+		{ .name = "world", .members = of_world, .member_count = 2 },
+		{ .name = "london", .members = of_london, .member_count = 2 },
+	};
+	static struct dp_gateway_ref to[] = { { .name = "london", .weight = 1 }, { .name = "world", .weight = 1 } };
+	struct dp_request request = { .policy = "staff", .called = "+442071230000" };
+	struct dp_route route[1];
+	struct dialplan_tables tables = with_names(names, 2, route, to, 2);
+	struct told told = { "" };
+	struct dp_explain explain = { tell, &told, true };
+	struct dp_decision decision;
+	struct dialplan *plan = NULL;
+
+	(void)state;
+	assert_int_equal(dialplan_compile(&plan, &tables, gateways, COUNT(gateways), NULL, NULL), 0);
+	assert_int_equal(dialplan_route(plan, &request, &decision, &explain), 0);
+	assert_int_equal(decision.count, 3);
+	assert_string_equal(decision.candidates[0].member, "e1-b");
+	assert_int_equal(decision.candidates[0].gateway, E1_B);
+	assert_string_equal(decision.candidates[1].member, "e1-a");
+	assert_string_equal(decision.candidates[2].member, "carrier");
+	assert_non_null(strstr(told.text, "gateway yes london/e1-b +442071230000 -: as a member of london\n"));
+	assert_non_null(strstr(told.text, "gateway yes london/carrier +442071230000 -: as a member of world\n"));
+	dialplan_unref(&plan);
+	/* The machine unknown: members are taken as they are. */
+	assert_int_equal(dialplan_compile(&plan, &tables, NULL, 0, NULL, NULL), 0);
+	assert_int_equal(dialplan_route(plan, &request, &decision, NULL), 0);
+	assert_int_equal(decision.count, 4);
+	assert_string_equal(decision.candidates[2].member, "both");
+	dialplan_unref(&plan);
+}
+
+static void finds_faults_of_names(void **state)
+{
+	static struct dp_gateway names[] = {
+		{ .name = "london", .members = of_moon, .member_count = 2 },
+		{ .name = "world", .members = of_alias, .member_count = 1, .place = { 2, 1 } },
+		{ .name = "carrier", .members = of_london, .member_count = 2 },
+		{ .name = "nothing" },
+		{ .name = "nothing" },
+	};
+	static struct dp_gateway_ref to[] = { { .name = "lodnon", .weight = 1 } };
+	struct dp_route route[1];
+	struct dialplan_tables tables = with_names(names, 5, route, to, 1);
+	struct dialplan *plan = NULL;
+	struct faults faults = { 0 };
+
+	(void)state;
+	assert_int_equal(dialplan_compile(&plan, &tables, gateways, COUNT(gateways), note_fault, &faults), -EINVAL);
+	assert_string_equal(faults.texts,
+		"0:0 gateway carrier: a trunk, span or group of this machine has that name already; give it another\n"
+		"0:0 two gateways have the name nothing\n"
+		"0:0 gateway london: there is no trunk, span or group moon\n"
+		"0:0 gateway london: the member moon is listed twice\n"
+		"2:1 gateway world: its member london is a gateway of the tables as well; members are trunks, spans "
+		"and groups\n"
+		"0:0 gateway nothing: it has no members\n"
+		"0:0 gateway nothing: it has no members\n"
+		"0:0 route london: there is no trunk, span, group or gateway lodnon, did you mean london?\n");
+}
+
 /* ---- Faults ---- */
 
 static void finds_every_fault(void **state)
@@ -369,7 +455,7 @@ static void finds_every_fault(void **state)
 		"9:3 route r: there is no usage V; usages: lists those that exist\n"
 		"11:9 route r: the weight of carrier must be 1 to 1000\n"
 		"11:9 route r: the gateway carrier is listed twice\n"
-		"12:9 route r: there is no trunk, span or group moon\n"
+		"12:9 route r: there is no trunk, span, group or gateway moon\n"
 		"14:3 route r: it has no usages, so no policy leads to it\n"
 		"14:3 route r: it has no gateways\n");
 	assert_int_equal(faults.count, 16);
@@ -387,6 +473,11 @@ static void checks_tables_without_gateways(void **state)
 	assert_null(dialplan_route_name(plan, 5));
 	assert_true(dialplan_has_policy(plan, "lobby"));
 	assert_false(dialplan_has_policy(plan, "nobody"));
+	assert_true(dialplan_has_dial_plan(plan, "london"));
+	assert_false(dialplan_has_dial_plan(plan, "carrier"));
+	assert_true(dialplan_has_translation(plan, "carrier"));
+	assert_false(dialplan_has_translation(plan, "london"));
+	assert_false(dialplan_has_translation(plan, NULL));
 	dialplan_unref(&plan);
 }
 
@@ -395,7 +486,9 @@ static void is_shared(void **state)
 	struct dialplan *other = dialplan_ref(*state);
 	char text[512];
 
+	assert_int_equal(dialplan_refs(*state), 2);
 	dialplan_unref(&other);
+	assert_int_equal(dialplan_refs(*state), 1);
 	assert_null(other);
 	dialplan_unref(&other);
 	assert_string_equal(decide(*state, "staff", "+441611230000", text), "uk/0 uk/2");
@@ -456,20 +549,23 @@ static void keeps_to_64_candidates(void **state)
 	struct dialplan_tables tables = { .usages = all, .usage_count = 1, .policies = policy, .policy_count = 1,
 					  .routes = route, .route_count = 1 };
 	struct dp_gateway_name names[300];
+	static char members[300][8];
 	struct dp_request request = { .policy = "p", .called = "1" };
 	struct dp_decision decision;
 	struct dialplan *plan = NULL;
 	struct faults faults = { 0 };
 
 	(void)state;
-	for (unsigned i = 0; i < 300; i++)
-		names[i] = (struct dp_gateway_name){ "g", i, NULL };
+	for (unsigned i = 0; i < 300; i++) {
+		sprintf(members[i], "m%u", i);
+		names[i] = (struct dp_gateway_name){ "g", i, members[i] };
+	}
 	assert_int_equal(dialplan_compile(&plan, &tables, names, 256, NULL, NULL), 0);
 	assert_int_equal(dialplan_route(plan, &request, &decision, NULL), 0);
 	assert_int_equal(decision.count, DP_CANDIDATES_MAX);
 	dialplan_unref(&plan);
 	assert_int_equal(dialplan_compile(&plan, &tables, names, 300, note_fault, &faults), -EINVAL);
-	assert_string_equal(faults.texts, "0:0 route r: more than 256 gateways, those of groups counted\n");
+	assert_string_equal(faults.texts, "0:0 route r: more than 256 gateways, members of groups counted\n");
 }
 
 static void survives_want_of_memory(void **state)
@@ -509,6 +605,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(shares_by_weight, setup, teardown),
 		cmocka_unit_test_setup_teardown(explains_rules, setup, teardown),
 		cmocka_unit_test_setup_teardown(explains_every_route, setup, teardown),
+		cmocka_unit_test_setup_teardown(resolves_names_of_gateways, setup, teardown),
+		cmocka_unit_test_setup_teardown(finds_faults_of_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(finds_every_fault, setup, teardown),
 		cmocka_unit_test_setup_teardown(checks_tables_without_gateways, setup, teardown),
 		cmocka_unit_test_setup_teardown(is_shared, setup, teardown),
