@@ -273,10 +273,11 @@ static void packet_in(struct cesopsn *c, const struct netaddr *from, const uint8
 		return;
 	}
 	rc = cesopsn_read(&packet, &c->format, octets, n);
-	if (rc == -EBADMSG)
-		counter_inc(&c->counters->malformed);
-	if (rc < 0)
+	if (rc < 0) {
+		counter_inc(rc == -EOPNOTSUPP ? &c->counters->signalling
+					      : &c->counters->malformed);
 		return;
+	}
 	count_packet(c, &packet);
 	note_packet(c, &packet, loop_now_us(c->loop));
 	switch (cesopsn_buffer_put(c->buffer, packet.sequence, packet.l ? NULL : packet.payload)) {

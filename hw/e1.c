@@ -36,6 +36,7 @@ const struct counter_info e1_counter_info[] = {
 	COUNTER(late, UNDESIRABLE, "packets that came after their time, twice, or far out of sequence"),
 	COUNTER(reordered, UNDESIRABLE, "packets that came after a later one, but in time"),
 	COUNTER(malformed, ERROR, "packets with a wrong header or length"),
+	COUNTER(signalling, UNDESIRABLE, "packets with signalling of the pseudowire, of no use here"),
 	COUNTER(foreign, ERROR, "packets from an address that is not the far end's"),
 	COUNTER(slips_repeat, UNDESIRABLE,
 		"blocks of fill inserted because the far clock is slower"),

@@ -43,6 +43,7 @@ const char *e1_alarm_text(unsigned alarms, char text[64]);
 struct e1_counters {
 	counter_t rx_packets, tx_packets;        /* normal */
 	counter_t lost, late, reordered, malformed, foreign; /* undesirable; foreign: from a stranger's address */
+	counter_t signalling; /* undesirable: packets with CE signalling (RFC 5086 4.4.1), of which nothing is taken */
 	counter_t slips_repeat, slips_drop;      /* a block repeated (buffer empty) or dropped (buffer full) */
 	counter_t filled_octets;                 /* octets of fill played because nothing was there */
 	counter_t rx_l_bit, rx_r_bit, rx_rdi;

@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 
+from line_relay import LineRelay
 from sip_peer import Dialog, SipPeer, sdp  # noqa: F401  (tests take them from here)
 
 BIN = os.environ.get('CAUSEWAY_BIN', os.path.join(os.path.dirname(__file__), '../../build/bin'))
@@ -145,11 +146,12 @@ class Lab:
     with Lab(spans=1, plan=PLAN) as lab: lab.peer … lab.ctl('status') … lab.gwctl('call', 'list')"""
 
     def __init__(self, spans=1, plan=None, trunks=None, span_options='', routes=None, media='', extra='', dial_plans=None,
-                 jitter_ms=60, slots='1-31', start=True, name=None, transports='udp, tcp', translations=None, exchange_span=''):
+                 jitter_ms=60, slots='1-31', start=True, name=None, transports='udp, tcp', translations=None, exchange_span='',
+                 relay=False):
         self.folder = tempfile.mkdtemp(prefix='causeway-')
         self.env, self.programs, self.peers, self.stack = {}, [], [], contextlib.ExitStack()
         self.span_count, self.plan, self.span_options = spans, plan or DEFAULT_PLAN, span_options
-        self.exchange_span = exchange_span
+        self.exchange_span, self.exchange_restarts = exchange_span, 'false'     # the latter: RESTART when it begins
         self.each_span, self.interfaces = {}, ''       # further options of the span of that number; further SIP interfaces
         self.jitter_ms, self.slots, self.extra, self.media = jitter_ms, slots, extra, media
         self.routes, self.dial_plans, self.translations = routes, dial_plans, translations
@@ -157,6 +159,9 @@ class Lab:
         self.rtp_jitter_ms = 80     # two busy processors stall a process now and then
         ports = free_ports(2 * spans + 1)
         self.line_ports = list(zip(ports[0:2 * spans:2], ports[1:2 * spans:2]))
+        self.relays = [LineRelay() for _ in range(spans)] if relay else []     # men in the middle of the lines
+        for man, (ours, theirs) in zip(self.relays, self.line_ports):
+            man.start(('127.0.0.1', ours), ('127.0.0.1', theirs))
         self.sip_port = free_ports(1, socket.SOCK_STREAM)[0]
         self.rtp_first = port_range(260)
         self.socket = os.path.join(self.folder, 'gatewayd.sock')
@@ -186,6 +191,7 @@ class Lab:
     def gateway_config(self):
         lines, spans = [], []
         for i, (ours, theirs) in enumerate(self.line_ports, 1):
+            theirs = self.relays[i - 1].port('gateway') if self.relays else theirs
             lines.append(f'  line{i}: {{ kind: cesopsn, local: "127.0.0.1:{ours}", remote: "127.0.0.1:{theirs}", clock: line, '
                          f'timeslots: {self.slots}, jitter: {self.jitter_ms}ms }}')
             spans.append(f'  e1-{i}: {{ line: line{i}, role: te, group: pstn, dial-plan: telco, calling-dial-plan: telco, '
@@ -215,9 +221,10 @@ log: {{ level: {os.environ.get('CAUSEWAY_LOG', 'info')} }}
     def exchange_config(self):
         lines, spans = [], []
         for i, (ours, theirs) in enumerate(self.line_ports, 1):
+            ours = self.relays[i - 1].port('exchange') if self.relays else ours
             lines.append(f'  line{i}: {{ kind: cesopsn, local: "127.0.0.1:{theirs}", remote: "127.0.0.1:{ours}", clock: source, '
                          f'timeslots: {self.slots}, jitter: {self.jitter_ms}ms }}')
-            spans.append(f'  e1-{i}: {{ line: line{i}, role: nt, restart-on-start: false'
+            spans.append(f'  e1-{i}: {{ line: line{i}, role: nt, restart-on-start: {self.exchange_restarts}'
                          f'{", " + self.exchange_span if self.exchange_span else ""} }}')
         return 'lines:\n' + '\n'.join(lines) + '\nspans:\n' + '\n'.join(spans) + '\n' + self.plan
 
@@ -262,7 +269,7 @@ log: {{ level: {os.environ.get('CAUSEWAY_LOG', 'info')} }}
                     program.stop()
                 except AssertionError as failure:
                     failures.append(str(failure))
-        for peer in self.peers:
+        for peer in self.peers + self.relays:
             peer.close()
         if kind is not None or failures:
             self.show()

@@ -1068,9 +1068,10 @@ static void malformed_and_foreign_are_counted(void **state)
 	run_ms(5);
 	assert_int_equal(COUNT(0, malformed), 4);
 	assert_int_equal(COUNT(0, rx_packets), 0);
-	far_sends_raw((const uint8_t[252]){ 0x03 }, 252); /* pseudowire signalling: ignored */
+	far_sends_raw((const uint8_t[252]){ 0x03 }, 252); /* pseudowire signalling */
 	run_ms(5);
 	assert_int_equal(COUNT(0, malformed), 4);
+	assert_int_equal(COUNT(0, signalling), 1);
 	stranger = socket(AF_INET, SOCK_DGRAM, 0);
 	netaddr_set(&to, "127.0.0.1", port(0));
 	for (int i = 0; i < 200; i++)
