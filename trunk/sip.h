@@ -107,10 +107,13 @@ int sip_stack_run(struct sip_stack *stack);
 void sip_stack_stop(struct sip_stack *stack, int status);
 /* One step, for tests: at most timeout_ms. */
 void sip_stack_step(struct sip_stack *stack, int timeout_ms);
-/* Refuse new calls with this cause from now on (value 0: take them again): before anything is made
- * of them, with 503 and Retry-After where that is the cause's status. */
+/* Refuse new calls with this cause from now on (value 0: take them again), emergency calls too:
+ * before anything is made of them, with 503 and Retry-After where that is the cause's status. An
+ * INVITE that was refused stays refused when it is repeated. */
 void sip_stack_refuse(struct sip_stack *stack, struct q850_cause cause);
-/* Seconds of Retry-After (RFC 3261 20.33) in every 503 of ours from now on; 0 (default): none. */
+/* Seconds of Retry-After (RFC 3261 20.33) in every 503 that speaks for us and not for one call, from
+ * now on: of calls refused by sip_stack_refuse(), sip_trunk_refuse(), `admit`, and of OPTIONS
+ * meanwhile. 0 (default): none. */
 void sip_stack_retry_after(struct sip_stack *stack, unsigned seconds);
 
 /* ---- Changing while calls are carried ---- */
@@ -131,11 +134,13 @@ void sip_trunk_serve(struct sip_trunk *trunk);
  * on. */
 void sip_trunk_refuse(struct sip_trunk *trunk, struct q850_cause cause);
 /* It takes no new calls and lets its name go. When its last call is freed it is freed as well, and
- * then `gone` (may be NULL) runs, from the loop: nothing is borrowed any more. Its source filter and
- * OPTIONS end at once, but dialogs in progress are still heard. */
+ * then `gone` (may be NULL) runs, from the loop or from sip_stack_destroy(): nothing is borrowed any
+ * more. That is SIP's 33 s after its last call has ended. Its OPTIONS end at once, but dialogs in
+ * progress are still heard; new calls of a peer that no other trunk knows are refused with cause 42
+ * until then, and later its messages are filtered. */
 void sip_trunk_retire(struct sip_trunk *trunk, void (*gone)(void *arg), void *arg);
-/* Closes its sockets when its last trunk is freed; then `gone` runs. Its name is free at once, its
- * address then. */
+/* Closes its sockets when its last trunk is freed; then `gone` runs, as above. Its name is free at
+ * once, its address then. Unknown names are ignored. */
 void sip_interface_retire(struct sip_stack *stack, const char *name, void (*gone)(void *arg),
 			  void *arg);
 /* Calls still there get RELEASED (cause 27) first. Takes NULL. */
@@ -143,7 +148,7 @@ void sip_stack_destroy(struct sip_stack **stack);
 
 /* By name; NULL: no such trunk. Lives as long as the stack keeps the trunk. */
 struct sip_trunk *sip_stack_trunk(struct sip_stack *stack, const char *name);
-/* In order of configuration; NULL past the end. */
+/* Those that serve, in order of creation; NULL past the end. */
 struct sip_trunk *sip_stack_trunk_at(struct sip_stack *stack, size_t index);
 /* As configured; borrowed. */
 const struct conf_trunk *sip_trunk_conf(const struct sip_trunk *trunk);

@@ -61,6 +61,7 @@ int sip_call_new(struct sip_call **out, struct sip_trunk *trunk, bool incoming, 
 	fsm_init(&call->fsm, &sip_call_machine, CALL_IDLE, trunk->stack->cfg.loop, call);
 	list_append(&trunk->stack->calls, &call->node);
 	trunk->calls++;
+	trunk->kept++;
 	call->counted = true;
 	*out = call;
 	return 0;
@@ -83,6 +84,8 @@ void sip_call_free(struct sip_call *call)
 	list_for_each(d, &call->dialogs, struct sip_dialog, node) sip_dialog_free(d);
 	nta_incoming_destroy(call->invite_in);
 	nta_outgoing_destroy(call->invite);
+	call->trunk->kept--;
+	sip_trunk_left(call->trunk);
 	mem_free(call);
 }
 

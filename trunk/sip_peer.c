@@ -3,8 +3,7 @@
  * source address), and whether they answer (OPTIONS). */
 #include "trunk/sip_filter.h"
 
-struct sip_trunk;
-#define SRES_CONTEXT_T struct sip_trunk
+#define SRES_CONTEXT_T void /* a trunk that asks, or the stack when it asks no more */
 #include "trunk/sip_private.h"
 
 #include "base/log.h"
@@ -43,49 +42,70 @@ static size_t sources_of(const struct sip_trunk *t, struct netprefix *own,
 	return netaddr_is_set(&t->peer) ? 1 : 0;
 }
 
+/* How well a trunk fits a source: prefix first, then who serves, then who came to serve last. */
+struct fit {
+	struct sip_trunk *trunk;
+	unsigned bits;
+};
+
+static bool is_better(const struct sip_trunk *t, unsigned bits, const struct fit *best)
+{
+	if (!best->trunk)
+		return true;
+	if (t->retired != best->trunk->retired)
+		return best->trunk->retired;
+	return bits > best->bits || (bits == best->bits && t->rank > best->trunk->rank);
+}
+
+static void fit_trunk(struct sip_trunk *t, const struct netaddr *source, struct fit *best)
+{
+	const struct netprefix *sources = NULL;
+	struct netprefix own;
+	size_t n = sources_of(t, &own, &sources);
+
+	for (size_t k = 0; k < n; k++)
+		if (netprefix_contains(&sources[k], source) && is_better(t, sources[k].bits, best))
+			*best = (struct fit){ .trunk = t, .bits = sources[k].bits };
+}
+
 struct sip_trunk *sip_trunk_by_source(struct sip_interface *interface, const struct netaddr *source)
 {
-	struct sip_stack *stack = interface->stack;
-	struct sip_trunk *best = NULL;
-	unsigned best_bits = 0;
+	struct fit best = { 0 };
+	struct sip_trunk *t;
 
-	for (size_t i = 0; i < stack->cfg.trunk_count; i++) {
-		struct sip_trunk *t = &stack->trunks[i];
-		const struct netprefix *sources = NULL;
-		struct netprefix own;
-		size_t n = t->interface == interface ? sources_of(t, &own, &sources) : 0;
-
-		for (size_t k = 0; k < n; k++)
-			if (netprefix_contains(&sources[k], source) &&
-			    (!best || sources[k].bits > best_bits)) {
-				best = t;
-				best_bits = sources[k].bits;
-			}
+	list_for_each(t, &interface->stack->trunks, struct sip_trunk, node)
+	{
+		if (t->interface == interface && !t->held)
+			fit_trunk(t, source, &best);
 	}
-	return best;
+	return best.trunk;
+}
+
+/* Responses come from the peer itself, wherever its requests may come from. */
+static size_t collect_trunk(const struct sip_trunk *t, struct netprefix *out)
+{
+	const struct netprefix *sources = NULL;
+	struct netprefix own;
+	size_t n = sources_of(t, &own, &sources);
+
+	if (out && n)
+		memcpy(out, sources, n * sizeof(*out));
+	if (!t->conf->source_count || !netaddr_is_set(&t->peer))
+		return n;
+	if (out)
+		out[n] = host_prefix(&t->peer);
+	return n + 1;
 }
 
 static size_t collect(const struct sip_interface *interface, struct netprefix *out)
 {
-	const struct sip_stack *stack = interface->stack;
+	struct sip_trunk *t;
 	size_t count = 0;
 
-	for (size_t i = 0; i < stack->cfg.trunk_count; i++) {
-		const struct sip_trunk *t = &stack->trunks[i];
-		const struct netprefix *sources = NULL;
-		struct netprefix own;
-		size_t n = t->interface == interface ? sources_of(t, &own, &sources) : 0;
-
-		if (out && n)
-			memcpy(out + count, sources, n * sizeof(*out));
-		count += n;
-		/* Responses come from the peer itself, wherever its requests may come from. */
-		if (t->interface == interface && t->conf->source_count &&
-		    netaddr_is_set(&t->peer)) {
-			if (out)
-				out[count] = host_prefix(&t->peer);
-			count++;
-		}
+	list_for_each(t, &interface->stack->trunks, struct sip_trunk, node)
+	{
+		if (t->interface == interface)
+			count += collect_trunk(t, out ? out + count : NULL);
 	}
 	return count;
 }
@@ -187,7 +207,7 @@ static void found(struct sip_trunk *t, struct netaddr address)
 	tlog(t, LOG_LEVEL_NOTICE, "%s is %s", t->peer_host, netaddr_text(&address, text));
 	if (sip_interface_filter(t->interface) < 0)
 		tlog(t, LOG_LEVEL_ERROR, "source filter could not be set");
-	if (first && t->stack->ops->trunk_state)
+	if (first && !t->held && t->stack->ops->trunk_state)
 		t->stack->ops->trunk_state(t, sip_trunk_is_up(t), t->stack->arg);
 }
 
@@ -209,11 +229,13 @@ static unsigned take_answers(struct sip_trunk *t, sres_record_t **answers)
 	return 0;
 }
 
-static void answered(struct sip_trunk *t, sres_query_t *query, sres_record_t **answers)
+static void answered(void *arg, sres_query_t *query, sres_record_t **answers)
 {
+	struct sip_trunk *t = arg;
 	unsigned ttl;
 
 	(void)query;
+	t->query = NULL;
 	sres_sort_answers(t->stack->resolver, answers);
 	ttl = take_answers(t, answers);
 	sres_free_answers(t->stack->resolver, answers);
@@ -237,8 +259,19 @@ static void resolve(struct loop_timer *timer, void *arg)
 	}
 	if (ttl)
 		again(t, ttl);
-	else if (!sres_query(t->stack->resolver, answered, t, type, t->peer_host))
+	else
+		t->query = sres_query(t->stack->resolver, answered, t, type, t->peer_host);
+	if (!ttl && !t->query)
 		again(t, RESOLVE_AGAIN_S);
+}
+
+/* A question can't be taken back; its answer is nobody's then. */
+static void not_asked_any_more(void *arg, sres_query_t *query, sres_record_t **answers)
+{
+	struct sip_stack *stack = arg;
+
+	(void)query;
+	sres_free_answers(stack->resolver, answers);
 }
 
 /* RFC 6761 6.3: this name is the loopback address, hosts file and name servers or not. */
@@ -307,6 +340,9 @@ static int options_answered(void *magic, nta_outgoing_t *orq, const sip_t *sip)
 	 * 503. */
 	answers = status != 503 && !sip_is_our_verdict(sip);
 	sip_count_failure(t->stack, sip, status);
+	t->options = NULL;
+	nta_outgoing_destroy(orq);
+	ask_later(t);
 	if (answers != t->answers) {
 		t->answers = answers;
 		tlog(t, answers ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING,
@@ -314,9 +350,6 @@ static int options_answered(void *magic, nta_outgoing_t *orq, const sip_t *sip)
 		if (t->stack->ops->trunk_state)
 			t->stack->ops->trunk_state(t, sip_trunk_is_up(t), t->stack->arg);
 	}
-	t->options = NULL;
-	nta_outgoing_destroy(orq);
-	ask_later(t);
 	return 0;
 }
 
@@ -377,12 +410,12 @@ void sip_trunk_watch(struct sip_trunk *t)
 
 void sip_trunk_close(struct sip_trunk *t)
 {
-	struct loop *loop = t->stack ? t->stack->cfg.loop : NULL;
+	struct loop *loop = t->stack->cfg.loop;
 
-	if (!loop)
-		return;
 	loop_timer_stop(loop, &t->timer);
 	loop_timer_stop(loop, &t->resolve_timer);
+	sres_query_bind(t->query, not_asked_any_more, t->stack);
+	t->query = NULL;
 	nta_outgoing_destroy(t->options);
 	t->options = NULL;
 }

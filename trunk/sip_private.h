@@ -24,6 +24,7 @@ struct sip_owner;
 
 #include <sofia-sip/msg_addr.h>
 #include <sofia-sip/nta.h>
+#include <sofia-sip/nta_stateless.h>
 #include <sofia-sip/nta_tport.h>
 #include <sofia-sip/sip.h>
 #include <sofia-sip/sip_header.h>
@@ -44,25 +45,50 @@ struct sip_owner;
 #define SIP_GLARE_TRIES 8
 #define SIP_DIALOGS_MAX 32 /* early ones of a forked INVITE */
 
+#define SIP_REFUSALS 2048 /* remembered, so that a repeated INVITE is refused again */
+
+/* What is told when the last that stood on an object is gone, from the loop. */
+struct sip_gone {
+	void (*tell)(void *arg); /* may be NULL */
+	void *arg;
+	struct loop_deferred turn;
+};
+
 struct sip_interface {
+	struct list node; /* of the stack's, in order of creation */
 	struct sip_stack *stack;
 	const struct conf_sip_interface *conf;
 	nta_agent_t *agent;
 	int sockets[4]; /* Sofia's, that listen */
 	size_t socket_count;
+	unsigned trunks; /* that stand on it, retired ones too */
+	bool retired;
+	struct sip_gone gone;
 };
 
 struct sip_trunk {
+	struct list node; /* of the stack's, in order of creation */
 	struct sip_stack *stack;
 	const struct conf_trunk *conf;
 	struct sip_interface *interface;
 	struct netaddr peer; /* unset: not resolved yet */
 	bool answers;        /* OPTIONS keepalive */
-	unsigned calls;
+	bool held, retired;
+	unsigned rank;  /* of those with the same source the highest takes its requests */
+	unsigned calls; /* in progress */
+	unsigned kept;  /* that are not freed */
+	struct q850_cause refuse;
 	nta_outgoing_t *options;
+	struct sres_query_s *query; /* a name server is asked */
 	struct loop_timer timer, resolve_timer;
 	char peer_host[SIP_HOST_MAX]; /* when it must be resolved */
 	uint16_t peer_port;
+	struct sip_gone gone;
+};
+
+struct sip_agent_stats {
+	usize_t requests_rx, responses_rx, requests_tx, responses_tx, bad, retries_rx, retries_tx;
+	uint64_t filtered;
 };
 
 struct sip_stack {
@@ -71,16 +97,24 @@ struct sip_stack {
 	void *arg;
 	struct sip_root *root;
 	msg_mclass_t *messages; /* as we read them */
-	struct sip_interface *interfaces;
-	struct sip_trunk *trunks;
+	struct list interfaces, trunks;
+	unsigned rank; /* of the trunk that was told to serve last */
 	struct sres_resolver_s *resolver; /* NULL: all peers are numeric */
 	struct sip_trace *tracing;
 	struct list calls; /* all that are not freed */
 	struct list up;    /* events on their way up */
 	struct loop_deferred deliver;
 	struct q850_cause refuse;
+	unsigned retry_after_s;
+	uint64_t secret; /* goes into tags of stateless responses */
+	struct sip_refusal {
+		uint64_t invite; /* hash */
+		uint64_t until_us;
+		struct q850_cause cause;
+	} refusals[SIP_REFUSALS];
 	char user_agent[128];
 	struct sip_counters counters;
+	struct sip_agent_stats past; /* of interfaces that are gone */
 	bool stopping;
 	int status;
 };
@@ -114,7 +148,36 @@ int sip_add_header(msg_t *msg, const char *name, const char *value);
 /* Answer a request for good; SIPTAG list after. */
 void sip_reply(nta_incoming_t *irq, unsigned status, tag_type_t tag, tag_value_t value, ...);
 
+/* sip_refuse.c: new INVITEs that are refused before anything is made of them. */
+/* True: the message has been answered and is gone. */
+bool sip_refuse_early(struct sip_trunk *trunk, msg_t *msg, const sip_t *sip);
+/* Priority, Resource-Priority or URN of an emergency call. */
+bool sip_is_emergency(const sip_t *sip);
+/* Value of Retry-After for a refusal with this status, "" for none. */
+const char *sip_retry_text(const struct sip_stack *stack, unsigned status, char text[16]);
+
+/* sip_interface.c */
+/* Binds it; -errno of what was in the way. It is in the stack's list then. */
+int sip_interface_open(struct sip_interface **out, struct sip_stack *stack,
+		       const struct conf_sip_interface *conf);
+/* Closes its sockets and frees it. */
+void sip_interface_close(struct sip_interface *interface);
+/* One that is not retired; NULL. */
+struct sip_interface *sip_interface_by_name(struct sip_stack *stack, const char *name);
+/* (Re)builds the source filter of its sockets. 0 or -errno. */
+int sip_interface_filter(struct sip_interface *interface);
+void sip_interface_stats(const struct sip_interface *interface, struct sip_agent_stats *sum);
+
+/* sip_change.c */
+/* In the stack's list, held. */
+int sip_trunk_open(struct sip_trunk **out, struct sip_stack *stack, const struct conf_trunk *conf);
+void sip_trunk_free(struct sip_trunk *trunk);
+/* A call of it is freed. */
+void sip_trunk_left(struct sip_trunk *trunk);
+
 /* sip_stack.c, sip_peer.c */
+/* Of several the one with the longest prefix, then the one that was told to serve last; a retired
+ * one only when no other has this source. */
 struct sip_trunk *sip_trunk_by_source(struct sip_interface *interface,
 				      const struct netaddr *source);
 /* Where the peer is: at once when numeric, else later. 0, -EINVAL, -ENOMEM. */
@@ -123,8 +186,6 @@ int sip_trunk_locate(struct sip_trunk *trunk);
 void sip_trunk_watch(struct sip_trunk *trunk);
 void sip_trunk_close(struct sip_trunk *trunk);
 void sip_stack_close_resolver(struct sip_stack *stack);
-/* (Re)builds the source filter of its sockets. 0 or -errno. */
-int sip_interface_filter(struct sip_interface *interface);
 /* "sip:192.0.2.1:5060;transport=udp": where requests go that have no route yet. */
 const char *sip_trunk_route(const struct sip_trunk *trunk, char text[SIP_HEADER_MAX]);
 /* "192.0.2.1:5060" of the peer; our host as others see it; the host of our numbers. */

@@ -142,10 +142,8 @@ static unsigned check_invite(const struct sip_trunk *trunk, const sip_t *sip, co
 
 static bool is_full(const struct sip_trunk *trunk, const sip_t *sip)
 {
-	bool emergency = sip->sip_priority && sip->sip_priority->g_string &&
-			 strcasecmp(sip->sip_priority->g_string, "emergency") == 0;
-
-	return trunk->conf->max_calls && trunk->calls >= trunk->conf->max_calls && !emergency;
+	return trunk->conf->max_calls && trunk->calls >= trunk->conf->max_calls &&
+	       !sip_is_emergency(sip);
 }
 
 static void invite_in(struct sip_trunk *trunk, nta_incoming_t *irq, const sip_t *sip)
@@ -155,8 +153,6 @@ static void invite_in(struct sip_trunk *trunk, nta_incoming_t *irq, const sip_t 
 
 	if (status)
 		refuse(trunk, irq, sip, status, why);
-	else if (trunk->stack->refuse.value)
-		refuse_cause(trunk, irq, trunk->stack->refuse);
 	else if (is_full(trunk, sip))
 		refuse_cause(trunk, irq, q850(Q850_CONGESTION, Q850_LOC_PRIVATE_LOCAL));
 	else
@@ -167,9 +163,12 @@ static void invite_in(struct sip_trunk *trunk, nta_incoming_t *irq, const sip_t 
 
 static void options_in(struct sip_trunk *trunk, nta_incoming_t *irq)
 {
-	char contact[SIP_HEADER_MAX];
+	char contact[SIP_HEADER_MAX], retry[16];
+	bool takes_calls = !trunk->stack->refuse.value && !trunk->refuse.value && !trunk->retired;
 
-	sip_reply(irq, trunk->stack->refuse.value ? 503 : 200, SIPTAG_ALLOW_STR(SIP_ALLOW),
+	sip_retry_text(trunk->stack, takes_calls ? 200 : 503, retry);
+	sip_reply(irq, takes_calls ? 200 : 503, SIPTAG_ALLOW_STR(SIP_ALLOW),
+		  TAG_IF(retry[0], SIPTAG_RETRY_AFTER_STR(retry)),
 		  SIPTAG_SERVER_STR(trunk->stack->user_agent), SIPTAG_ACCEPT_STR("application/sdp"),
 		  SIPTAG_ACCEPT_ENCODING_STR("identity"), SIPTAG_SUPPORTED_STR(SIP_SUPPORTED),
 		  SIPTAG_CONTACT_STR(sip_own_contact(trunk, contact)), TAG_END());

@@ -72,8 +72,11 @@ static bool find_call_id(const char *text, char *out, size_t room)
 
 static const struct sip_trunk *trunk_of(struct sip_stack *stack, const struct netaddr *remote)
 {
-	for (size_t i = 0; i < stack->cfg.interface_count; i++) {
-		struct sip_trunk *t = sip_trunk_by_source(&stack->interfaces[i], remote);
+	struct sip_interface *interface;
+
+	list_for_each(interface, &stack->interfaces, struct sip_interface, node)
+	{
+		struct sip_trunk *t = sip_trunk_by_source(interface, remote);
 
 		if (t)
 			return t;

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* New calls that are refused before anything is made of them, and those that are not. */
+#include "sip_house.h"
+
+static void expect_refused(struct fixture *f, const char *retry_after)
+{
+	char value[512];
+
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 503"));
+	assert_string_equal(header(f, "Reason", value), "Q.850;cause=42;text=\"Switching equipment congestion\";location=LPN");
+	if (retry_after)
+		assert_string_equal(header(f, "Retry-After", value), retry_after);
+	else
+		assert_null(header(f, "Retry-After", value));
+	assert_true(list_empty(&f->stack->calls));
+}
+
+static usize_t server_transactions(const struct fixture *f)
+{
+	struct sip_interface *interface;
+	usize_t all = 0, n = 0;
+
+	list_for_each(interface, &f->stack->interfaces, struct sip_interface, node)
+	{
+		nta_agent_get_stats(interface->agent, NTATAG_S_IRQ_HASH_USED_REF(n), TAG_END());
+		all += n;
+	}
+	return all;
+}
+
+static unsigned refused(struct fixture *f)
+{
+	return (unsigned)counter_get(&sip_stack_counters(f->stack)->refused_overload);
+}
+
+static void the_stack_takes_none(void **state)
+{
+	struct fixture *f = *state;
+	char tag[64];
+
+	sip_stack_refuse(f->stack, q850(Q850_CONGESTION, Q850_LOC_PRIVATE_LOCAL));
+	request(f, "INVITE", 1, "", "", sdp);
+	expect_refused(f, NULL);
+	assert_int_equal(server_transactions(f), 0);
+	tag_of(f, tag);
+	request(f, "ACK", 1, tag, "", "");
+	settle(f);
+	assert_false(receive(f, "SIP/2.0"));
+	sip_stack_retry_after(f->stack, 7);
+	request(f, "INVITE", 2, "", "", sdp);
+	expect_refused(f, "7");
+	request(f, "OPTIONS", 3, "", "", "");
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 503"));
+	assert_non_null(strstr(f->got, "Retry-After: 7\r\n"));
+	sip_stack_refuse(f->stack, q850(0, 0));
+	pass(f, 33 * SECOND); /* repetitions of the refused ones may come until then */
+	take_session(f, "", tag);
+	assert_int_equal(refused(f), 2);
+}
+
+static void one_trunk_takes_none(void **state)
+{
+	struct fixture *f = *state;
+	struct sip_trunk *mute = sip_stack_trunk(f->stack, "mute");
+	char tag[64];
+
+	take_session(f, "", tag);
+	sip_trunk_refuse(mute, q850(Q850_CONGESTION, Q850_LOC_PRIVATE_LOCAL));
+	request(f, "INVITE", 2, "", "", sdp);
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 503"));
+	request(f, "INVITE", 3, tag, "", sdp); /* the call in progress goes on */
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 200"));
+	call_on(f, "a", &f->out[0], true); /* and so do other trunks */
+	settle(f);
+	assert_true(f->out[0].connected);
+	request(f, "OPTIONS", 4, "", "", "");
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 503"));
+	sip_trunk_refuse(mute, q850(0, 0));
+	request(f, "OPTIONS", 5, "", "", "");
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 200"));
+}
+
+/* What was refused stays refused when it is repeated, with the same tag (RFC 3261 8.2.7): the
+ * caller may have gone on by then. */
+static void a_repetition_is_refused_again(void **state)
+{
+	struct fixture *f = *state;
+	char first[64], again[64];
+
+	f->admits = false;
+	request(f, "INVITE", 1, "", "", sdp);
+	expect_refused(f, NULL);
+	tag_of(f, first);
+	f->admits = true;
+	request(f, "INVITE", 1, "", "", sdp);
+	expect_refused(f, NULL);
+	tag_of(f, again);
+	assert_string_equal(first, again);
+	assert_int_equal(f->asked, 1);
+	assert_int_equal(refused(f), 1);
+	request(f, "INVITE", 2, "", "", sdp); /* a new one */
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 200"));
+	assert_int_equal(f->asked, 2);
+	assert_int_equal(f->in_count, 1);
+}
+
+static void cancel_of_a_refused_call(void **state)
+{
+	struct fixture *f = *state;
+
+	f->admits = false;
+	request(f, "INVITE", 1, "", "", sdp);
+	expect_refused(f, NULL);
+	cancel(f, 1);
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 481"));
+	nothing_left(f);
+}
+
+static void emergency_calls_pass(void **state)
+{
+	static const char *const headers[] = {
+		"Priority: emergency\r\n",
+		"Resource-Priority: esnet.0\r\n",
+		"Resource-Priority: dsn.flash, wps.1\r\n",
+	};
+	struct fixture *f = *state;
+	unsigned n = sizeof(headers) / sizeof(headers[0]);
+
+	f->admits = false;
+	f->trunks[2].max_calls = 1;
+	for (unsigned i = 0; i < n; i++) {
+		request(f, "INVITE", 1 + i, "", headers[i], sdp);
+		settle(f);
+		assert_true(receive(f, "SIP/2.0 200"));
+		pass(f, 40 * SECOND); /* never acknowledged */
+		while (receive(f, "SIP/2.0"))
+			;
+	}
+	assert_int_equal(f->asked, 0);
+	assert_int_equal(f->in_count, n);
+	request(f, "INVITE", 9, "", "Resource-Priority: dsn.flash\r\n", sdp);
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 503"));
+	assert_int_equal(f->asked, 1);
+}
+
+/* Neither calls nor transactions are made of what is refused. */
+static void a_flood_holds_nothing(void **state)
+{
+	struct fixture *f = *state;
+	long blocks = mem_live_blocks();
+
+	f->admits = false;
+	for (unsigned i = 1; i <= 5000; i++) {
+		request(f, "INVITE", i, "", "", sdp);
+		if (i % 20 == 0)
+			settle(f);
+	}
+	settle(f);
+	assert_int_equal(refused(f), f->asked);
+	assert_in_range(f->asked, 4900, 5000);
+	assert_int_equal(mem_live_blocks(), blocks);
+	assert_int_equal(server_transactions(f), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(the_stack_takes_none),   CASE(one_trunk_takes_none),
+		CASE(a_repetition_is_refused_again), CASE(cancel_of_a_refused_call),
+		CASE(emergency_calls_pass),   CASE(a_flood_holds_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
