@@ -68,8 +68,12 @@ struct call {
 	bool emergency, answered, alerted, inband;
 	bool attempted; /* a gateway was sent SETUP */
 	bool media_closing;
-	int record_slot; /* records.h: where its record is held */
-	bool recorded;   /* and finished */
+	bool audible;    /* media was opened */
+	/* records.h: where its record is held, whether it is finished, when it is written anew */
+	int record_slot;
+	bool recorded;
+	struct loop_timer record_timer;
+	uint64_t slips_before[2]; /* of each seat's line when the leg came */
 	struct loop_deferred cleared; /* private */
 };
 

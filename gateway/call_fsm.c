@@ -2,6 +2,7 @@
 /* What a call does: state × message → action. There is no SIP and no ISDN in here: legs
  * translate. */
 #include "gateway/call_private.h"
+#include "gateway/records.h"
 
 static struct q850_cause own(uint8_t value)
 {
@@ -32,6 +33,11 @@ static void cleared_by(struct call *call, unsigned seat, struct q850_cause cause
 	clear(call, cause, releaser_of(seat));
 }
 
+static void milestone(struct call *call)
+{
+	records_update(call->gateway->records, call);
+}
+
 /* Audio both ways. A side that cannot have any ends the call. */
 static bool open_media(struct call *call)
 {
@@ -39,6 +45,8 @@ static bool open_media(struct call *call)
 
 	if (rc < 0)
 		clear(call, leg_cause_of(rc), CALL_RELEASED_BY_US);
+	else
+		call->audible = true;
 	return rc == 0;
 }
 
@@ -112,6 +120,7 @@ static void start(struct call *call, unsigned seat, const struct leg_message *se
 	} else {
 		leg_send(call->seats[LEG_CALLER], &(struct leg_message){ .type = LEG_PROCEEDING });
 		fsm_go(&call->fsm, CALL_TRYING);
+		milestone(call);
 	}
 }
 
@@ -128,6 +137,7 @@ static void fail_attempt(struct call *call, struct q850_cause cause, enum call_r
 		if (call_try_next(call)) {
 			call->gateway->counters.failovers++;
 			fsm_go(&call->fsm, CALL_TRYING);
+			milestone(call);
 			return;
 		}
 	}
@@ -154,6 +164,7 @@ static void called_alerts(struct call *call, unsigned seat, const struct leg_mes
 	call->alerted = true;
 	pass(call, seat, &alerting);
 	fsm_go(&call->fsm, CALL_RINGING);
+	milestone(call);
 }
 
 /* Already ringing: only audio that begins now is news. */
@@ -196,8 +207,11 @@ static void called_answers(struct call *call, unsigned seat, const struct leg_me
 	}
 	call->answered = true;
 	call->times.answer_us = call_now_us(call);
+	if (message->info)
+		call->info.connected = message->info->connected;
 	call->gateway->counters.calls_answered++;
 	fsm_go(&call->fsm, CALL_ANSWERED);
+	milestone(call);
 }
 
 /* ---- Not answered ---- */
@@ -349,6 +363,7 @@ static void enter_clearing(struct fsm *fsm, unsigned from)
 	if (call->attempt && !call->answered)
 		call_attempt_failed(call, call->cause, call->status);
 	call_note(call, "released: %s (%u)", q850_cause_name(call->cause.value), call->cause.value);
+	records_end(call->gateway->records, call); /* before anybody is told, media still open */
 	for (unsigned seat = 0; seat < 2; seat++)
 		if (call->seats[seat] && !call->seats[seat]->releasing)
 			leg_send(call->seats[seat],

@@ -34,18 +34,20 @@ struct cdr_number {
 
 /* One side of the call. */
 struct cdr_leg {
-	char endpoint[CDR_NAME]; /* trunk or span */
-	char kind[8];            /* "sip", "isdn" */
-	char key[CDR_KEY];       /* Call-ID, or "SPAN/CRV" */
-	uint8_t timeslot;        /* ISDN: B-channel; 0: none */
-	char codec[16];          /* "PCMA"; "" */
+	char endpoint[CDR_NAME];    /* trunk or span */
+	char kind[8];               /* "sip", "isdn" */
+	char key[CDR_KEY];          /* Call-ID, or "SPAN/CRV" */
+	uint8_t timeslot;           /* ISDN: B-channel; 0: none */
+	char codec[16];             /* "PCMA"; "" */
 	char local[56], remote[56]; /* RTP, "192.0.2.1:20000"; "" */
-	uint64_t rx_packets, tx_packets, rx_lost, rx_late, slips;
-	float jitter_ms, remote_jitter_ms, remote_loss, round_trip_ms;
+	uint64_t rx_packets, tx_packets, rx_lost, rx_late;
+	uint64_t slips; /* RTP: of this call; ISDN: of the line while the call had a channel of it */
+	float jitter_ms, remote_jitter_ms, remote_loss, round_trip_ms; /* remote_loss: 0…1 */
 };
 
 struct cdr_attempt {
 	char route[CDR_NAME], usage[CDR_NAME], gateway[CDR_NAME];
+	char key[CDR_KEY]; /* as of a leg; "": nothing was sent */
 	struct cdr_number called_sent, calling_sent;
 	int64_t start_us, end_us;
 	uint8_t cause, location; /* 0: it carried the call */
@@ -57,23 +59,32 @@ enum cdr_media { CDR_MEDIA_NONE, CDR_MEDIA_RELAY, CDR_MEDIA_TDM_PACKETS, CDR_MED
 
 struct cdr {
 	char id[CALL_ID_TEXT];
-	char host[64];      /* node name: several gateways may share a store */
+	char host[64]; /* node name: several gateways may share a store */
 	int64_t setup_us, routed_us, ringing_us, answer_us, end_us;
+	int64_t updated_us; /* when this was written: the end of a call that a crash ended */
 	uint8_t cause, location, releaser, media; /* enums above */
 	uint16_t status;
 	uint8_t emergency, presentation_restricted;
-	struct cdr_number called, called_normalized, calling, calling_normalized, redirecting,
-		connected;
+	struct cdr_number called, called_normalized, called_sent; /* sent: to the gateway asked last */
+	struct cdr_number calling, calling_normalized, calling_sent;
+	struct cdr_number redirecting, connected;
 	struct cdr_leg caller, callee;
 	uint32_t attempts_made; /* may be more than are kept */
 	uint32_t attempt_count;
-	struct cdr_attempt attempts[CDR_ATTEMPTS]; /* the first and the last ones; only attempt_count of them go into the spool */
+	/* The first and the last ones; only attempt_count of them go into the spool. */
+	struct cdr_attempt attempts[CDR_ATTEMPTS];
 };
 #define CDR_SIZE_MAX sizeof(struct cdr)
 /* Octets that are used. */
 size_t cdr_size(const struct cdr *cdr);
+/* Of what came out of a spool: is it one? Copies it, terminates its texts. False: it is none. */
+bool cdr_read(struct cdr *out, const void *octets, size_t length);
 
-/* What the call is now. */
+/* What the call is now; all but `host`. */
 void cdr_fill(struct cdr *out, const struct call *call);
+
+/* "caller", "called", "gateway", "crash", "nobody"; "relay", "tdm-packets", "tdm", "none". */
+extern const char *const cdr_releaser_names[];
+extern const char *const cdr_media_names[];
 
 #endif

@@ -17,6 +17,7 @@
 #include "gateway/cdr.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 struct records;
 
@@ -27,8 +28,11 @@ struct records_cfg {
 	unsigned calls;            /* slots: at once */
 	uint64_t keep_us;          /* age; 0: for ever */
 	uint64_t keep_calls;       /* 0: any number */
-	unsigned batch;            /* 0: 500 */
+	unsigned batch;            /* 0: RECORDS_BATCH */
 };
+#define RECORDS_BATCH 500
+#define RECORDS_CALLS 2048 /* slots when nothing says how many calls there may be */
+#define RECORDS_NAMESPACE "causeway_records" /* in PostgreSQL */
 
 extern const struct store_schema records_schema;
 
@@ -47,23 +51,27 @@ struct call;
 void records_begin(struct records *records, struct call *call);
 /* A milestone. */
 void records_update(struct records *records, struct call *call);
-/* It has ended: once per call. */
+/* It has ended; before anybody is told, and before its media is closed. Once per call. */
 void records_end(struct records *records, struct call *call);
 
 /* ---- Control thread ---- */
 
+#define RECORDS_PAGE 10000
+
+/* Texts are copied. */
 struct records_query {
-	int64_t since_us, until_us;   /* of setup; 0: open */
-	const char *number;           /* called or calling, as received, normalized or sent: this prefix; NULL */
-	const char *endpoint;         /* either leg or an attempt; NULL */
-	int cause;                    /* -1: any */
-	int answered;                 /* -1: any, 0, 1 */
-	const char *before;           /* id: the page after the one that ended with it; NULL */
-	unsigned limit;               /* 1…10,000 */
+	int64_t since_us, until_us; /* of setup, until excluded; 0: open */
+	const char *number; /* called or calling, as received, normalized or sent: this prefix; NULL */
+	const char *endpoint; /* either leg or an attempt; NULL */
+	int cause;            /* -1: any */
+	int answered;         /* -1: any, 0, 1 */
+	const char *before;   /* id: the page after the one that ended with it; NULL */
+	unsigned limit;       /* 1…RECORDS_PAGE */
 };
 /* Newest first: {"cdrs": [...], "next": id or null}; the caller's reference. rc < 0: `body` NULL and
- * a sentence in `error`. */
+ * a sentence in `error`: -EINVAL, -EIO, -ETIMEDOUT (the store is away), -ENOMEM. */
 typedef void (*records_done_fn)(void *arg, int rc, json_t *body, const char *error);
+/* 0: `done` is told, later. -EINVAL: the limit; -ENOMEM. */
 int records_list(struct records *records, const struct records_query *query, records_done_fn done,
 		 void *arg);
 /* -ENOENT when there is none. */
@@ -72,14 +80,28 @@ int records_show(struct records *records, const char *id, records_done_fn done, 
 struct records_state {
 	struct spool_state spool;
 	struct store_state store;
-	uint64_t stored, removed;
-	bool losing; /* the spool is full */
+	uint64_t stored, removed; /* since it was opened; stored: those that were there already, too */
+	uint64_t crashed;         /* calls that an earlier process left behind as it died */
+	uint64_t unreadable;      /* out of the spool: of no format that we know */
+	bool losing;              /* the spool is full: calls that end now leave no record */
+	char error[256];          /* why the drain waits; "": it doesn't */
 };
 void records_state(const struct records *records, struct records_state *out);
 /* The store that drains, for backup and restore. */
 struct store *records_store(struct records *records);
+/* The state as the API has it: {"state": "ok" | "waiting" | "losing", "spool": {…}, "store": {…} …};
+ * null when none are kept. */
+json_t *inspect_records(const struct records *records);
 
-/* One record as JSON, as the API has it; and the columns of CSV in their order. */
+/* ---- One record; any thread ---- */
+
+/* As the API has it. */
 json_t *cdr_json(const struct cdr *cdr);
+/* The attempts alone. */
+json_t *cdr_attempts_json(const struct cdr *cdr);
+/* CSV (RFC 4180) of objects as made by cdr_json(): columns stay in this order for ever, new ones
+ * come behind. */
+void cdr_csv_header(FILE *out);
+void cdr_csv_row(FILE *out, const json_t *cdr);
 
 #endif
