@@ -308,7 +308,10 @@ static void frame_in(struct e1_dchan *dchan, const uint8_t *octets, size_t n, vo
 	counter_inc(&span->counters.frames_rx);
 	switch (lapd_judge(octets, n, span->conf->role == CONF_ROLE_TE)) {
 	case LAPD_VALID: valid_frame(span, octets, n); return;
-	case LAPD_SAME_SIDE: pri_link_receive(span->link, octets, n); break; /* it says so */
+	case LAPD_SAME_SIDE: /* libpri says so; while the link stands it is a broken bit */
+		if (!span->layer2)
+			pri_link_receive(span->link, octets, n);
+		break;
 	case LAPD_INVALID: break;
 	}
 	counter_inc(&span->counters.invalid_frames);

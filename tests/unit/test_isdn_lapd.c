@@ -9,6 +9,8 @@
 static struct fixture f;
 static struct raw_peer raw;
 static struct user user;
+static unsigned error_lines; /* in the log */
+static struct side *side; /* the span's; the raw peer is at the other end */
 
 /* The frames, as the raw peer (the network) would send them now. N(R) and N(S) are filled in. */
 static const struct sample {
@@ -34,17 +36,18 @@ static const struct sample {
 
 static uint64_t invalid(void)
 {
-	return counter_get(&isdn_span_counters(f.te.span)->invalid_frames);
+	return counter_get(&isdn_span_counters(side->span)->invalid_frames);
 }
 
 static void connect_a_call(void)
 {
-	static const uint8_t channel[] = { 0x18, 3, 0xa9, 0x83, 0x9f };
 	struct isdn_info info = plain_info("5551234");
+	uint8_t channel[] = { 0x18, 3, 0xa9, 0x83, 0 };
 
 	user = (struct user){ 0 };
-	assert_int_equal(isdn_call_setup(&user.call, f.te.span, &info, &user_ops, &user), 0);
+	assert_int_equal(isdn_call_setup(&user.call, side->span, &info, &user_ops, &user), 0);
 	advance(&f, 20 * MS);
+	channel[4] = (uint8_t)(0x80 | isdn_call_timeslot(user.call));
 	raw_message(&raw, user.call->crv, true, Q931_CONNECT, channel, sizeof(channel));
 	advance(&f, 20 * MS);
 	assert_int_equal(user.call->fsm.state, CALL_ACTIVE);
@@ -57,21 +60,44 @@ static void clear_the_call(void)
 	raw_message(&raw, user.call->crv, true, Q931_RELEASE, cause, sizeof(cause));
 	advance(&f, 50 * MS);
 	assert_true(user.released);
-	assert_idle(&f.te);
+	assert_idle(side);
+}
+
+static void count_line(enum log_level level, const char *line, void *arg)
+{
+	(void)line;
+	(void)arg;
+	error_lines += level == LOG_LEVEL_ERROR;
+}
+
+static int start(struct side *span_side, struct side *raw_side)
+{
+	fixture_open(&f);
+	f.te.conf.timers.t309 = f.nt.conf.timers.t309 = 60000;
+	side = span_side;
+	error_lines = 0;
+	log_set_sink(count_line, NULL);
+	raw_start_at(&raw, raw_side, span_side);
+	return 0;
 }
 
 static int setup(void **state)
 {
 	(void)state;
-	fixture_open(&f);
-	f.te.conf.timers.t309 = 60000;
-	raw_start(&raw, &f);
-	return 0;
+	return start(&f.te, &f.nt);
+}
+
+/* The same with sides changed: C/R means the reverse. */
+static int setup_network(void **state)
+{
+	(void)state;
+	return start(&f.nt, &f.te);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
+	log_set_sink(NULL, NULL);
 	raw_stop(&raw);
 	fixture_close(&f);
 	return 0;
@@ -80,6 +106,8 @@ static int teardown(void **state)
 static size_t make(uint8_t *frame, const struct sample *kind)
 {
 	memcpy(frame, kind->octets, kind->n);
+	if (raw.user)
+		frame[0] ^= 0x02;
 	if (kind->ns)
 		frame[2] = (uint8_t)(raw.ns << 1);
 	if (kind->nr)
@@ -87,11 +115,12 @@ static size_t make(uint8_t *frame, const struct sample *kind)
 	return kind->n;
 }
 
-/* What Q.921 says of a frame of the network's, written down once more and independently: by names
- * instead of by a table. */
-static bool is_valid(const uint8_t *frame, size_t n)
+/* What Q.921 says of a frame of the network's (`from_user`: of the user's), written down once more
+ * and independently. */
+static bool is_valid(const uint8_t *frame, size_t n, bool from_user)
 {
-	bool command = frame[0] == 0x02, response = frame[0] == 0x00;
+	bool command = frame[0] == (from_user ? 0x00 : 0x02);
+	bool response = frame[0] == (from_user ? 0x02 : 0x00);
 	uint8_t u;
 
 	if (n < 3 || !(command || response) || (frame[1] != 0x01 && frame[1] != 0xff))
@@ -123,7 +152,7 @@ static void answer_enquiries(void)
  * user side to make its own of it, then the far end begins anew and all is well. */
 static void settle(void)
 {
-	static const uint8_t sabme[] = { 0x02, 0x01, 0x7f };
+	const uint8_t sabme[] = { raw_command(&raw), 0x01, 0x7f };
 
 	advance(&f, 3 * SECOND);
 	raw.ns = raw.nr = 0;
@@ -136,15 +165,15 @@ static void assert_untouched(const char *what)
 {
 	if (user.released || user.call->fsm.state != CALL_ACTIVE)
 		fail_msg("%s: the call was touched", what);
-	if (isdn_span_state(f.te.span) != SPAN_UP)
+	if (isdn_span_state(side->span) != SPAN_UP)
 		fail_msg("%s: the span is %s", what,
-			 isdn_span_state_name(isdn_span_state(f.te.span)));
+			 isdn_span_state_name(isdn_span_state(side->span)));
 }
 
 /* An invalid frame: counted, and nothing is sent in answer. */
 static void assert_dropped(const uint8_t *frame, size_t n, const char *what)
 {
-	const struct isdn_span_counters *counters = isdn_span_counters(f.te.span);
+	const struct isdn_span_counters *counters = isdn_span_counters(side->span);
 	uint64_t before = invalid(), sent = counter_get(&counters->frames_tx),
 		 ups = counter_get(&counters->layer2_ups);
 
@@ -174,7 +203,7 @@ static void assert_recovered(const uint8_t *frame, size_t n, const char *what)
 
 static void send_and_judge(const uint8_t *frame, size_t n, const char *what)
 {
-	if (is_valid(frame, n))
+	if (is_valid(frame, n, raw.user))
 		assert_recovered(frame, n, what);
 	else
 		assert_dropped(frame, n, what);
@@ -198,11 +227,12 @@ static void test_every_header_bit(void **state)
 			frame[bit / 8] ^= (uint8_t)(1u << bit % 8);
 			snprintf(what, sizeof(what), "%s, octet %zu bit %zu", kinds[k].name,
 				 bit / 8 + 2, bit % 8 + 1);
-			*(is_valid(frame, n) ? &taken : &dropped) += 1;
+			*(is_valid(frame, n, raw.user) ? &taken : &dropped) += 1;
 			send_and_judge(frame, n, what);
 		}
 	}
 	assert_true(dropped > 200 && taken > 40);
+	assert_int_equal(error_lines, 0);
 	clear_the_call();
 }
 
@@ -253,13 +283,13 @@ static void test_link_released(void **state)
 	(void)state;
 	connect_a_call();
 	for (size_t i = 0; i < 2; i++) {
-		uint64_t losses = counter_get(&isdn_span_counters(f.te.span)->layer2_losses);
+		uint64_t losses = counter_get(&isdn_span_counters(side->span)->layer2_losses);
 		unsigned before = raw.sabmes;
 
 		raw.count = 0;
 		raw_send(&raw, frames[i], 3);
 		advance(&f, 5 * SECOND);
-		assert_int_equal(counter_get(&isdn_span_counters(f.te.span)->layer2_losses),
+		assert_int_equal(counter_get(&isdn_span_counters(side->span)->layer2_losses),
 				 losses + 1);
 		assert_true(raw.sabmes > before);
 		assert_true(raw_heard(&raw, Q931_STATUS_ENQUIRY));
@@ -305,15 +335,34 @@ static void test_message_in_bad_frame(void **state)
 					      (uint8_t)crv };
 
 			memcpy(frame + 8, messages[m], 8);
-			f.te.ladder[0] = '\0';
+			side->ladder[0] = '\0';
 			raw_send(&raw, frame, messages[m][0] == Q931_STATUS ? 16 : 13);
 			advance(&f, 20 * MS);
 			assert_untouched("message in a bad frame");
-			assert_string_equal(f.te.ladder, "");
+			assert_string_equal(side->ladder, "");
 		}
-	assert_int_equal(counter_get(&isdn_span_counters(f.te.span)->status_clears), 0);
+	assert_int_equal(counter_get(&isdn_span_counters(side->span)->status_clears), 0);
 	assert_int_equal(invalid(), 7 * sizeof(messages) / sizeof(messages[0]));
 	clear_the_call();
+}
+
+/* Both ends are the user's: the log says so, once, and counts; layer 2 doesn't come up. */
+static void test_same_side(void **state)
+{
+	static const uint8_t sabme[] = { 0x00, 0x01, 0x7f };
+
+	(void)state;
+	side_close_span(side);
+	raw.user = true;
+	raw.deaf = true;
+	assert_int_equal(side_open_span(side), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		raw_send(&raw, sabme, sizeof(sabme));
+		advance(&f, SECOND);
+	}
+	assert_int_equal(isdn_span_state(side->span), SPAN_NO_LAYER2);
+	assert_int_equal(error_lines, 1);
+	assert_int_equal(invalid(), 3);
 }
 
 /* Every pair of control octet and C/R, from either side: the verdict is the one of Q.921 table 5. */
@@ -324,7 +373,7 @@ static void test_verdicts(void **state)
 		for (unsigned control = 0; control < 256; control++)
 			for (size_t n = 0; n <= 12; n++) {
 				uint8_t frame[12] = { (uint8_t)(cr << 1), 0x01, (uint8_t)control };
-				bool good = n > 2 && is_valid(frame, n);
+				bool good = n > 2 && is_valid(frame, n, false);
 				bool clash = n == 3 && !cr && (control & 0xef) == 0x6f;
 				enum lapd_verdict expected = good    ? LAPD_VALID
 							     : clash ? LAPD_SAME_SIDE
@@ -351,9 +400,17 @@ static void test_longest(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define N(name) cmocka_unit_test_setup_teardown(name, setup_network, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_every_header_bit), T(test_every_length),		T(test_wrong_nr),
-		T(test_link_released),	  T(test_message_in_bad_frame), cmocka_unit_test(test_verdicts),
+		T(test_every_header_bit),
+		T(test_every_length),
+		N(test_every_header_bit),
+		N(test_every_length),
+		T(test_wrong_nr),
+		T(test_link_released),
+		T(test_message_in_bad_frame),
+		T(test_same_side),
+		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_longest),
 	};
 
