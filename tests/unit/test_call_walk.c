@@ -234,18 +234,60 @@ static void test_emergency_passes_admission(void **state)
 	tell_cause(IN, LEG_RELEASE, Q850_NORMAL_CLEARING);
 }
 
+/* Lync's SuppressCallerId: nothing of the caller goes along, also not a second number or a name. */
 static void test_caller_id_rules(void **state)
 {
+	struct leg_info info = info_to("+33140000000");
+	const struct leg_info *sent;
+
 	(void)state;
-	incoming("+33140000000");
-	assert_int_equal(fx.leg[GW1]->setup.calling.number.presentation, PRESENTATION_RESTRICTED);
-	assert_string_equal(fx.leg[GW1]->setup.calling.number.digits, "2079460018");
-	assert_string_equal(fx.leg[GW1]->setup.calling.name, "");
+	info.calling.second = (struct party_number){ .digits = "2079460019", .present = true };
+	incoming_info(&info);
+	sent = &fx.leg[GW1]->setup;
+	assert_int_equal(sent->calling.number.presentation, PRESENTATION_RESTRICTED);
+	assert_string_equal(sent->calling.number.digits, "2079460018");
+	assert_string_equal(sent->calling.second.digits, "");
+	assert_false(sent->calling.second.present);
+	assert_string_equal(sent->calling.name, "");
+	assert_true(sent->calling.name_restricted);
 	tell_cause(IN, LEG_RELEASE, Q850_NORMAL_CLEARING);
 	settle();
 	incoming("+4930000000");
 	assert_string_equal(fx.leg[GW1]->setup.calling.number.digits, "+14255550199");
 	assert_int_equal(fx.leg[GW1]->setup.calling.number.presentation, PRESENTATION_ALLOWED);
+	tell_cause(IN, LEG_RELEASE, Q850_NORMAL_CLEARING);
+}
+
+static struct party_number connected_told;
+
+static int note_connected(struct leg *leg, const struct leg_message *m)
+{
+	if (m->type == LEG_CONNECT && m->info)
+		connected_told = m->info->connected.number;
+	return fake_send(leg, m);
+}
+
+/* Each further number crosses as the caller's does: into E.164 by the side that it comes from, out
+ * of it by the one that it goes to. */
+static void test_other_numbers_cross(void **state)
+{
+	struct leg_info info = info_to(number), answer = { 0 };
+	struct leg_ops noting = fake_ops;
+
+	(void)state;
+	noting.send = note_connected;
+	snprintf(info.redirecting.number.digits, NUMBER_DIGITS, "02079461111");
+	incoming_info(&info);
+	assert_string_equal(fx.leg[GW1]->setup.redirecting.number.digits, "2079461111");
+	assert_int_equal(fx.leg[GW1]->setup.redirecting.number.type, NUMBER_NATIONAL);
+	assert_int_equal(fx.leg[GW1]->setup.hops_left, 69);
+	fx.leg[IN]->leg.ops = &noting;
+	snprintf(answer.connected.number.digits, NUMBER_DIGITS, "02079462222");
+	tell_message(fx.leg[GW1],
+		     &(struct leg_message){ .type = LEG_CONNECT, .info = &answer });
+	assert_string_equal(connected_told.digits, "2079462222");
+	assert_int_equal(connected_told.type, NUMBER_NATIONAL);
+	fx.leg[IN]->leg.ops = &fake_ops;
 	tell_cause(IN, LEG_RELEASE, Q850_NORMAL_CLEARING);
 }
 
@@ -280,6 +322,7 @@ int main(void)
 		CASE(test_refusals),
 		CASE(test_emergency_passes_admission),
 		CASE(test_caller_id_rules),
+		CASE(test_other_numbers_cross),
 		CASE(test_no_common_codec),
 	};
 

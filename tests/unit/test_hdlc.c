@@ -306,6 +306,25 @@ static void wrong_fcs_and_broken_octets(void **state)
 	assert_errors(f, (unsigned)bad + 7, 0, 0, 0);
 }
 
+/* One bit more than whole octets, and the flag's first seven complete an octet that makes the FCS
+ * come out right. */
+static void an_fcs_completed_by_the_flag(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t data[] = { 0x02, 0x01, 0x01, 0x00, 0x00 };
+	uint16_t fcs = slow_fcs(data, 4);
+
+	while (fcs >> 8 != 0xFC) /* 0, then the 0111111 of the flag; first bit lowest */
+		data[3]++, fcs = slow_fcs(data, 4);
+	data[4] = (uint8_t)fcs;
+	put_bits(f, "01111110");
+	put_stuffed(f, data, 5);
+	put_bits(f, "0 01111110");
+	feed(f);
+	assert_int_equal(f->count, 0);
+	assert_errors(f, 1, 0, 0, 0);
+}
+
 static void short_and_long_frames(void **state)
 {
 	struct fixture *f = *state;
@@ -439,6 +458,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(abort_within_a_frame, setup, teardown),
 		cmocka_unit_test_setup_teardown(idle_ones_and_flags_are_no_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(wrong_fcs_and_broken_octets, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_fcs_completed_by_the_flag, setup, teardown),
 		cmocka_unit_test_setup_teardown(short_and_long_frames, setup, teardown),
 		cmocka_unit_test_setup_teardown(transmitter_matches_the_slow_writer, setup,
 						teardown),

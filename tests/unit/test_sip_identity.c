@@ -213,6 +213,12 @@ static void written(void **state)
 	strcpy(i.called.number.digits, "*21#");
 	assert_int_equal(sip_identity_write(&id, &i, &trunk, "p", "d"), 0);
 	assert_string_equal(id.request_uri, "sip:*21%23@p;user=phone");
+	/* A number that nobody has is not one that is withheld (3GPP TS 29.163). */
+	i.calling = (struct party){ .number = { .presentation = PRESENTATION_UNAVAILABLE } };
+	assert_int_equal(sip_identity_write(&id, &i, &trunk, "p", "d"), 0);
+	assert_string_equal(id.from, "\"Unavailable\" <sip:unavailable@unknown.invalid>");
+	assert_string_equal(id.asserted, "");
+	assert_string_equal(id.privacy, "");
 }
 
 /* RFC 3325 and pain number one of carriers: a number that is restricted stands where it may and
