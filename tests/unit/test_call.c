@@ -384,6 +384,33 @@ static void test_cause_of_errors(void **state)
 	assert_string_equal(leg_message_name(LEG_CONNECT), "CONNECT");
 }
 
+/* What explains a cause goes with it, to the side that doesn't know it, and with no other cause. */
+static void test_diagnostics_cross(void **state)
+{
+	static const struct leg_diagnostics why = { .octets = { 0xAB }, .length = 1 };
+	struct leg_message released = { .type = LEG_DISCONNECT,
+					.cause = q850(Q850_NUMBER_CHANGED, Q850_LOC_TRANSIT),
+					.diagnostics = &why };
+
+	(void)state;
+	incoming(number);
+	tell(GW1, LEG_CONNECT);
+	fx.log[0] = 0;
+	tell_message(fx.leg[GW1], &released);
+	took_note("in<RELEASE 22 diagnosed ab/1; gw1<RELEASE 22; ");
+	released.type = LEG_RELEASE;
+	released.cause = q850(Q850_NO_CIRCUIT, Q850_LOC_TRANSIT);
+	for (unsigned i = 0; i < 2; i++) {
+		settle();
+		incoming(number);
+		tell_message(fx.leg[GW1], &released);
+		fx.log[0] = 0;
+		call_hangup(the_call(), i ? q850(Q850_NO_CIRCUIT, Q850_LOC_PRIVATE_LOCAL)
+					  : q850(Q850_TEMPORARY_FAILURE, Q850_LOC_TRANSIT));
+		took_note(i ? "in<RELEASE 34; gw2<RELEASE 34; " : "in<RELEASE 41; gw2<RELEASE 41; ");
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -406,6 +433,7 @@ int main(void)
 		CASE(test_tables_agree),
 		CASE(test_memory_refused),
 		CASE(test_cause_of_errors),
+		CASE(test_diagnostics_cross),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
