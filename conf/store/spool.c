@@ -80,16 +80,19 @@ int spool_open(struct spool **out, const struct spool_cfg *cfg, char *error, siz
 	struct spool *s = mem_zalloc(sizeof(*s));
 	int rc = -ENOMEM;
 
-	snprintf(error, error_room, "no memory for a spool");
-	if (!s)
+	if (!s) {
+		snprintf(error, error_room, "no memory for a spool");
 		return rc;
+	}
 	s->fd = s->event = -1;
 	rc = spool_attach(s, cfg, error, error_room);
 	if (rc < 0)
 		goto fail;
 	rc = list_slots(s);
-	if (rc < 0)
+	if (rc < 0) {
+		snprintf(error, error_room, "no memory for a spool");
 		goto fail;
+	}
 	s->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (s->event < 0) {
 		rc = -errno;

@@ -26,8 +26,8 @@
 #define BUSY_NAP_MS 5
 /* Steps of the virtual machine between two looks at store_stop. */
 #define STOP_STEPS 4000
-#define PARAMETERS_MAX 64
-#define COLUMNS_MAX 64
+#define PARAMETERS_MAX 4096
+#define COLUMNS_MAX 256
 /* Pages per step of a backup: about 1 MiB. */
 #define BACKUP_PAGES 256
 
@@ -156,14 +156,16 @@ static int failed(struct sqlite_db *s)
 
 struct prepared {
 	sqlite3_stmt *stmt;
-	unsigned char value_of[PARAMETERS_MAX]; /* parameter i takes values[value_of[i]] */
 	size_t parameters, values;
+	uint16_t *value_of; /* parameter i takes values[value_of[i]] */
 };
 
 static void free_prepared(struct prepared *p)
 {
-	if (p)
-		sqlite3_finalize(p->stmt);
+	if (!p)
+		return;
+	sqlite3_finalize(p->stmt);
+	mem_free(p->value_of);
 	mem_free(p);
 }
 
@@ -180,13 +182,16 @@ static int map_parameters(struct prepared *p)
 	p->parameters = (size_t)sqlite3_bind_parameter_count(p->stmt);
 	if (p->parameters > PARAMETERS_MAX)
 		return -EINVAL;
+	p->value_of = mem_calloc(p->parameters + 1, sizeof(*p->value_of));
+	if (!p->value_of)
+		return -ENOMEM;
 	for (size_t i = 0; i < p->parameters; i++) {
 		const char *name = sqlite3_bind_parameter_name(p->stmt, (int)i + 1);
 		unsigned long n = name && name[0] == '$' ? strtoul(name + 1, NULL, 10) : 0;
 
 		if (n < 1 || n > PARAMETERS_MAX)
 			return -EINVAL;
-		p->value_of[i] = (unsigned char)(n - 1);
+		p->value_of[i] = (uint16_t)(n - 1);
 		if (n > p->values)
 			p->values = n;
 	}
@@ -206,6 +211,10 @@ static int prepare(struct sqlite_db *s, struct prepared **out, const char *sql)
 		goto fail;
 	}
 	rc = p->stmt ? map_parameters(p) : -EINVAL;
+	if (rc == -ENOMEM) {
+		store_fail(&s->db, STORE_FAILED, rc, "no memory for a statement");
+		goto fail;
+	}
 	if (rc < 0) {
 		rc = store_fail(&s->db, STORE_FAILED, rc, "parameters must be $1 to $%d: %s",
 				PARAMETERS_MAX, sql);
