@@ -37,6 +37,7 @@ void sip_dialog_free(struct sip_dialog *d)
 	loop_timer_stop(loop, &d->session_timer);
 	nta_incoming_destroy(d->modify_in);
 	nta_incoming_destroy(d->prack_in);
+	nta_incoming_destroy(d->bye_waits);
 	nta_outgoing_destroy(d->modify_out);
 	nta_outgoing_destroy(d->fork);
 	nta_leg_destroy(d->leg);
@@ -81,6 +82,7 @@ void sip_call_free(struct sip_call *call)
 	leave_trunk(call);
 	list_remove(&call->node);
 	fsm_close(&call->fsm);
+	loop_defer_cancel(call->stack->cfg.loop, &call->reap);
 	list_for_each(d, &call->dialogs, struct sip_dialog, node) sip_dialog_free(d);
 	nta_incoming_destroy(call->invite_in);
 	nta_outgoing_destroy(call->invite);
@@ -89,10 +91,44 @@ void sip_call_free(struct sip_call *call)
 	mem_free(call);
 }
 
+/* Nothing of Sofia's calls back into it but what sip_late.c takes over. */
+static bool is_over(const struct sip_call *call)
+{
+	return call->fsm.state == CALL_ENDED && !call->unpracked;
+}
+
 void sip_call_maybe_free(struct sip_call *call)
 {
-	if (call->lingered && call->done && !call->queued)
+	if (!call->done || call->queued)
+		return;
+	if (call->lingered || (is_over(call) && sip_late_take(call) == 0))
 		sip_call_free(call);
+}
+
+void sip_call_last_words(struct sip_call *call)
+{
+	struct sip_dialog *d;
+
+	if (call->released && !call->released_told)
+		return;
+	if (call->last_status)
+		sip_uas_final(call, call->last_status, call->last_cause);
+	call->last_status = 0;
+	list_for_each(d, &call->dialogs, struct sip_dialog, node)
+	{
+		nta_incoming_t *bye = d->bye_waits;
+
+		d->bye_waits = NULL;
+		if (bye)
+			sip_reply(bye, 200, SIPTAG_SERVER_STR(call->stack->user_agent), TAG_END());
+	}
+}
+
+/* To be said as a last word. */
+static void refuse_later(struct sip_call *call, unsigned status, struct q850_cause cause)
+{
+	call->last_status = status;
+	call->last_cause = cause;
 }
 
 void sip_call_end(struct sip_call *call, struct q850_cause cause, unsigned status, bool by_peer)
@@ -106,6 +142,7 @@ void sip_call_end(struct sip_call *call, struct q850_cause cause, unsigned statu
 		loop_timer_stop(call->stack->cfg.loop, &d->session_timer);
 	}
 	fsm_go(&call->fsm, CALL_ENDED);
+	sip_call_last_words(call); /* when there is nobody left to tell */
 }
 
 /* ---- The machine ---- */
@@ -214,7 +251,7 @@ static void lost_prack(struct sip_call *call)
 	struct q850_cause cause = q850(Q850_TIMER_EXPIRY, Q850_LOC_BEYOND_INTERWORKING);
 
 	/* RFC 3262 3: without PRACK for 64·T1 the request is refused with a 5xx. */
-	sip_uas_final(call, 504, cause);
+	sip_uas_final(call, 504, cause); /* at once: else Sofia answers by itself */
 	sip_call_end(call, cause, 504, false);
 }
 
@@ -255,17 +292,21 @@ static void incoming(struct fsm *fsm, unsigned event, const void *data)
 		if (sip_uas_connect(call, data) == 0)
 			fsm_go(fsm, CALL_ANSWERING);
 		break;
-	case CE_CANCELLED: /* the transaction says 487 by itself */
+	case CE_CANCELLED:
+		refuse_later(call, 487, *cause);
 		sip_call_end(call, *cause, 0, true);
 		break;
 	case CE_BYE:
-		sip_uas_final(call, 487, q850(Q850_NORMAL_CLEARING, Q850_LOC_BEYOND_INTERWORKING));
+		refuse_later(call, 487, q850(Q850_NORMAL_CLEARING, Q850_LOC_BEYOND_INTERWORKING));
 		answer_bye(call, data);
 		break;
 	case CE_NO_PRACK:
 		lost_prack(call);
 		break;
 	case CE_LOST:
+		refuse_later(call, final_status(call, *cause), *cause);
+		sip_call_end(call, *cause, 0, false);
+		break;
 	case CE_RELEASE:
 		sip_uas_final(call, final_status(call, *cause), *cause);
 		sip_call_end(call, *cause, 0, false);
@@ -299,6 +340,7 @@ static void answering(struct fsm *fsm, unsigned event, const void *data)
 	/* The 200 waits for PRACK of an answer that went before it: until then the INVITE can still
 	 * be cancelled. */
 	case CE_CANCELLED:
+		refuse_later(call, 487, *(const struct q850_cause *)data);
 		sip_call_end(call, *(const struct q850_cause *)data, 0, true);
 		break;
 	case CE_NO_PRACK:
@@ -327,7 +369,10 @@ static void closing(struct fsm *fsm, unsigned event, const void *data)
 		sip_dialog_bye(call->dialog, call->closing);
 	if (event == CE_NO_PRACK)
 		sip_uas_final(call, 504, call->closing);
+	if (event == CE_CANCELLED)
+		refuse_later(call, 487, call->closing);
 	fsm_go(fsm, CALL_ENDED);
+	sip_call_last_words(call);
 }
 
 static void confirmed(struct fsm *fsm, unsigned event, const void *data)
@@ -352,8 +397,12 @@ static void confirmed(struct fsm *fsm, unsigned event, const void *data)
 
 static void ended_enter(struct fsm *fsm, unsigned from)
 {
+	struct sip_call *call = call_of(fsm);
+
 	(void)from;
-	leave_trunk(call_of(fsm));
+	leave_trunk(call);
+	if (call->done)
+		loop_defer(call->stack->cfg.loop, &call->reap, sip_call_reap, call);
 }
 
 static void ended(struct fsm *fsm, unsigned event, const void *data)
@@ -535,7 +584,7 @@ void sip_call_done(struct sip_call *call)
 	call->ops = NULL;
 	if (!call->released)
 		sip_call_release(call, q850(Q850_NORMAL_CLEARING, Q850_LOC_PRIVATE_LOCAL));
-	if (call->lingered)
+	if (call->fsm.state == CALL_ENDED)
 		loop_defer(call->stack->cfg.loop, &call->reap, sip_call_reap, call);
 }
 

@@ -64,6 +64,7 @@ struct sip_dialog {
 	bool early, confirmed;
 	bool acked;
 	bool bye_in, bye_out;
+	nta_incoming_t *bye_waits;  /* the peer's BYE whose 200 is a last word */
 	uint32_t rseq;              /* of the 18x whose PRACK waits for our answer; 0: none */
 	uint32_t invite_cseq;       /* for the ACK */
 	nta_incoming_t *modify_in;  /* the peer's re-INVITE or UPDATE that waits for us */
@@ -168,6 +169,10 @@ struct sip_call {
 	char moved_to[NUMBER_DIGITS]; /* new number of the called party; "": none */
 	unsigned ruled_status;     /* ordered by the other side's configuration; 0: none */
 	struct sip_up released_up; /* RELEASED needs no memory */
+	bool released_told;
+	/* Last words of the stack's own: what the INVITE is refused with (0: nothing) */
+	unsigned last_status;
+	struct q850_cause last_cause;
 };
 
 /* sip_up.c: the queue of events. On want of memory the call is released. */
@@ -188,6 +193,10 @@ void sip_call_starve(struct sip_call *call);
 void sip_call_free(struct sip_call *call);
 /* Tells RELEASED and goes to CALL_ENDED. */
 void sip_call_end(struct sip_call *call, struct q850_cause cause, unsigned status, bool by_peer);
+/* The 200 to a BYE and the final response to an INVITE, where the user has no part in them: they go
+ * out once RELEASED has been told, so that the user has noted the end before the peer knows that we
+ * know it. */
+void sip_call_last_words(struct sip_call *call);
 struct sip_dialog *sip_dialog_new(struct sip_call *call, const char *tag);
 void sip_dialog_free(struct sip_dialog *dialog);
 
@@ -210,18 +219,24 @@ int sip_uas_connect(struct sip_call *call, const struct sip_info *info);
 void sip_uas_final(struct sip_call *call, unsigned status, struct q850_cause cause);
 
 /* sip_dialog.c */
-int sip_dialog_request(struct sip_dialog *dialog, nta_leg_t *leg, nta_incoming_t *irq,
-		       const sip_t *sip);
+int sip_dialog_request(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip);
 void sip_dialog_bye(struct sip_dialog *dialog, struct q850_cause cause);
 /* Where its requests go when Sofia would not find it: a route whose first hop is a strict router
  * takes that out of Route (RFC 3261 12.2.1.1), and Sofia sends to what is left there. NULL: by
  * Route or Request-URI. */
+const url_string_t *sip_leg_hop(nta_leg_t *leg);
 const url_string_t *sip_dialog_hop(const struct sip_dialog *dialog);
 /* Re-INVITE or UPDATE with our offer, or without one to refresh the session. 0 or -errno. */
 int sip_dialog_modify(struct sip_dialog *dialog, bool refresh);
 void sip_dialog_answer_modify(struct sip_dialog *dialog, unsigned status);
 /* What a message of the peer tells about itself: Allow. */
 void sip_dialog_peer(struct sip_dialog *dialog, const sip_t *sip);
+
+/* sip_late.c */
+/* Takes over what an ended call still needs, so that it can be freed. 0; -1: out of memory. */
+int sip_late_take(struct sip_call *call);
+/* All that is left, at the stack's end. */
+void sip_late_end(struct sip_stack *stack);
 
 /* sip_timer.c: session timers (RFC 4028). request(): 0 or 422; response() and offer(): value of
  * Session-Expires or "". */

@@ -19,15 +19,20 @@ void sip_dialog_peer(struct sip_dialog *d, const sip_t *sip)
 		d->peer_allows_update = sip_is_allowed(sip->sip_allow, SIP_METHOD_UPDATE);
 }
 
-const url_string_t *sip_dialog_hop(const struct sip_dialog *d)
+const url_string_t *sip_leg_hop(nta_leg_t *leg)
 {
 	const sip_route_t *route = NULL;
 	const sip_contact_t *target;
 
-	if (nta_leg_get_route(d->leg, &route, &target) < 0 || !route ||
+	if (nta_leg_get_route(leg, &route, &target) < 0 || !route ||
 	    url_has_param(route->r_url, "lr"))
 		return NULL;
 	return (const url_string_t *)route->r_url;
+}
+
+const url_string_t *sip_dialog_hop(const struct sip_dialog *d)
+{
+	return sip_leg_hop(d->leg);
 }
 
 static struct sip_call *call_of(const struct sip_dialog *d)
@@ -62,13 +67,14 @@ static int modify_acked(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *
 
 	if (d->modify_in == irq)
 		d->modify_in = NULL;
+	if (sip && sip->sip_request->rq_method == sip_method_cancel) {
+		fsm_event(&d->oa, OA_LOCAL_REFUSE, NULL);
+		sip_reply(irq, 487, SIPTAG_SERVER_STR(d->call->stack->user_agent), TAG_END());
+		return 0;
+	}
 	nta_incoming_destroy(irq);
 	if (!sip) { /* RFC 3261 14.2: no ACK, the dialog is to be ended */
 		lose(d, q850(Q850_TIMER_EXPIRY, Q850_LOC_BEYOND_INTERWORKING));
-		return 0;
-	}
-	if (sip->sip_request->rq_method == sip_method_cancel) {
-		fsm_event(&d->oa, OA_LOCAL_REFUSE, NULL); /* Sofia says 487 */
 		return 0;
 	}
 	if (d->oa.state == OA_OURS_SENT && sip_oa_answer_in(d, sip, true, &why) != OA_TAKEN)
@@ -155,10 +161,11 @@ static int bye_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *sip)
 	if (d->bye_in || (d->call->fsm.state == CALL_ENDED && !d->bye_out))
 		return refuse_in(d, irq, 481);
 	d->bye_in = true;
-	sip_reply(irq, 200, SIPTAG_SERVER_STR(d->call->stack->user_agent), TAG_END());
+	d->bye_waits = irq;
 	if (d == d->call->dialog || !d->call->dialog)
 		fsm_event(&d->call->fsm, CE_BYE, &bye);
-	return 200;
+	sip_call_last_words(d->call); /* unless its user has to hear of it first */
+	return 0;
 }
 
 static void party_in(struct sip_dialog *d, const sip_t *sip)
@@ -322,8 +329,10 @@ static int info_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *sip)
 	return refuse_in(d, irq, 200);
 }
 
-int sip_dialog_request(struct sip_dialog *d, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip)
+int sip_dialog_request(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip)
 {
+	struct sip_dialog *d = dialog;
+
 	(void)leg;
 	switch ((int)sip->sip_request->rq_method) {
 	case sip_method_ack:

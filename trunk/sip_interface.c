@@ -120,6 +120,7 @@ static int bind_agent(struct sip_interface *interface)
 	interface->agent = nta_agent_create(
 		sip_root_su(stack->root), (const url_string_t *)url, on_message, interface,
 		NTATAG_MCLASS(stack->messages), NTATAG_UA(1), NTATAG_MERGE_482(1),
+		NTATAG_CANCEL_487(0) /* ours waits until the user has heard of it */,
 		NTATAG_CLIENT_RPORT(1), NTATAG_USE_NAPTR(0), NTATAG_USE_SRV(0),
 		NTATAG_MAXSIZE(65536), TPTAG_TOS(conf->dscp << 2),
 		TPTAG_PONG2PING(1) /* RFC 5626 3.5.1 */, TPTAG_LOG(stack->cfg.trace != NULL),

@@ -89,6 +89,7 @@ void sip_uas_invite(struct sip_trunk *trunk, nta_incoming_t *irq, const sip_t *s
 	struct sip_call *call;
 	const char *why = "";
 	unsigned status = 0;
+	struct q850_cause starved = q850(Q850_RESOURCE_UNAVAILABLE, Q850_LOC_PRIVATE_LOCAL);
 
 	nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
 	if (sip_call_new(&call, trunk, true, sip->sip_call_id->i_id) < 0) {
@@ -105,7 +106,7 @@ void sip_uas_invite(struct sip_trunk *trunk, nta_incoming_t *irq, const sip_t *s
 	fsm_go(&call->fsm, CALL_INCOMING);
 	sip_up_incoming(call);
 	if (sip_oa_offer_in(call->dialog, sip, OA_BY_INVITE, &status, &why) == OA_BAD)
-		sip_call_release(call, q850(Q850_RESOURCE_UNAVAILABLE, Q850_LOC_PRIVATE_LOCAL));
+		fsm_event(&call->fsm, CE_LOST, &starved);
 }
 
 /* ---- 18x ---- */
@@ -130,9 +131,9 @@ static int prack_in(struct sip_dialog *d, nta_reliable_t *rel, nta_incoming_t *i
 		return 481; /* the response still waits for its PRACK */
 	}
 	nta_reliable_destroy(rel);
-	if (!irq) /* given up: the transaction's own callback tells */
-		return 200;
 	call->unpracked--;
+	if (!irq) /* given up, or a final response went out: the transaction's own callback tells */
+		return 200;
 	if (d->oa.state == OA_OURS_SENT)
 		sip_oa_answer_in(d, sip, true, &why);
 	else if (sip_oa_offer_in(d, sip, OA_BY_PRACK, &status, &why) == OA_TAKEN) {

@@ -149,8 +149,12 @@ void sip_up_deliver(void *arg)
 		list_remove(&up->node);
 		tell(call, up);
 		call->queued--;
-		if (up != &call->released_up)
+		if (up != &call->released_up) {
 			mem_free(up);
+		} else {
+			call->released_told = true;
+			sip_call_last_words(call);
+		}
 		sip_call_maybe_free(call);
 	}
 }
