@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What happened to calls, told to their users at the end of the loop's turn and in order: so a user
- * may call any verb from its callback, and no verb calls back. */
+ * may call any verb from its callback, and no verb calls back. A RELEASE COMPLETE that was written
+ * meanwhile goes out when the user of its call has been told. */
 #include "tdm/span_private.h"
 
 #include "base/mem.h"
@@ -52,6 +53,7 @@ static void deliver(void *arg)
 	struct isdn_span *span = arg;
 	struct list now;
 	struct call_report *report;
+	unsigned last_words = span->writer.held_count;
 
 	/* What is queued meanwhile waits for the next turn. */
 	list_init(&now);
@@ -69,6 +71,12 @@ static void deliver(void *arg)
 			mem_free(report);
 		call_drop(call);
 	}
+	writer_let_go(&span->writer, last_words);
+}
+
+void span_tell_soon(struct isdn_span *span)
+{
+	loop_defer(span->loop, &span->deliver, deliver, span);
 }
 
 static void queue(struct isdn_call *call, struct call_report *report)
@@ -78,7 +86,7 @@ static void queue(struct isdn_call *call, struct call_report *report)
 	report->call = call;
 	call_hold(call);
 	list_append(&span->reports, &report->node);
-	loop_defer(span->loop, &span->deliver, deliver, span);
+	span_tell_soon(span);
 }
 
 void call_tell(struct isdn_call *call, enum isdn_event event, const struct isdn_info *info)

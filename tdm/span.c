@@ -54,7 +54,14 @@ static void frame_sent(void *arg, const uint8_t *frame, size_t n)
 	span_trace_out(arg, frame, n);
 }
 
-static const struct writer_ops writer_ops = { .send = send_frame, .sent = frame_sent };
+static void last_word_waits(void *arg)
+{
+	span_tell_soon(arg);
+}
+
+static const struct writer_ops writer_ops = { .send = send_frame,
+					      .sent = frame_sent,
+					      .waiting = last_word_waits };
 
 /* V(R), the number of the I frame that libpri waits for, stands in every frame of its that has an
  * N(R); it acknowledges each I frame before pri_link_receive() returns. The link begins with 0. */

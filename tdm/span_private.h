@@ -216,5 +216,7 @@ void call_tell_released(struct isdn_call *call, const struct isdn_info *info);
 void call_hold(struct isdn_call *call);
 void call_drop(struct isdn_call *call);
 void span_reports_init(struct isdn_span *span);
+/* At the end of the turn: reports are told, then the last words that waited for them go out. */
+void span_tell_soon(struct isdn_span *span);
 
 #endif

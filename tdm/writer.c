@@ -7,11 +7,21 @@
 
 #define HEADER 4 /* of a LAPD I frame */
 
+/* On its way out, but for a last word that waits. */
+struct held_frame {
+	struct list node;
+	bool last_word;
+	bool fresh; /* a message that goes out for the first time */
+	size_t length;
+	uint8_t octets[];
+};
+
 void writer_init(struct writer *writer, const struct writer_ops *ops, void *arg)
 {
 	*writer = (struct writer){ .ops = ops, .arg = arg };
 	list_init(&writer->live);
 	list_init(&writer->retired);
+	list_init(&writer->held);
 }
 
 static void free_all(struct list *head)
@@ -25,8 +35,18 @@ static void free_all(struct list *head)
 	}
 }
 
+static void free_held(struct writer *writer, struct held_frame *frame)
+{
+	list_remove(&frame->node);
+	writer->held_count--;
+	mem_free(frame);
+}
+
 void writer_close(struct writer *writer)
 {
+	struct held_frame *frame;
+
+	list_for_each(frame, &writer->held, struct held_frame, node) free_held(writer, frame);
 	free_all(&writer->live);
 	free_all(&writer->retired);
 }
@@ -108,10 +128,67 @@ static const struct q931_patch *patch_of(const struct writer *writer, const uint
 	return patch ? patch : find_in(&writer->retired, crv & 0x7fff, !(crv & 0x8000), note);
 }
 
+/* ---- Last words ---- */
+
+static int send_now(struct writer *writer, const uint8_t *frame, size_t n, bool fresh)
+{
+	int rc = writer->ops->send(writer->arg, frame, n);
+
+	if (fresh)
+		writer->ops->sent(writer->arg, frame, n);
+	return rc;
+}
+
+void writer_let_go(struct writer *writer, unsigned count)
+{
+	struct held_frame *frame;
+
+	while ((frame = list_first(&writer->held, struct held_frame, node))) {
+		if (count == 0 && frame->last_word)
+			return;
+		send_now(writer, frame->octets, frame->length, frame->fresh);
+		free_held(writer, frame);
+		count -= count > 0;
+	}
+}
+
+static bool is_last_word(const struct writer *writer, const uint8_t *frame, size_t n)
+{
+	return writer->ops->waiting && n >= HEADER + 5 && frame[HEADER + 1] == 2 &&
+	       frame[HEADER + 4] == Q931_RELEASE_COMPLETE;
+}
+
+/* Out, or behind what waits: frames keep their order, or their numbers would be wrong (Q.921 5.8.2).
+ * Without memory the order is kept, and nothing waits. */
+static int pass(struct writer *writer, const uint8_t *frame, size_t n, bool fresh)
+{
+	bool last_word = fresh && is_last_word(writer, frame, n);
+	struct held_frame *held;
+
+	if (!last_word && list_empty(&writer->held))
+		return send_now(writer, frame, n, fresh);
+	held = mem_zalloc(sizeof(*held) + n);
+	if (!held) {
+		writer_let_go(writer, writer->held_count);
+		return send_now(writer, frame, n, fresh);
+	}
+	held->last_word = last_word;
+	held->fresh = fresh;
+	held->length = n;
+	memcpy(held->octets, frame, n);
+	list_append(&writer->held, &held->node);
+	writer->held_count++;
+	if (last_word)
+		writer->ops->waiting(writer->arg);
+	return 0;
+}
+
+/* ---- Frames of libpri ---- */
+
 static int resend(struct writer *writer, struct writer_slot *slot, const uint8_t *frame)
 {
 	memcpy(slot->octets, frame, HEADER); /* N(R) has moved on */
-	return writer->ops->send(writer->arg, slot->octets, slot->length);
+	return pass(writer, slot->octets, slot->length, false);
 }
 
 static void store(struct writer *writer, struct writer_slot *slot, const uint8_t *frame, size_t n)
@@ -136,11 +213,10 @@ static void store(struct writer *writer, struct writer_slot *slot, const uint8_t
 static int write_i(struct writer *writer, const uint8_t *frame, size_t n)
 {
 	struct writer_slot *slot = &writer->slots[lapd_ns(frame) % WRITER_SLOTS];
-	int rc;
 
 	if (n > sizeof(slot->raw)) {
 		writer->oversize++;
-		return writer->ops->send(writer->arg, frame, n);
+		return pass(writer, frame, n, false);
 	}
 	if (slot->used && slot->ns == lapd_ns(frame) && slot->raw_length == n &&
 	    memcmp(slot->raw + HEADER, frame + HEADER, n - HEADER) == 0)
@@ -148,9 +224,7 @@ static int write_i(struct writer *writer, const uint8_t *frame, size_t n)
 	store(writer, slot, frame, n);
 	writer->next_ns = (slot->ns + 1) & 0x7f;
 	writer->next_known = true;
-	rc = writer->ops->send(writer->arg, slot->octets, slot->length);
-	writer->ops->sent(writer->arg, slot->octets, slot->length);
-	return rc;
+	return pass(writer, slot->octets, slot->length, true);
 }
 
 int writer_write(struct writer *writer, const uint8_t *frame, size_t n)
@@ -163,7 +237,7 @@ int writer_write(struct writer *writer, const uint8_t *frame, size_t n)
 			writer->slots[i].used = false;
 		writer->next_known = false;
 	}
-	return writer->ops->send(writer->arg, frame, n);
+	return pass(writer, frame, n, false);
 }
 
 void writer_acknowledged(struct writer *writer, uint8_t nr)

@@ -11,6 +11,10 @@
  * its old N(S): the repetition is known by number and contents, and the frame first sent is sent
  * again with the new header, so that it stays the same to the last bit (Q.921 5.6.3).
  *
+ * RELEASE COMPLETE is the last word on a call: libpri writes it as soon as RELEASE comes in, before
+ * the call's user has heard of it. So it waits here, and in order behind it what is written
+ * meanwhile, until the users have been told (the end of the loop's turn).
+ *
  * Thread: signalling. */
 
 #include "base/list.h"
@@ -43,6 +47,8 @@ struct writer_ops {
 	int (*send)(void *arg, const uint8_t *frame, size_t n);
 	/* A Q.931 message goes out for the first time: as sent, with LAPD header. */
 	void (*sent)(void *arg, const uint8_t *frame, size_t n);
+	/* A last word waits from now on: writer_let_go() must follow. NULL: none ever waits. */
+	void (*waiting)(void *arg);
 };
 
 #define WRITER_SLOTS 8 /* more than PRI_LINK_WINDOW, a divisor of 128 */
@@ -62,6 +68,8 @@ struct writer {
 	uint8_t next_ns; /* follows the frame sent last */
 	bool next_known;
 	uint64_t oversize; /* messages that no patch fitted into */
+	struct list held;  /* frames in order, the first one a last word */
+	unsigned held_count;
 };
 
 void writer_init(struct writer *writer, const struct writer_ops *ops, void *arg);
@@ -72,8 +80,10 @@ struct call_notes *writer_notes(struct writer *writer, uint16_t crv, bool ours);
 /* The call is gone; its notes stay until nothing can need them. Sets NULL, takes NULL. */
 void writer_retire(struct writer *writer, struct call_notes **notes);
 enum note note_of(uint8_t type);
-/* From libpri. What ops->send says. */
+/* From libpri. What ops->send says; 0 when it waits. */
 int writer_write(struct writer *writer, const uint8_t *frame, size_t n);
+/* Sends the first `count` of the frames that wait, and what follows them up to the next last word. */
+void writer_let_go(struct writer *writer, unsigned count);
 /* The far end acknowledged up to N(R): when that is all and libpri has had its turn, retired notes
  * go. */
 void writer_acknowledged(struct writer *writer, uint8_t nr);
