@@ -8,7 +8,7 @@ struct sip_dialog;
 struct sip_interface;
 struct sip_owner;
 #define NTA_AGENT_MAGIC_T struct sip_interface
-#define NTA_LEG_MAGIC_T struct sip_dialog
+#define NTA_LEG_MAGIC_T void      /* a dialog, or what is left of one */
 #define NTA_INCOMING_MAGIC_T struct sip_dialog
 #define NTA_OUTGOING_MAGIC_T void /* a dialog, a call or a trunk: the callback knows */
 #define NTA_RELIABLE_MAGIC_T struct sip_dialog
@@ -102,6 +102,7 @@ struct sip_stack {
 	struct sres_resolver_s *resolver; /* NULL: all peers are numeric */
 	struct sip_trace *tracing;
 	struct list calls; /* all that are not freed */
+	struct list late;  /* what is left of others */
 	struct list up;    /* events on their way up */
 	struct loop_deferred deliver;
 	struct q850_cause refuse;

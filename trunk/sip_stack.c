@@ -112,6 +112,7 @@ int sip_stack_create(struct sip_stack **out, const struct sip_stack_cfg *cfg,
 	stack->arg = arg;
 	list_init(&stack->calls);
 	list_init(&stack->up);
+	list_init(&stack->late);
 	list_init(&stack->interfaces);
 	list_init(&stack->trunks);
 	stack->secret = sip_random();
@@ -180,10 +181,8 @@ static void end_calls(struct sip_stack *stack)
 	while (!list_empty(&stack->up))
 		sip_up_deliver(stack);
 	list_for_each(call, &stack->calls, struct sip_call, node)
-	{
-		loop_defer_cancel(stack->cfg.loop, &call->reap);
 		sip_call_free(call);
-	}
+	sip_late_end(stack);
 }
 
 static void tell_gone(struct sip_gone gone)

@@ -311,6 +311,7 @@ static void nothing_left(struct fixture *f)
 		assert_int_equal(legs, 0);
 	}
 	assert_true(list_empty(&f->stack->calls));
+	assert_true(list_empty(&f->stack->late));
 	assert_true(list_empty(&f->stack->up));
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(sip_trunk_calls(sip_stack_trunk_at(f->stack, i)), 0);
