@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Bad input at every door while a call is up: malformed SIP and SDP, strangers, wrong CESoPSN, wrong RTP. Each is answered
-with a clear error or counted; the call's audio stays bit exact throughout."""
+"""Bad input at every door while a call is up: malformed SIP and SDP, strangers, their CESoPSN. Each is answered with a clear error
+or counted; the call's audio stays bit exact throughout. Bad input from those who are trusted: test_hostile_line.py."""
 import random
 import re
 import socket
