@@ -17,6 +17,13 @@ static void yaml_fault(void *arg, struct conf_place place, const char *text)
 	conf_fault(arg, place, "%s", text);
 }
 
+static int read_root(struct conf_document *d, const char *text, size_t length)
+{
+	int rc = length && text[0] == '{' ? node_read_json(&d->root, text, length) : -EINVAL;
+
+	return rc == -EINVAL ? node_read(&d->root, text, length, yaml_fault, d) : rc;
+}
+
 int conf_read_text(struct conf_document **out, const char *name, const char *text, size_t length)
 {
 	struct conf_document *d;
@@ -28,7 +35,7 @@ int conf_read_text(struct conf_document **out, const char *name, const char *tex
 	if (!d)
 		return -ENOMEM;
 	d->file = mem_strdup(name);
-	rc = d->file ? node_read(&d->root, text, length, yaml_fault, d) : -ENOMEM;
+	rc = d->file ? read_root(d, text, length) : -ENOMEM;
 	if (rc == -ENOMEM || d->no_memory) {
 		conf_document_destroy(&d);
 		return -ENOMEM;
@@ -103,6 +110,60 @@ void conf_document_destroy(struct conf_document **document)
 	mem_free(d->file);
 	mem_free(d);
 	*document = NULL;
+}
+
+/* The first key with this text, or the end of the list. */
+static struct node **key_place(struct node *mapping, const char *text)
+{
+	struct node **at = &mapping->first;
+
+	while (*at && strcmp((*at)->text, text) != 0)
+		at = &(*at)->next;
+	return at;
+}
+
+static void drop_nulls(struct node *mapping)
+{
+	struct node **at = &mapping->first;
+
+	while (*at) {
+		struct node *key = *at;
+
+		if (!node_is_null(key->value)) {
+			at = &key->next;
+			continue;
+		}
+		*at = key->next;
+		key->next = NULL;
+		node_free(&key);
+		mapping->count--;
+	}
+}
+
+void conf_overlay(struct conf_document *document, struct conf_document **base)
+{
+	struct node *over = document->root, *under = base && *base ? (*base)->root : NULL;
+	struct node **tail;
+
+	if (over && over->kind == NODE_MAPPING && under && under->kind == NODE_MAPPING) {
+		while (under->first) {
+			struct node *key = under->first;
+
+			under->first = key->next;
+			key->next = NULL;
+			tail = key_place(over, key->text);
+			if (*tail) {
+				node_free(&key);
+				continue;
+			}
+			*tail = key;
+			over->count++;
+		}
+	}
+	if (over && over->kind == NODE_MAPPING)
+		drop_nulls(over);
+	if (base)
+		conf_document_destroy(base);
 }
 
 /* Makes room for one more in a growing array; NULL (and no_memory) when there is none. */
@@ -472,6 +533,22 @@ static void tell_ambiguous(struct conf_document *d)
 	}
 }
 
+void conf_leave_open(struct conf_document *d, const char *kinds)
+{
+	d->open_kinds = kinds;
+}
+
+/* May what is referred to stand in another place than this document? */
+static bool is_open(const struct conf_document *d, const char *kinds)
+{
+	char kind[64];
+
+	while (d->open_kinds && next_kind(&kinds, kind))
+		if (is_kind(d->open_kinds, kind))
+			return true;
+	return false;
+}
+
 void document_resolve(struct conf_document *d, const struct conf_section *sections, size_t count)
 {
 	if (d->name_count)
@@ -480,7 +557,8 @@ void document_resolve(struct conf_document *d, const struct conf_section *sectio
 	for (size_t i = 0; i < d->reference_count; i++) {
 		const struct reference *r = &d->references[i];
 
-		if (!is_named(d, r) && all_declared(r->kinds, sections, count))
+		if (!is_named(d, r) && !is_open(d, r->kinds) &&
+		    all_declared(r->kinds, sections, count))
 			tell_undefined(d, r);
 	}
 }

@@ -16,6 +16,7 @@ struct conf_document {
 	char *file;
 	struct node *root;
 	bool no_memory; /* sticky: some record was lost for want of memory */
+	const char *open_kinds; /* of names that may stand somewhere else; NULL: none */
 	struct conf_fault *faults;
 	size_t fault_count, faults_more;
 	struct {
@@ -62,6 +63,8 @@ const char *value_accepted(const struct schema_field *field, char text[WHY_TEXT]
 /* The member as it would be written: 1 and fresh memory (mem_free()); 0: absent, nothing to write;
  * -ENOMEM. */
 int value_print(const struct schema_field *field, const void *at, char **out);
+/* A text in double quotes, escaped for YAML and JSON alike. NULL without memory. */
+char *value_quoted(const char *text);
 /* The choice of an enum that has this value, NULL when none has. */
 const char *value_choice_name(const struct schema_field *field, int64_t value);
 /* Does the condition of a field (`when`) hold in the struct `in`? */

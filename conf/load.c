@@ -591,6 +591,28 @@ int conf_load(struct conf_document *d, const struct conf_section *sections, size
 	return d->no_memory ? -ENOMEM : -EINVAL;
 }
 
+/* ---- One thing ---- */
+
+int conf_load_body(struct conf_document *d, const struct schema *schema, const char *name, void *into,
+		   void (*check)(struct conf_document *document, void *into))
+{
+	char *copy = mem_strdup(name);
+
+	if (name && !copy)
+		return -ENOMEM;
+	if (copy)
+		memcpy((char *)into + schema->name_offset, &copy, sizeof(copy));
+	if (d->root || !d->fault_count) {
+		load_struct(d, schema, d->root, (struct conf_place){ 1, 1 }, into);
+		if (check && !d->no_memory)
+			check(d, into);
+	}
+	if (!d->no_memory && d->fault_count == 0)
+		return 0;
+	conf_free_body(schema, into);
+	return d->no_memory ? -ENOMEM : -EINVAL;
+}
+
 /* ---- Release ---- */
 
 static void free_string(void *at)
@@ -634,6 +656,13 @@ static void free_fields(const struct schema *schema, void *from)
 		else if (f->type == SCHEMA_STRING || f->type == SCHEMA_REFERENCE)
 			free_string((char *)from + f->offset);
 	}
+}
+
+void conf_free_body(const struct schema *schema, void *from)
+{
+	if (schema->name_offset != SCHEMA_NONE)
+		free_string((char *)from + schema->name_offset);
+	conf_free(schema, from);
 }
 
 void conf_free(const struct schema *schema, void *from)

@@ -156,6 +156,10 @@ int conf_read_file(struct conf_document **out, const char *path);
 int conf_read_text(struct conf_document **out, const char *name, const char *text, size_t length);
 void conf_document_destroy(struct conf_document **document);
 
+/* Before conf_load(): things of these kinds (separated by spaces; of static life) may also be named
+ * somewhere else, so a reference to one that isn't in this document is no fault. */
+void conf_leave_open(struct conf_document *document, const char *kinds);
+
 /* Fills the sections. 0; -EINVAL after faults, -ENOMEM: then all sections are released and zeroed.
  * References to a kind that no section of this call declares are taken as they are. Once per
  * document. */
@@ -163,6 +167,26 @@ int conf_load(struct conf_document *document, const struct conf_section *section
 
 /* Releases what a load has filled and zeroes the struct. Takes a zeroed one. */
 void conf_free(const struct schema *schema, void *from);
+
+/* ---- One thing by itself, as stores and programs keep it ---- */
+
+/* Fills the struct of a named thing from the document's root, a mapping of its keys; `name` is
+ * copied into it (NULL: left away). References are taken as they are; `check` (or NULL) as in
+ * sections. 0; -EINVAL after faults; -ENOMEM: then nothing is left to free. Once per document. */
+int conf_load_body(struct conf_document *document, const struct schema *schema, const char *name,
+		   void *into, void (*check)(struct conf_document *document, void *into));
+/* Releases it with its name and zeroes the struct. Takes a zeroed one. */
+void conf_free_body(const struct schema *schema, void *from);
+/* Puts the keys of `base` that `document` has not into it; a null in `document` leaves its key away.
+ * Both roots must be mappings (or nothing): else nothing happens, and loading tells. `base` is
+ * destroyed. */
+void conf_overlay(struct conf_document *document, struct conf_document **base);
+/* A struct as one line of JSON: keys in the schema's order, defaults left out, so that equal structs
+ * make equal texts; conf_read_text() reads it. 0 and *out (mem_free()), or -ENOMEM. */
+int conf_print_json(char **out, const struct schema *schema, const void *from);
+/* Sections as YAML for people: defaults left out, short forms and short lists on their line. As
+ * conf_print() otherwise. */
+int conf_print_brief(char **out, const struct conf_section *sections, size_t count);
 
 /* All sections as YAML, every value written out. 0 and *out (mem_free()), or -ENOMEM. */
 int conf_print(char **out, const struct conf_section *sections, size_t count);

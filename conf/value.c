@@ -468,19 +468,44 @@ const char *value_accepted(const struct schema_field *f, char text[WHY_TEXT])
 
 /* ---- Printing ---- */
 
-/* In double quotes, with what YAML needs escaped (YAML 1.2 5.7). */
-static char *quoted(const char *text)
+/* Characters of UTF-8 that YAML's reader does not take as they are (YAML 1.2 5.1): C1 controls, the
+ * byte order mark, and the last two of the first plane. Their length, or 0; `c` is the character. */
+static size_t unprintable(const char *text, unsigned *c)
+{
+	const unsigned char *u = (const unsigned char *)text;
+
+	if (u[0] == 0xc2 && u[1] >= 0x80 && u[1] < 0xa0) {
+		*c = u[1];
+		return 2;
+	}
+	if (u[0] != 0xef || (u[1] != 0xbb && u[1] != 0xbf) || !u[2])
+		return 0;
+	*c = 0xf000u | (unsigned)(u[1] & 0x3f) << 6 | (u[2] & 0x3f);
+	return *c == 0xfeff || *c >= 0xfffe ? 3 : 0;
+}
+
+/* In double quotes, with what YAML needs escaped (YAML 1.2 5.7); JSON reads it the same (RFC 8259,
+ * clause 7). */
+char *value_quoted(const char *text)
 {
 	size_t n = strlen(text);
-	char *out = mem_zalloc(n * 2 + 3), *at = out;
+	char *out = mem_zalloc(n * 6 + 3), *at = out;
+	unsigned c = 0;
 
 	if (!out)
 		return NULL;
 	*at++ = '"';
-	for (; *text; text++) {
+	while (*text) {
+		size_t skip = unprintable(text, &c);
+
+		if (skip) {
+			at += sprintf(at, "\\u%04x", c);
+			text += skip;
+			continue;
+		}
 		if (*text == '"' || *text == '\\')
 			*at++ = '\\';
-		*at++ = *text;
+		*at++ = *text++;
 	}
 	*at = '"';
 	return out;
@@ -497,7 +522,7 @@ static char *print_string(const char *text)
 
 	for (size_t i = 0; is_plain && i < sizeof(words) / sizeof(words[0]); i++)
 		is_plain = strcasecmp(text, words[i]) != 0;
-	return is_plain ? mem_strdup(text) : quoted(text);
+	return is_plain ? mem_strdup(text) : value_quoted(text);
 }
 
 static char *print_prefix(const struct netprefix *p)
@@ -530,7 +555,7 @@ static char *print_address(const struct schema_field *f, const struct netaddr *a
 {
 	char text[NETADDR_TEXT];
 
-	return quoted(f->port == SCHEMA_PORT_NONE ? netaddr_host_text(a, text)
+	return value_quoted(f->port == SCHEMA_PORT_NONE ? netaddr_host_text(a, text)
 						  : netaddr_text(a, text));
 }
 

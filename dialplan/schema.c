@@ -244,13 +244,22 @@ static int compare_placed(const void *a, const void *b)
 	return (x->place.column > y->place.column) - (x->place.column < y->place.column);
 }
 
+static void tell_second(const struct check *c, const struct placed_name *name, const struct placed_name *first,
+			const char *what)
+{
+	if (name->place.line == first->place.line)
+		conf_fault(c->document, name->place, "the %s %s is listed twice", what, name->name);
+	else
+		conf_fault(c->document, name->place, "the %s %s is there already, on line %u", what, name->name,
+			   first->place.line);
+}
+
 static void check_unique(const struct check *c, struct placed_name *names, size_t count, const char *what)
 {
 	qsort(names, count, sizeof(*names), compare_placed);
 	for (size_t i = 1; i < count; i++)
 		if (strcmp(names[i].name, names[i - 1].name) == 0)
-			conf_fault(c->document, names[i].place, "the %s %s is there already, on line %u", what,
-				   names[i].name, names[i - 1].place.line);
+			tell_second(c, &names[i], &names[i - 1], what);
 }
 
 static void check_texts(const struct check *c, char *const *texts, size_t count, const char *what)
@@ -321,3 +330,62 @@ void dialplan_check(struct conf_document *document, void *into)
 		check_texts(&c, tables->gateways[i].members, tables->gateways[i].member_count, "member");
 	pattern_engine_destroy(&c.engine);
 }
+
+/* ---- One object by itself ---- */
+
+static const struct schema_field no_fields[] = { { 0 } };
+
+#define BODY_RULESET(words)                                                                        \
+	&(const struct schema){ .what = words, .size = sizeof(struct dp_ruleset), .fields = no_fields,  \
+				.name_offset = offsetof(struct dp_ruleset, name),                  \
+				.place_offset = SCHEMA_NONE }
+/* The fields of a rule without the first, its name. */
+#define BODY_RULE(words)                                                                           \
+	&(const struct schema){ .what = words, .size = sizeof(struct dp_rule), .fields = rule_fields + 1, \
+				.name_offset = offsetof(struct dp_rule, name),                     \
+				.place_offset = SCHEMA_NONE }
+
+static void check_rule_body(struct conf_document *document, void *into)
+{
+	struct check c = { .document = document };
+
+	if (pattern_engine_create(&c.engine) == 0)
+		check_rule(&c, into);
+	pattern_engine_destroy(&c.engine);
+}
+
+static void check_route_body(struct conf_document *document, void *into)
+{
+	struct check c = { .document = document };
+
+	if (pattern_engine_create(&c.engine) == 0)
+		check_route(&c, into);
+	pattern_engine_destroy(&c.engine);
+}
+
+static void check_policy_body(struct conf_document *document, void *into)
+{
+	const struct dp_policy *policy = into;
+
+	check_texts(&(struct check){ .document = document }, policy->usages, policy->usage_count, "usage");
+}
+
+static void check_gateway_body(struct conf_document *document, void *into)
+{
+	const struct dp_gateway *gateway = into;
+
+	check_texts(&(struct check){ .document = document }, gateway->members, gateway->member_count, "member");
+}
+
+const struct dialplan_body dialplan_dial_plan_body = { BODY_RULESET("dial plan"), NULL };
+const struct dialplan_body dialplan_rule_body = { BODY_RULE("rule"), check_rule_body };
+const struct dialplan_body dialplan_translation_body = { BODY_RULESET("translation"), NULL };
+const struct dialplan_body dialplan_translation_rule_body = { BODY_RULE("translation rule"), check_rule_body };
+const struct dialplan_body dialplan_usage_body = {
+	&(const struct schema){ .what = "usage", .size = sizeof(struct dp_usage), .fields = no_fields,
+				.name_offset = offsetof(struct dp_usage, name), .place_offset = SCHEMA_NONE },
+	NULL
+};
+const struct dialplan_body dialplan_policy_body = { &policy_schema, check_policy_body };
+const struct dialplan_body dialplan_route_body = { &route_schema, check_route_body };
+const struct dialplan_body dialplan_gateway_body = { &gateway_schema, check_gateway_body };

@@ -144,9 +144,9 @@ static void places_faults(void **state)
 	assert_non_null(strstr(faults, "4:7 the rule a is there already, on line 3\n"));
 	assert_non_null(strstr(faults, "5:27 pattern: at offset 5: class subtraction"));
 	assert_non_null(strstr(faults, "5:63 type: "));
-	assert_non_null(strstr(faults, "6:20 the usage National is there already, on line 6\n"));
+	assert_non_null(strstr(faults, "6:20 the usage National is listed twice\n"));
 	assert_non_null(strstr(faults, "8:17 usages: no usage"));
-	assert_non_null(strstr(faults, "8:24 the usage National is there already, on line 8\n"));
+	assert_non_null(strstr(faults, "8:24 the usage National is listed twice\n"));
 	assert_non_null(strstr(faults, "10:17 pattern: at offset 3: balancing groups"));
 	assert_non_null(strstr(faults, "10:64 the gateway a is listed twice\n"));
 	assert_non_null(strstr(faults, "10:78 priority: "));
