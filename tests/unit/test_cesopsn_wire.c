@@ -75,6 +75,8 @@ static void length_must_fit(void **state)
 				 len == 0 || len == 28 ? 0 : -EBADMSG);
 		assert_int_equal(read_word(&p, &small, len << 16, 40), len == 28 ? 0 : -EBADMSG);
 		assert_int_equal(read_word(&p, &plain, len << 16, 248), len == 0 ? 0 : -EBADMSG);
+		/* LEN promises what the packet hasn't got. */
+		assert_int_equal(read_word(&p, &small, len << 16, 20), -EBADMSG);
 	}
 }
 

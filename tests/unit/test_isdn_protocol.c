@@ -240,14 +240,22 @@ static void test_restart_unanswered(void **state)
 {
 	(void)state;
 	assert_int_equal(isdn_span_restart(f.te.span, 5), 0);
+	assert_int_equal(isdn_span_restart(f.te.span, 6), 0); /* after 5, and twice as well */
 	advance(&f, 241 * SECOND);
+	assert_int_equal(isdn_span_slot(f.te.span, 6, NULL), SLOT_RESTARTING);
 	assert_int_equal(isdn_span_slot(f.te.span, 5, NULL), SLOT_BLOCKED);
-	assert_int_equal(counter_get(&isdn_span_counters(f.te.span)->restarts_tx), 2);
-	assert_int_equal(isdn_span_idle_channels(f.te.span), 29);
-	raw_q931(&raw,
-		 (uint8_t[]){ 8, 2, 0, 0, Q931_RESTART, 0x18, 3, 0xa9, 0x83, 0x85, 0x79, 1, 0x80 },
-		 13);
-	advance(&f, 20 * MS);
+	assert_int_equal(counter_get(&isdn_span_counters(f.te.span)->restarts_tx), 3);
+	advance(&f, 240 * SECOND);
+	assert_int_equal(isdn_span_slot(f.te.span, 6, NULL), SLOT_BLOCKED);
+	assert_int_equal(counter_get(&isdn_span_counters(f.te.span)->restarts_tx), 4);
+	assert_int_equal(isdn_span_idle_channels(f.te.span), 28);
+	for (uint8_t ts = 5; ts <= 6; ts++) {
+		raw_q931(&raw,
+			 (uint8_t[]){ 8, 2, 0, 0, Q931_RESTART, 0x18, 3, 0xa9, 0x83,
+				      (uint8_t)(0x80 | ts), 0x79, 1, 0x80 },
+			 13);
+		advance(&f, 20 * MS);
+	}
 	assert_true(raw_heard(&raw, Q931_RESTART_ACKNOWLEDGE));
 	assert_idle(&f.te);
 }

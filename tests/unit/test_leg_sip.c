@@ -400,6 +400,32 @@ static void test_memory_refused_for_a_caller(void **state)
 
 /* ---- A SIP called party ---- */
 
+static struct leg_info connect_told;
+
+static int note_connect(struct leg *leg, const struct leg_message *m)
+{
+	if (m->type == LEG_CONNECT)
+		connect_told = *m->info;
+	return fake_send(leg, m);
+}
+
+/* The answer comes from no ISDN: its CONNECT says so (Q.931 4.5.23, progress description 2). */
+static void test_called_is_no_isdn(void **state)
+{
+	struct leg_ops noting = fake_ops;
+
+	(void)state;
+	noting.send = note_connect;
+	incoming(number);
+	fx.leg[IN]->leg.ops = &noting;
+	happens_plain(SIP_CONNECT);
+	assert_int_equal(connect_told.progress_count, 1);
+	assert_int_equal(connect_told.progress[0].description, PROGRESS_DESTINATION_NOT_ISDN);
+	fx.leg[IN]->leg.ops = &fake_ops;
+	tell_cause(IN, LEG_RELEASE, Q850_NORMAL_CLEARING);
+	released(Q850_NORMAL_CLEARING, 0);
+}
+
 static void test_called(void **state)
 {
 	struct sip_info answer = { .connected = { .number = { .digits = "+442079464444" } } };
@@ -552,6 +578,7 @@ int main(void)
 		CALLER(test_digits_and_identities_while_talking),
 		CALLER(test_memory_refused_for_a_caller),
 		CALLED(test_called),
+		CALLED(test_called_is_no_isdn),
 		CALLED(test_called_refuses),
 		CALLED(test_called_is_busy_elsewhere),
 		CALLED(test_only_audio_crosses_into_sip),
