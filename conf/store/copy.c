@@ -402,6 +402,7 @@ static int restore_job(struct store_db *db, void *arg)
 
 	if (rc < 0)
 		return store_fail(db, STORE_FAILED, rc, "%s", error);
+	db->answer_ms = STORE_LONG_ANSWER_MS;
 	rc = adopt_trouble(db, file, store_sqlite_load(file, c->path));
 	if (rc >= 0)
 		rc = check_file(db, c, file);

@@ -43,6 +43,7 @@ void store_settle(struct store_db *db)
 {
 	db->trouble = STORE_FINE;
 	db->rc = 0;
+	db->answer_ms = STORE_ANSWER_MS;
 	db->error[0] = 0;
 }
 

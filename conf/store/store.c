@@ -152,8 +152,11 @@ static void disconnect(struct store *s)
 	s->db = NULL;
 }
 
-static void lose(struct store *s, const char *error)
+static void lose(struct store *s, const char *words)
 {
+	char error[STORE_ERROR_ROOM]; /* the words may be the connection's */
+
+	snprintf(error, sizeof(error), "%s", words);
 	dlog(s, LOG_LEVEL_WARNING, "connection lost: %s", error);
 	set_state(s, false, -EAGAIN, error);
 	disconnect(s);
@@ -246,12 +249,20 @@ static struct job *take_job(struct store *s)
 	return job;
 }
 
+/* Under the lock. A patience that is over was that job's. */
+static void stop_running(struct store *s)
+{
+	s->running = NULL;
+	if (!s->closing)
+		atomic_store(&s->stop.why, 0);
+}
+
 static void finish_job(struct store *s, struct job *job, int rc, const char *error)
 {
 	job->rc = rc;
 	snprintf(job->error, sizeof(job->error), "%s", error);
 	lock(s);
-	s->running = NULL;
+	stop_running(s);
 	*(rc < 0 ? &s->state.failed : &s->state.done) += 1;
 	list_append(&s->finished, &job->node);
 	unlock(s);
@@ -266,7 +277,7 @@ static void put_back(struct store *s, struct job *job, const char *error)
 	lock(s);
 	why = atomic_load(&s->stop.why);
 	if (!why) {
-		s->running = NULL;
+		stop_running(s);
 		s->state.waiting++;
 		s->state.retried++;
 		list_prepend(&s->queue, &job->node);
@@ -330,18 +341,19 @@ static void run_job(struct store *s, struct job *job)
 static void idle(struct store *s)
 {
 	struct pollfd fds[] = { { .fd = s->stop.fd, .events = POLLIN },
-				{ .fd = s->backend->idle_fd ? s->backend->idle_fd(s->db) : -1,
-				  .events = POLLIN } };
+				{ .fd = -1, .events = POLLIN } };
 
-	if (poll(fds, 2, -1) < 0)
-		return;
-	if (fds[0].revents)
-		hush(s->stop.fd);
-	if (fds[1].revents) {
+	/* What came while a job ran is taken before sleeping: the descriptor tells of it no more. */
+	if (s->backend->heed) {
 		store_settle(s->db);
-		if (s->backend->heed(s->db, note_notification, s) < 0)
+		if (s->backend->heed(s->db, note_notification, s) < 0) {
 			lose(s, s->db->error);
+			return;
+		}
+		fds[1].fd = s->backend->idle_fd(s->db);
 	}
+	if (poll(fds, 2, -1) > 0 && fds[0].revents)
+		hush(s->stop.fd);
 }
 
 static bool is_closing(struct store *s)

@@ -35,6 +35,9 @@ enum store_trouble {
 };
 
 #define STORE_ERROR_ROOM 512
+#define STORE_ANSWER_MS 30000
+/* While all rows are replaced: one statement may have work for minutes. */
+#define STORE_LONG_ANSWER_MS 900000
 
 /* A connection; the backend's own begins with it. */
 struct store_db {
@@ -42,6 +45,7 @@ struct store_db {
 	const struct store_target *target;
 	enum store_trouble trouble; /* the first since begin */
 	int rc;                     /* its -errno */
+	unsigned answer_ms;         /* a server that is silent for so long is lost */
 	char error[STORE_ERROR_ROOM];
 };
 
