@@ -549,6 +549,25 @@ static bool is_open(const struct conf_document *d, const char *kinds)
 	return false;
 }
 
+/* Does the document name anything of these kinds? */
+static bool has_any(const struct conf_document *d, const char *kinds)
+{
+	for (size_t i = 0; i < d->name_count; i++)
+		if (is_kind(kinds, d->names[i].kind))
+			return true;
+	return false;
+}
+
+void document_resolve_open(struct conf_document *d)
+{
+	for (size_t i = 0; i < d->reference_count; i++) {
+		const struct reference *r = &d->references[i];
+
+		if (is_open(d, r->kinds) && !is_named(d, r) && has_any(d, r->kinds))
+			tell_undefined(d, r);
+	}
+}
+
 void document_resolve(struct conf_document *d, const struct conf_section *sections, size_t count)
 {
 	if (d->name_count)

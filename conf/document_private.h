@@ -51,6 +51,8 @@ void document_add_name(struct conf_document *d, const struct name *name);
 void document_add_reference(struct conf_document *d, const struct reference *reference);
 /* Tells of names that are not unique and of references that name nothing. */
 void document_resolve(struct conf_document *d, const struct conf_section *sections, size_t count);
+/* The same of references that were left open, where the document names others of their kinds. */
+void document_resolve_open(struct conf_document *d);
 
 /* ---- value.c ---- */
 

@@ -584,6 +584,8 @@ int conf_load(struct conf_document *d, const struct conf_section *sections, size
 	for (size_t i = 0; i < count && !d->no_memory; i++)
 		if (sections[i].check)
 			sections[i].check(d, sections[i].into);
+	if (d->fault_count)
+		document_resolve_open(d);
 	if (!d->no_memory && d->fault_count == 0)
 		return 0;
 	for (size_t i = 0; i < count; i++)

@@ -157,7 +157,8 @@ int conf_read_text(struct conf_document **out, const char *name, const char *tex
 void conf_document_destroy(struct conf_document **document);
 
 /* Before conf_load(): things of these kinds (separated by spaces; of static life) may also be named
- * somewhere else, so a reference to one that isn't in this document is no fault. */
+ * somewhere else, so a reference to one that isn't in this document is no fault. It is told along
+ * with other faults, though, when the document has some of the kind: it was meant to be whole then. */
 void conf_leave_open(struct conf_document *document, const char *kinds);
 
 /* Fills the sections. 0; -EINVAL after faults, -ENOMEM: then all sections are released and zeroed.

@@ -114,11 +114,20 @@ static void serve_spans(struct gateway *gateway, const struct api_query *query, 
 	answer(reply, inspect_spans(gateway));
 }
 
+/* The i-th endpoint of a kind; 0: of any. */
+static const char *name_of_kind(const struct gateway *gateway, char kind, size_t i)
+{
+	const struct endpoint *endpoint;
+
+	list_for_each(endpoint, &gateway->endpoints, struct endpoint, node)
+		if ((!kind || endpoint->kind[0] == kind) && i-- == 0)
+			return endpoint->name;
+	return NULL;
+}
+
 static const char *span_at(const void *list, size_t i)
 {
-	const struct gateway *gateway = list;
-
-	return i < gateway->conf->span_count ? gateway->conf->spans[i].name : NULL;
+	return name_of_kind(list, 's', i);
 }
 
 static void serve_span(struct gateway *gateway, const struct api_query *query, struct api_reply *reply)
@@ -142,19 +151,9 @@ static void serve_trunks(struct gateway *gateway, const struct api_query *query,
 	answer(reply, inspect_trunks(gateway));
 }
 
-static struct endpoint *find_endpoint(struct gateway *gateway, const char *name)
-{
-	for (size_t i = 0; i < gateway->endpoint_count; i++)
-		if (strcmp(gateway->endpoints[i].name, name) == 0)
-			return &gateway->endpoints[i];
-	return NULL;
-}
-
 static const char *endpoint_at(const void *list, size_t i)
 {
-	const struct gateway *gateway = list;
-
-	return i < gateway->endpoint_count ? gateway->endpoints[i].name : NULL;
+	return name_of_kind(list, 0, i);
 }
 
 static void refuse_endpoint(const struct gateway *gateway, const char *name, struct api_reply *reply)
@@ -172,7 +171,7 @@ static void refuse_endpoint(const struct gateway *gateway, const char *name, str
 
 static void serve_route_test(struct gateway *gateway, const struct api_query *query, struct api_reply *reply)
 {
-	const struct endpoint *from = find_endpoint(gateway, query->from);
+	const struct endpoint *from = gateway_endpoint(gateway, query->from);
 	int type = inspect_number_type(query->type, query->number);
 
 	if (!query->number[0])

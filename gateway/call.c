@@ -2,6 +2,7 @@
 /* A call's life: made when a leg brings one, handed its legs' messages, freed when no leg and no
  * media are left. */
 #include "gateway/call_private.h"
+#include "gateway/records.h"
 
 #include "base/mem.h"
 
@@ -10,7 +11,11 @@
 void call_seat(struct call *call, struct leg *leg, unsigned seat)
 {
 	const char *key = leg->ops->key(leg);
+	struct leg_channel channel = { 0 };
 
+	if (leg->ops->channel)
+		leg->ops->channel(leg, &channel);
+	call->slips_before[seat] = channel.slips;
 	leg->call = call;
 	leg->seat = seat;
 	call->seats[seat] = leg;
@@ -93,6 +98,7 @@ void call_free(struct call *call)
 		ladder_close(gateway->ladders, call->id);
 	free_attempts(call);
 	dialplan_unref(&call->plan);
+	endpoint_unref(call->ingress);
 	list_remove(&call->node);
 	loop_free_later(gateway->loop, call);
 	if (--gateway->call_count == 0 && gateway->idle)
@@ -131,7 +137,7 @@ void call_incoming(struct gateway *gateway, struct leg *leg, const struct leg_me
 		leg_release(leg, q850(Q850_RESOURCE_UNAVAILABLE, Q850_LOC_PRIVATE_LOCAL));
 		return;
 	}
-	call->ingress = leg->endpoint;
+	call->ingress = endpoint_ref(leg->endpoint);
 	call->plan = gateway->plan ? dialplan_ref(gateway->plan) : NULL;
 	if (setup->info)
 		call->info = *setup->info;
@@ -140,6 +146,7 @@ void call_incoming(struct gateway *gateway, struct leg *leg, const struct leg_me
 	if (gateway->ladders)
 		ladder_open(gateway->ladders, call->id);
 	call_seat(call, leg, LEG_CALLER);
+	records_begin(gateway->records, call);
 	fsm_init(&call->fsm, &gateway_call_machine, CALL_NEW, gateway->loop, call);
 	fsm_event(&call->fsm, CALL_A(LEG_SETUP), setup);
 }

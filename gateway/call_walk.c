@@ -143,8 +143,13 @@ static void info_for(struct call *call, const struct dp_candidate *candidate,
 
 /* ---- The walk ---- */
 
-static struct call_attempt *new_attempt(struct call *call, const struct dp_candidate *candidate,
-					const struct endpoint *egress)
+/* NULL: the tables name what this machine hasn't got; another of the cluster may. */
+static struct endpoint *endpoint_of(const struct call *call, const struct dp_candidate *candidate)
+{
+	return gateway_endpoint(call->gateway, candidate->member);
+}
+
+static struct call_attempt *new_attempt(struct call *call, const struct dp_candidate *candidate)
 {
 	struct call_attempt *attempt = mem_zalloc(sizeof(*attempt));
 
@@ -155,7 +160,7 @@ static struct call_attempt *new_attempt(struct call *call, const struct dp_candi
 		 candidate->route ? candidate->route : "");
 	snprintf(attempt->usage, sizeof(attempt->usage), "%s",
 		 candidate->usage ? candidate->usage : "");
-	snprintf(attempt->gateway, sizeof(attempt->gateway), "%s", egress->name);
+	snprintf(attempt->gateway, sizeof(attempt->gateway), "%s", candidate->member);
 	attempt->started_us = call_now_us(call);
 	call->gateway->counters.attempts++;
 	return attempt;
@@ -194,7 +199,7 @@ static int start_attempt(struct call *call, const struct dp_candidate *candidate
 	struct leg_info info;
 	struct leg *leg = NULL;
 	const char *key;
-	int rc = egress->available(egress);
+	int rc = egress ? egress->available(egress) : -ENXIO;
 
 	if (rc == 0)
 		rc = egress->make_leg(egress, &leg);
@@ -221,8 +226,8 @@ fail:
 /* One candidate. A gateway that could not even be asked is recorded with the reason why. */
 static bool try_candidate(struct call *call, const struct dp_candidate *candidate)
 {
-	struct endpoint *egress = &call->gateway->endpoints[candidate->gateway];
-	struct call_attempt *attempt = new_attempt(call, candidate, egress);
+	struct endpoint *egress = endpoint_of(call, candidate);
+	struct call_attempt *attempt = new_attempt(call, candidate);
 	int rc = attempt ? start_attempt(call, candidate, egress, attempt) : -ENOMEM;
 
 	if (rc < 0) {
@@ -249,10 +254,9 @@ bool call_try_next(struct call *call)
 bool call_has_next(const struct call *call)
 {
 	for (size_t i = call->next_candidate; i < call->decision.count; i++) {
-		const struct endpoint *egress =
-			&call->gateway->endpoints[call->decision.candidates[i].gateway];
+		const struct endpoint *egress = endpoint_of(call, &call->decision.candidates[i]);
 
-		if (egress->available(egress) == 0)
+		if (egress && egress->available(egress) == 0)
 			return true;
 	}
 	return false;

@@ -2,39 +2,21 @@
 /* Building the whole in order of dependence, and taking it down in the opposite one: calls, spans,
  * lines, stack, workers. Spans and lines close by and by, so stopping is a chain of steps that the
  * loop carries. */
-#include "gateway/gateway.h"
+#include "gateway/gateway_private.h"
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/bridge.h"
 #include "gateway/call.h"
 #include "gateway/ladder.h"
-#include "gateway/leg_isdn.h"
-#include "gateway/leg_sip.h"
 #include "trunk/rtp.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define WORKERS_MAX 64
-
-struct fault_text {
-	char *text;
-	size_t room;
-};
-
-__attribute__((format(printf, 3, 4))) static int fail_with(struct fault_text *fault, int rc,
-							   const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(fault->text, fault->room, format, args);
-	va_end(args);
-	return rc;
-}
 
 /* ---- Parts ---- */
 
@@ -54,7 +36,7 @@ static int start_workers(struct gateway *g, struct fault_text *fault)
 
 	g->workers = mem_calloc(count, sizeof(struct worker *));
 	if (!g->workers)
-		return fail_with(fault, -ENOMEM, "out of memory");
+		return fault_say(fault, -ENOMEM, "out of memory");
 	for (unsigned i = 0; i < count; i++) {
 		char name[24];
 		struct worker_cfg cfg = { .name = name,
@@ -67,7 +49,7 @@ static int start_workers(struct gateway *g, struct fault_text *fault)
 		snprintf(name, sizeof(name), "media-%u", (i + 1) % 1000);
 		rc = worker_create(&g->workers[i], &cfg, g->loop);
 		if (rc < 0)
-			return fail_with(fault, rc, "media worker %u: %s", i + 1, strerror(-rc));
+			return fault_say(fault, rc, "media worker %u: %s", i + 1, strerror(-rc));
 		g->worker_count++;
 	}
 	return 0;
@@ -78,20 +60,10 @@ static int start_ports(struct gateway *g, struct fault_text *fault)
 	int rc = rtp_ports_create(&g->rtp_ports, g->conf->media.port_first,
 				  g->conf->media.port_last);
 
-	return rc < 0 ? fail_with(fault, rc, "media: ports %u-%u: %s", g->conf->media.port_first,
+	return rc < 0 ? fault_say(fault, rc, "media: ports %u-%u: %s", g->conf->media.port_first,
 				  g->conf->media.port_last, strerror(-rc))
 		      : 0;
 }
-
-static void trunk_state(struct sip_trunk *trunk, bool up, void *arg)
-{
-	(void)arg;
-	log_write(LOG_LEVEL_NOTICE, "trunk", sip_trunk_conf(trunk)->name,
-		  up ? "answers" : "doesn't answer");
-}
-
-static const struct sip_stack_ops stack_ops = { .incoming = leg_sip_incoming,
-						.trunk_state = trunk_state };
 
 static int start_stack(struct gateway *g, struct fault_text *fault)
 {
@@ -106,137 +78,65 @@ static int start_stack(struct gateway *g, struct fault_text *fault)
 		.user_agent = "Causeway/" CAUSEWAY_VERSION,
 	};
 
-	return sip_stack_create(&g->sip, &cfg, &stack_ops, g, fault->text, fault->room);
+	return sip_stack_create(&g->sip, &cfg, &part_stack_ops, g, fault->text, fault->room);
 }
 
-static void line_alarms(struct e1_line *line, unsigned alarms, void *arg)
+static int make_interfaces(struct gateway *g, struct fault_text *fault)
 {
-	char text[64];
+	for (size_t i = 0; i < g->conf->interface_count; i++) {
+		struct gateway_interface *interface =
+			part_interface(g, g->site, &g->conf->interfaces[i]);
 
-	(void)arg;
-	log_write(LOG_LEVEL_NOTICE, "line", e1_line_name(line), "alarms: %s",
-		  e1_alarm_text(alarms, text));
+		if (!interface)
+			return fault_say(fault, -ENOMEM, "out of memory");
+		interface->open = true;
+		list_append(&g->interfaces, &interface->node);
+	}
+	return 0;
 }
 
-static const struct e1_line_ops line_ops = { .alarms = line_alarms };
+static int make_trunks(struct gateway *g, struct fault_text *fault)
+{
+	for (size_t i = 0; i < g->conf->trunk_count; i++) {
+		struct endpoint *trunk = part_trunk(g, g->site, &g->conf->trunks[i]);
+
+		if (!trunk)
+			return fault_say(fault, -ENOMEM, "out of memory");
+		trunk->target = sip_stack_trunk_at(g->sip, i);
+		list_append(&g->endpoints, &trunk->node);
+	}
+	return 0;
+}
 
 static int start_lines(struct gateway *g, struct fault_text *fault)
 {
-	g->lines = mem_calloc(g->conf->line_count, sizeof(struct gateway_line));
-	if (!g->lines && g->conf->line_count)
-		return fail_with(fault, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < g->conf->line_count; i++) {
-		struct gateway_line *line = &g->lines[i];
-		int rc;
+		struct gateway_line *line = part_line(g, g->site, &g->conf->lines[i]);
+		int rc = line ? part_line_open(line) : -ENOMEM;
 
-		line->conf = &g->conf->lines[i];
-		line->worker = g->workers[i % g->worker_count];
-		rc = e1_line_open(&line->line, line->conf, line->worker, &line_ops, line);
+		if (line)
+			list_append(&g->lines, &line->node);
 		if (rc < 0)
-			return fail_with(fault, rc, "line %s: %s", line->conf->name, strerror(-rc));
+			return fault_say(fault, rc, "line %s: %s", g->conf->lines[i].name,
+					 strerror(-rc));
 	}
 	return 0;
 }
-
-static struct e1_line *line_named(const struct gateway *g, const char *name)
-{
-	for (size_t i = 0; i < g->conf->line_count; i++)
-		if (strcmp(g->lines[i].conf->name, name) == 0)
-			return g->lines[i].line;
-	return NULL;
-}
-
-static const struct isdn_span_ops span_ops = { .incoming = leg_isdn_incoming };
 
 static int start_spans(struct gateway *g, struct fault_text *fault)
 {
-	g->spans = mem_calloc(g->conf->span_count, sizeof(struct isdn_span *));
-	if (!g->spans && g->conf->span_count)
-		return fail_with(fault, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < g->conf->span_count; i++) {
 		const struct conf_span *conf = &g->conf->spans[i];
-		struct isdn_span_cfg cfg = { .conf = conf,
-					     .line = line_named(g, conf->line),
-					     .loop = g->loop,
-					     .trace = &g->trace };
-		int rc = cfg.line ? isdn_span_create(&g->spans[i], &cfg, &span_ops, g) : -ENOENT;
+		struct endpoint *span = part_span(g, g->site, conf);
+		int rc = span ? part_span_open(span) : -ENOMEM;
 
+		if (span)
+			list_append(&g->endpoints, &span->node);
 		if (rc < 0)
-			return fail_with(fault, rc, "span %s on line %s: %s", conf->name,
+			return fault_say(fault, rc, "span %s on line %s: %s", conf->name,
 					 conf->line, strerror(-rc));
 	}
 	return 0;
-}
-
-static int make_endpoints(struct gateway *g, struct fault_text *fault)
-{
-	size_t trunks = g->conf->trunk_count, count = trunks + g->conf->span_count;
-
-	g->endpoints = mem_calloc(count, sizeof(struct endpoint));
-	if (!g->endpoints && count)
-		return fail_with(fault, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < count; i++) {
-		struct endpoint *endpoint = &g->endpoints[i];
-		bool trunk = i < trunks;
-
-		if (trunk)
-			endpoint_from_trunk(endpoint, &g->conf->trunks[i]);
-		else
-			endpoint_from_span(endpoint, &g->conf->spans[i - trunks]);
-		endpoint->index = (unsigned)i;
-		endpoint->gateway = g;
-		endpoint->make_leg = trunk ? leg_sip_make : leg_isdn_make;
-		endpoint->available = trunk ? leg_sip_available : leg_isdn_available;
-		endpoint->target = trunk ? (void *)sip_stack_trunk_at(g->sip, i)
-					 : (void *)g->spans[i - trunks];
-	}
-	g->endpoint_count = count;
-	return 0;
-}
-
-/* ---- Routes ---- */
-
-static void plan_fault(void *arg, struct conf_place place, const char *what)
-{
-	struct fault_text *fault = arg;
-
-	if (!fault->text[0])
-		fail_with(fault, 0, "dial plan, line %u, column %u: %s", place.line, place.column,
-			  what);
-}
-
-/* What routes may name: every endpoint, and the groups that spans are in. */
-static size_t gateway_names(const struct gateway *g, struct dp_gateway_name *names)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < g->endpoint_count; i++)
-		names[n++] = (struct dp_gateway_name){ .name = g->endpoints[i].name, .index = (unsigned)i };
-	for (size_t i = 0; i < g->conf->span_count; i++)
-		if (g->conf->spans[i].group)
-			names[n++] =
-				(struct dp_gateway_name){
-					.name = g->conf->spans[i].group,
-					.index = (unsigned)(g->conf->trunk_count + i),
-					.member = g->conf->spans[i].name };
-	return n;
-}
-
-static int compile_plan(struct gateway *g, const struct dialplan_tables *tables,
-			struct fault_text *fault)
-{
-	struct dp_gateway_name *names =
-		mem_calloc(g->endpoint_count + g->conf->span_count + 1, sizeof(*names));
-	int rc;
-
-	if (!names)
-		return fail_with(fault, -ENOMEM, "out of memory");
-	fault->text[0] = 0;
-	rc = dialplan_compile(&g->plan, tables, names, gateway_names(g, names), plan_fault, fault);
-	mem_free(names);
-	if (rc < 0 && !fault->text[0])
-		return fail_with(fault, rc, "dial plan: %s", strerror(-rc));
-	return rc;
 }
 
 /* ---- Life ---- */
@@ -246,48 +146,48 @@ static int start_ladders(struct gateway *g, struct fault_text *fault)
 	int rc = ladder_book_create(&g->ladders, g->conf->ladder_calls, loop_clock(g->loop));
 
 	if (rc < 0)
-		return fail_with(fault, rc, "out of memory");
+		return fault_say(fault, rc, "out of memory");
 	g->trace = ladder_book_sink(g->ladders);
 	return 0;
 }
 
-static int start_all(struct gateway *g, const struct dialplan_tables *tables,
-		     struct fault_text *fault)
+static int start_all(struct gateway *g, struct fault_text *fault)
 {
-	int rc = start_ladders(g, fault);
+	int (*const steps[])(struct gateway *, struct fault_text *) = {
+		start_ladders, start_workers, start_ports, start_stack,
+		make_interfaces, make_trunks, start_lines, start_spans,
+	};
+	int rc = 0;
 
-	if (rc == 0)
-		rc = start_workers(g, fault);
-	if (rc == 0)
-		rc = start_ports(g, fault);
-	if (rc == 0)
-		rc = start_stack(g, fault);
-	if (rc == 0)
-		rc = start_lines(g, fault);
-	if (rc == 0)
-		rc = start_spans(g, fault);
-	if (rc == 0)
-		rc = make_endpoints(g, fault);
-	if (rc == 0)
-		rc = compile_plan(g, tables, fault);
+	for (size_t i = 0; rc == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
+		rc = steps[i](g, fault);
 	return rc;
 }
 
-int gateway_create(struct gateway **out, struct loop *loop, const struct machine_conf *conf,
-		   const struct dialplan_tables *tables, char *error, size_t error_room)
+static void endpoint_unused(struct endpoint *endpoint)
+{
+	if (!endpoint->target && !endpoint->closing)
+		part_endpoint_free(&endpoint);
+}
+
+int gateway_create(struct gateway **out, struct loop *loop, struct site *site,
+		   struct dialplan *plan, char *error, size_t error_room)
 {
 	struct fault_text fault = { error, error_room };
 	struct gateway *g = mem_zalloc(sizeof(*g));
 	int rc;
 
 	if (!g)
-		return fail_with(&fault, -ENOMEM, "out of memory");
+		return fault_say(&fault, -ENOMEM, "out of memory");
+	gateway_init_lists(g);
 	g->loop = loop;
-	g->conf = conf;
+	g->site = site_ref(site);
+	g->conf = site_machine(site);
+	g->plan = plan ? dialplan_ref(plan) : NULL;
 	g->media = &bridge_media;
+	g->unused = endpoint_unused;
 	g->started_wall_us = clock_wall_us(loop_clock(loop));
-	list_init(&g->calls);
-	rc = start_all(g, tables, &fault);
+	rc = start_all(g, &fault);
 	if (rc < 0)
 		goto fail;
 	*out = g;
@@ -319,40 +219,29 @@ static void next_step(struct gateway *gateway)
 	loop_defer(gateway->loop, &gateway->next_step, stop_step, gateway);
 }
 
-static void one_closed(void *arg)
+void part_closed(struct gateway *gateway)
 {
-	struct gateway *gateway = arg;
-
 	gateway->closing--;
-	next_step(gateway);
+	if (gateway->stopping)
+		next_step(gateway);
 }
 
-static bool close_spans(struct gateway *g)
+static void close_spans(struct list *endpoints)
 {
-	bool any = false;
+	struct endpoint *endpoint;
 
-	for (size_t i = 0; g->spans && i < g->conf->span_count; i++) {
-		if (!g->spans[i])
-			continue;
-		any = true;
-		g->closing++;
-		isdn_span_close(&g->spans[i], one_closed, g);
-	}
-	return any;
+	list_for_each(endpoint, endpoints, struct endpoint, node)
+		if (endpoint_isdn_span(endpoint))
+			part_span_close(endpoint);
 }
 
-static bool close_lines(struct gateway *g)
+static void close_lines(struct list *lines)
 {
-	bool any = false;
+	struct gateway_line *line;
 
-	for (size_t i = 0; g->lines && i < g->conf->line_count; i++) {
-		if (!g->lines[i].line)
-			continue;
-		any = true;
-		g->closing++;
-		e1_line_close(&g->lines[i].line, one_closed, g);
-	}
-	return any;
+	list_for_each(line, lines, struct gateway_line, node)
+		if (line->line)
+			part_line_close(line);
 }
 
 /* A call is gone once RELEASE COMPLETE is handed to layer 2: an exchange that never gets it would
@@ -366,52 +255,151 @@ static void farewell_over(struct loop_timer *timer, void *arg)
 	next_step(g);
 }
 
-/* Whatever is due next: calls, their last messages, then spans, then lines, then the end. */
-static void stop_step(void *arg)
+static void all_is_closed(struct gateway *g)
 {
-	struct gateway *g = arg;
-
-	if (g->closing || g->stopped || (g->call_count && loop_timer_armed(&g->grace)))
-		return;
-	if (g->farewell && !g->call_count) {
-		loop_timer_start(g->loop, &g->grace, GATEWAY_FAREWELL_US, farewell_over, g);
-		return;
-	}
-	if (close_spans(g) || g->call_count || close_lines(g))
-		return;
 	loop_timer_stop(g->loop, &g->grace);
+	loop_timer_stop(g->loop, &g->linger);
 	g->stopped = true;
 	if (g->sip)
 		sip_stack_stop(g->sip, 0);
 }
 
-static void grace_over(struct loop_timer *timer, void *arg)
+/* Whatever is due next: calls, their last messages, then spans, then lines, then the end. */
+static void stop_step(void *arg)
 {
 	struct gateway *g = arg;
 
+	if (g->closing || g->stopped || (g->call_count && g->patience == STOP_CLEARING))
+		return;
+	if (g->farewell && !g->call_count) {
+		if (!loop_timer_armed(&g->linger))
+			loop_timer_start(g->loop, &g->linger, GATEWAY_FAREWELL_US, farewell_over, g);
+		return;
+	}
+	close_spans(&g->endpoints);
+	close_spans(&g->retired);
+	if (g->closing || g->call_count)
+		return;
+	close_lines(&g->lines);
+	close_lines(&g->retired_lines);
+	if (!g->closing)
+		all_is_closed(g);
+}
+
+/* Its last word, for a peer that never said one. */
+static void give_up_leg(struct leg *leg)
+{
+	if (leg && !leg->released)
+		leg_tell(leg, &(struct leg_message){
+				      .type = LEG_RELEASE,
+				      .cause = q850(Q850_TIMER_EXPIRY, Q850_LOC_PRIVATE_LOCAL) });
+}
+
+static void give_up_call(struct call *call)
+{
+	struct leg *leg;
+
+	list_for_each(leg, &call->leaving, struct leg, node) give_up_leg(leg);
+	give_up_leg(call->seats[LEG_CALLER]);
+	give_up_leg(call->seats[LEG_CALLED]);
+}
+
+/* The first time the calls that are left lose their spans, the second time they are given up. */
+static void grace_over(struct loop_timer *timer, void *arg)
+{
+	struct gateway *g = arg;
+	struct call *call;
+
 	(void)timer;
 	g->farewell = false;
-	log_write(LOG_LEVEL_WARNING, "gateway", NULL,
-		  "%u calls are not gone: their spans are closed", g->call_count);
+	if (g->patience == STOP_CLEARING) {
+		log_write(LOG_LEVEL_WARNING, "gateway", NULL,
+			  "%u calls are not gone: their spans are closed", g->call_count);
+		g->patience = STOP_CUT;
+		loop_timer_start(g->loop, &g->grace, GATEWAY_GRACE_US, grace_over, g);
+	} else if (g->call_count) {
+		log_write(LOG_LEVEL_WARNING, "gateway", NULL, "%u calls are given up",
+			  g->call_count);
+		list_for_each(call, &g->calls, struct call, node) give_up_call(call);
+	}
 	next_step(g);
+}
+
+static void refuse_new(struct gateway *g)
+{
+	g->refusing = true;
+	if (g->sip)
+		sip_stack_refuse(g->sip, q850(Q850_CONGESTION, Q850_LOC_PRIVATE_LOCAL));
 }
 
 void gateway_stop(struct gateway *g)
 {
 	struct q850_cause cause = q850(Q850_TEMPORARY_FAILURE, Q850_LOC_PRIVATE_LOCAL);
+	bool spans = g->conf->span_count > 0 || !list_empty(&g->retired);
 	struct call *call;
 
 	if (g->stopping)
 		return;
 	g->stopping = true;
 	g->idle = next_step;
-	if (g->sip)
-		sip_stack_refuse(g->sip, cause);
+	refuse_new(g);
 	list_for_each(call, &g->calls, struct call, node) call_hangup(call, cause);
-	g->farewell = g->call_count > 0 && g->conf->span_count > 0;
+	g->farewell = g->call_count > 0 && spans;
+	loop_timer_stop(g->loop, &g->grace);
 	if (g->call_count)
 		loop_timer_start(g->loop, &g->grace, GATEWAY_GRACE_US, grace_over, g);
 	next_step(g);
+}
+
+static void finish_step(void *arg)
+{
+	gateway_stop(arg);
+}
+
+static void finished(struct gateway *g)
+{
+	loop_defer(g->loop, &g->next_step, finish_step, g);
+}
+
+static void wait_over(struct loop_timer *timer, void *arg)
+{
+	struct gateway *g = arg;
+
+	(void)timer;
+	log_write(LOG_LEVEL_NOTICE, "gateway", NULL, "%u calls are cleared: they had their time",
+		  g->call_count);
+	gateway_stop(g);
+}
+
+void gateway_finish(struct gateway *g, uint64_t wait_us)
+{
+	if (g->stopping || g->refusing)
+		return;
+	if (!wait_us || !g->call_count) {
+		gateway_stop(g);
+		return;
+	}
+	refuse_new(g);
+	g->idle = finished;
+	loop_timer_start(g->loop, &g->grace, wait_us, wait_over, g);
+}
+
+static void free_parts(struct gateway *g)
+{
+	struct gateway_interface *interface;
+	struct gateway_line *line;
+	struct endpoint *endpoint;
+	struct list *const interfaces[] = { &g->interfaces, &g->retired_interfaces };
+	struct list *const lines[] = { &g->lines, &g->retired_lines };
+	struct list *const endpoints[] = { &g->endpoints, &g->retired };
+
+	for (unsigned i = 0; i < 2; i++) {
+		list_for_each(interface, interfaces[i], struct gateway_interface, node)
+			part_interface_free(&interface);
+		list_for_each(line, lines[i], struct gateway_line, node) part_line_free(&line);
+		list_for_each(endpoint, endpoints[i], struct endpoint, node)
+			part_endpoint_free(&endpoint);
+	}
 }
 
 void gateway_destroy(struct gateway **out)
@@ -433,9 +421,8 @@ void gateway_destroy(struct gateway **out)
 	rtp_ports_destroy(&g->rtp_ports);
 	dialplan_unref(&g->plan);
 	ladder_book_destroy(&g->ladders);
-	mem_free(g->endpoints);
-	mem_free(g->spans);
-	mem_free(g->lines);
+	free_parts(g);
+	site_unref(&g->site);
 	mem_free(g->workers);
 	mem_free(g);
 }

@@ -4,8 +4,6 @@
  * configuration or on the command line. */
 #include "base/log.h"
 #include "base/mem.h"
-#include "conf/schema.h"
-#include "dialplan/schema.h"
 #include "gateway/api.h"
 #include "gateway/gateway.h"
 
@@ -32,8 +30,9 @@ struct options {
 };
 
 struct program {
-	struct machine_conf machine;
-	struct dialplan_tables tables;
+	struct site *site;
+	const struct machine_conf *machine; /* the site's */
+	struct dialplan *plan;
 	struct loop *loop;
 	struct gateway *gateway;
 	struct api *api;
@@ -109,30 +108,29 @@ static int parse_options(struct options *options, int argc, char **argv)
 
 /* ---- Configuration ---- */
 
+static int tell(char *faults)
+{
+	fprintf(stderr, "%s\n", faults ? faults : "gatewayd: out of memory");
+	mem_free(faults);
+	return -EINVAL;
+}
+
 static int load(struct program *p, const char *path)
 {
-	struct conf_section sections[] = { machine_section(&p->machine),
-					   dialplan_section(&p->tables) };
-	struct conf_document *document = NULL;
-	int rc = conf_read_file(&document, path);
+	char *faults = NULL;
 
-	if (rc < 0) {
-		fprintf(stderr, "gatewayd: %s: %s\n", path, strerror(-rc));
-		return rc;
-	}
-	rc = conf_load(document, sections, sizeof(sections) / sizeof(sections[0]));
-	if (rc == -EINVAL)
-		conf_fault_print(document, stderr);
-	else if (rc < 0)
-		fprintf(stderr, "gatewayd: %s: %s\n", path, strerror(-rc));
-	conf_document_destroy(&document);
-	return rc;
+	if (site_read(&p->site, path, &faults) < 0)
+		return tell(faults);
+	p->machine = site_machine(p->site);
+	if (site_compile(p->site, site_seed(p->site), &p->plan, &faults) < 0)
+		return tell(faults);
+	return 0;
 }
 
 static void unload(struct program *p)
 {
-	conf_free(&dialplan_schema, &p->tables);
-	conf_free(&machine_schema, &p->machine);
+	dialplan_unref(&p->plan);
+	site_unref(&p->site);
 }
 
 /* ---- Serving ---- */
@@ -191,7 +189,7 @@ static void raise_descriptor_limit(void)
 
 static int start(struct program *p)
 {
-	struct api_cfg api = { .socket = p->machine.api.socket, .clock = &clock_system };
+	struct api_cfg api = { .socket = p->machine->api.socket, .clock = &clock_system };
 	char error[ERROR_TEXT] = "out of memory";
 	int rc = loop_create(&p->loop, &clock_system);
 
@@ -202,9 +200,9 @@ static int start(struct program *p)
 		fprintf(stderr, "gatewayd: %s\n", strerror(-rc));
 		return rc;
 	}
-	rc = api_socket_free(p->machine.api.socket, error, sizeof(error));
+	rc = api_socket_free(p->machine->api.socket, error, sizeof(error));
 	if (rc == 0)
-		rc = gateway_create(&p->gateway, p->loop, &p->machine, &p->tables, error,
+		rc = gateway_create(&p->gateway, p->loop, p->site, p->plan, error,
 				    sizeof(error));
 	if (rc == 0) {
 		api.gateway = p->gateway;
@@ -229,13 +227,13 @@ static int serve(struct program *p)
 {
 	int rc = start(p);
 
-	if (rc == 0 && p->machine.trunk_count + p->machine.span_count == 0)
+	if (rc == 0 && p->machine->trunk_count + p->machine->span_count == 0)
 		log_write(LOG_LEVEL_WARNING, "gateway", NULL,
 			  "the configuration has neither trunks nor spans: no call can come");
 	if (rc == 0) {
 		log_write(LOG_LEVEL_NOTICE, "gateway", NULL,
 			  "serving: %zu trunks, %zu spans, %u media workers",
-			  p->machine.trunk_count, p->machine.span_count, p->gateway->worker_count);
+			  p->machine->trunk_count, p->machine->span_count, p->gateway->worker_count);
 		rc = gateway_run(p->gateway);
 	}
 	end(p);
@@ -258,9 +256,11 @@ int main(int argc, char **argv)
 
 	if (rc)
 		return rc < 0 ? STATUS_USAGE : 0;
-	if (load(&program, options.config) < 0)
+	if (load(&program, options.config) < 0) {
+		unload(&program);
 		return STATUS_USAGE;
-	set_log(&options, &program.machine);
+	}
+	set_log(&options, program.machine);
 	if (!options.check)
 		status = serve(&program);
 	else if (printf("%s: no faults\n", options.config) < 0)

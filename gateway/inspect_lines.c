@@ -19,28 +19,31 @@ static const char *role_name(const struct conf_span *conf)
 static json_t *alarms_of(const struct isdn_span *span)
 {
 	char text[64];
-	unsigned alarms = e1_line_alarms(isdn_span_line(span));
+	unsigned alarms = span ? e1_line_alarms(isdn_span_line(span)) : 0;
 
 	return alarms ? json_string(e1_alarm_text(alarms, text)) : json_null();
 }
 
-static json_t *span_row(const struct isdn_span *span)
+/* One that can't be opened is down. */
+static json_t *span_row(const struct endpoint *endpoint)
 {
-	const struct conf_span *conf = isdn_span_conf(span);
+	const struct conf_span *conf = endpoint->span;
+	const struct isdn_span *span = endpoint_isdn_span(endpoint);
 
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:o}", "name", conf->name, "line", conf->line, "role",
-			 role_name(conf), "state", isdn_span_state_name(isdn_span_state(span)), "alarms",
-			 alarms_of(span), "calls", (int)isdn_span_calls(span), "idle",
-			 (int)isdn_span_idle_channels(span), "group", inspect_text(conf->group));
+			 role_name(conf), "state", isdn_span_state_name(span ? isdn_span_state(span) : SPAN_DOWN),
+			 "alarms", alarms_of(span), "calls", span ? (int)isdn_span_calls(span) : 0, "idle",
+			 span ? (int)isdn_span_idle_channels(span) : 0, "group", inspect_text(conf->group));
 }
 
 json_t *inspect_spans(const struct gateway *gateway)
 {
+	const struct endpoint *endpoint;
 	json_t *rows = json_array();
 
-	for (size_t i = 0; i < gateway->conf->span_count; i++)
-		if (gateway->spans && gateway->spans[i])
-			json_array_append_new(rows, span_row(gateway->spans[i]));
+	list_for_each(endpoint, &gateway->endpoints, struct endpoint, node)
+		if (!endpoint_is_trunk(endpoint))
+			json_array_append_new(rows, span_row(endpoint));
 	return json_pack("{s:o}", "spans", rows);
 }
 
@@ -81,24 +84,19 @@ static json_t *timeslots_array(const struct gateway *gateway, const struct isdn_
 	return slots;
 }
 
-static const struct isdn_span *find_span(const struct gateway *gateway, const char *name)
-{
-	for (size_t i = 0; gateway->spans && i < gateway->conf->span_count; i++)
-		if (gateway->spans[i] && strcmp(isdn_span_name(gateway->spans[i]), name) == 0)
-			return gateway->spans[i];
-	return NULL;
-}
-
 json_t *inspect_span(const struct gateway *gateway, const char *name)
 {
-	const struct isdn_span *span = find_span(gateway, name);
+	const struct endpoint *endpoint = gateway_endpoint(gateway, name);
+	const struct isdn_span *span = endpoint ? endpoint_isdn_span(endpoint) : NULL;
 	const struct e1_line *line;
 	json_t *object;
 
-	if (!span)
+	if (!endpoint || endpoint_is_trunk(endpoint))
 		return NULL;
+	object = span_row(endpoint);
+	if (!span)
+		return object;
 	line = isdn_span_line(span);
-	object = span_row(span);
 	json_object_set_new(object, "timeslots", timeslots_array(gateway, span));
 	json_object_set_new(object, "counters",
 			    inspect_counters(isdn_span_counters(span), isdn_span_counter_info,
@@ -110,10 +108,10 @@ json_t *inspect_span(const struct gateway *gateway, const char *name)
 
 /* ---- Trunks ---- */
 
-static json_t *trunk_row(const struct gateway *gateway, size_t index)
+static json_t *trunk_row(const struct endpoint *endpoint)
 {
-	const struct conf_trunk *conf = &gateway->conf->trunks[index];
-	const struct sip_trunk *trunk = gateway->sip ? sip_stack_trunk_at(gateway->sip, index) : NULL;
+	const struct conf_trunk *conf = endpoint->trunk;
+	const struct sip_trunk *trunk = endpoint_sip_trunk(endpoint);
 
 	return json_pack("{s:s, s:o, s:o, s:s, s:b, s:i, s:i, s:o, s:o}", "name", conf->name, "interface",
 			 inspect_text(conf->interface), "peer", inspect_text(conf->peer), "transport",
@@ -124,10 +122,12 @@ static json_t *trunk_row(const struct gateway *gateway, size_t index)
 
 json_t *inspect_trunks(const struct gateway *gateway)
 {
+	const struct endpoint *endpoint;
 	json_t *rows = json_array();
 
-	for (size_t i = 0; i < gateway->conf->trunk_count; i++)
-		json_array_append_new(rows, trunk_row(gateway, i));
+	list_for_each(endpoint, &gateway->endpoints, struct endpoint, node)
+		if (endpoint_is_trunk(endpoint))
+			json_array_append_new(rows, trunk_row(endpoint));
 	return json_pack("{s:o}", "trunks", rows);
 }
 

@@ -3,6 +3,7 @@
  * call_walk.c takes them. */
 #include "gateway/inspect.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,13 +64,25 @@ static struct party_number shown_caller(const struct walk *walk, const struct dp
 	return number;
 }
 
+/* The tables name what this machine hasn't got; another of the cluster may. */
+static json_t *unknown_object(const struct dp_candidate *candidate)
+{
+	return json_pack("{s:o, s:o, s:s, s:s, s:b, s:o, s:n, s:n}", "route", inspect_text(candidate->route), "usage",
+			 inspect_text(candidate->usage), "gateway", candidate->member, "kind", "unknown", "available",
+			 false, "unavailable_cause", inspect_cause(leg_cause_of(-ENXIO)), "called_sent",
+			 "calling_sent");
+}
+
 static json_t *candidate_object(struct walk *walk, const struct dp_candidate *candidate)
 {
-	const struct endpoint *egress = &walk->gateway->endpoints[candidate->gateway];
+	const struct endpoint *egress = gateway_endpoint(walk->gateway, candidate->member);
 	struct dp_explain explain = { .step = add_step, .arg = walk };
 	struct party_number called = walk->called, calling = shown_caller(walk, candidate);
-	int available = egress->available ? egress->available(egress) : 0;
+	int available;
 
+	if (!egress)
+		return unknown_object(candidate);
+	available = egress->available ? egress->available(egress) : 0;
 	walk->gateway_name = egress->name;
 	walk->of = "called";
 	dialplan_translate(walk->gateway->plan, egress->called_translation, &called, &called, &explain);

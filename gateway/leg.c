@@ -2,6 +2,7 @@
 #include "gateway/leg.h"
 
 #include "gateway/call.h"
+#include "gateway/endpoint.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -32,20 +33,23 @@ static const char *const names[LEG_MESSAGE_COUNT] = {
 
 void leg_init(struct leg *leg, const struct leg_ops *ops, struct endpoint *endpoint)
 {
-	*leg = (struct leg){ .ops = ops, .endpoint = endpoint };
+	*leg = (struct leg){ .ops = ops, .endpoint = endpoint_ref(endpoint) };
 	list_init(&leg->node);
 }
 
 void leg_destroy(struct leg **out)
 {
 	struct leg *leg = *out;
+	struct endpoint *endpoint;
 
 	if (!leg)
 		return;
 	*out = NULL;
+	endpoint = leg->endpoint;
 	list_remove(&leg->node);
 	leg->call = NULL;
 	leg->ops->destroy(leg);
+	endpoint_unref(endpoint);
 }
 
 int leg_send(struct leg *leg, const struct leg_message *message)
@@ -86,6 +90,8 @@ struct q850_cause leg_cause_of(int error)
 	} rows[] = {
 		{ -EBUSY, Q850_NO_CIRCUIT },
 		{ -ENETDOWN, Q850_DESTINATION_OUT_OF_ORDER },
+		{ -ESHUTDOWN, Q850_CONGESTION },
+		{ -ENXIO, Q850_NO_ROUTE },
 		{ -EINVAL, Q850_INVALID_NUMBER },
 		{ -ENOTSUP, Q850_BEARER_NOT_IMPLEMENTED },
 		{ -ENOMEM, Q850_RESOURCE_UNAVAILABLE },

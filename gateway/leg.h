@@ -131,6 +131,13 @@ struct leg_packets {
 	struct netaddr bind, advertised; /* ports 0 */
 };
 
+/* What a record tells of a channel. */
+struct leg_channel {
+	unsigned timeslot; /* 0: none */
+	enum conf_law law;
+	uint64_t slips; /* of its line, so far */
+};
+
 /* What a kind of leg implements. */
 struct leg_ops {
 	const char *kind; /* "sip", "isdn" */
@@ -148,6 +155,8 @@ struct leg_ops {
 	enum conf_law (*law)(const struct leg *leg);
 	/* Packets only. */
 	void (*packets)(const struct leg *leg, struct leg_packets *out);
+	/* TDM only, for records; NULL: nothing is known. */
+	void (*channel)(const struct leg *leg, struct leg_channel *out);
 	/* Free what stands behind; once, after LEG_RELEASE was told and the media has left. */
 	void (*destroy)(struct leg *leg);
 	/* What joins trace records to it: the Call-ID, or "SPAN/CRV". NULL while it has none. */
@@ -168,7 +177,7 @@ enum leg_seat {
 struct leg {
 	struct list node; /* among the leaving ones of its call */
 	const struct leg_ops *ops;
-	struct endpoint *endpoint; /* borrowed */
+	struct endpoint *endpoint; /* a reference */
 	struct call *call;         /* the call it sits in; NULL: in none */
 	unsigned seat;             /* enum leg_seat */
 	bool releasing;            /* LEG_RELEASE sent */
@@ -188,8 +197,8 @@ void leg_init(struct leg *leg, const struct leg_ops *ops, struct endpoint *endpo
 /* Sets NULL, takes NULL. The leg's call forgets it. */
 void leg_destroy(struct leg **leg);
 
-/* Cause for an -errno from a SETUP that could not be placed: -EBUSY 34, -ENETDOWN 27, -EINVAL 28,
- * -ENOTSUP 65, -ENOMEM and -EADDRINUSE 47, else 41. Location: the private network serving the local
+/* Cause for an -errno from a SETUP that could not be placed: -EBUSY 34, -ENETDOWN 27, -ESHUTDOWN
+ * 42, -ENXIO 3, -EINVAL 28, -ENOTSUP 65, -ENOMEM and -EADDRINUSE 47, else 41. Location: the private network serving the local
  * user, which is what a gateway is to a telco. */
 struct q850_cause leg_cause_of(int error);
 

@@ -297,6 +297,16 @@ static enum conf_law isdn_law(const struct leg *base)
 	return isdn_span_conf(of_const(base)->span)->law;
 }
 
+static void isdn_channel(const struct leg *base, struct leg_channel *out)
+{
+	const struct e1_counters *c = e1_line_counters(isdn_span_line(of_const(base)->span));
+
+	*out = (struct leg_channel){ .timeslot = leg_isdn_timeslot(base),
+				     .law = isdn_law(base),
+				     .slips = counter_get(&c->slips_repeat) +
+					      counter_get(&c->slips_drop) };
+}
+
 static const char *isdn_key(const struct leg *base)
 {
 	return of_const(base)->call ? isdn_call_key(of_const(base)->call) : NULL;
@@ -325,6 +335,7 @@ static const struct leg_ops isdn_ops = {
 	.leave = isdn_leave,
 	.worker = isdn_worker,
 	.law = isdn_law,
+	.channel = isdn_channel,
 	.destroy = isdn_destroy,
 	.key = isdn_key,
 	.state = isdn_state,
@@ -362,30 +373,26 @@ int leg_isdn_make(struct endpoint *endpoint, struct leg **out)
 int leg_isdn_available(const struct endpoint *endpoint)
 {
 	const struct isdn_span *span = endpoint->target;
+	int rc = endpoint_is_open(endpoint);
 
-	if (endpoint->gateway->stopping || isdn_span_state(span) != SPAN_UP)
+	if (rc < 0)
+		return rc;
+	if (!span || isdn_span_state(span) != SPAN_UP)
 		return -ENETDOWN;
 	return isdn_span_idle_channels(span) ? 0 : -EBUSY;
-}
-
-static struct endpoint *endpoint_of(struct gateway *gateway, const struct isdn_span *span)
-{
-	for (size_t i = 0; i < gateway->endpoint_count; i++)
-		if (gateway->endpoints[i].target == span)
-			return &gateway->endpoints[i];
-	return NULL;
 }
 
 void leg_isdn_incoming(struct isdn_span *span, struct isdn_call *call,
 		       const struct isdn_info *elements, void *arg)
 {
 	struct gateway *gateway = arg;
-	struct endpoint *endpoint = endpoint_of(gateway, span);
-	struct isdn_leg *leg = endpoint && !gateway->stopping ? make(endpoint) : NULL;
+	struct endpoint *endpoint = gateway_endpoint_of(gateway, span);
+	bool taken = endpoint && endpoint_is_open(endpoint) == 0;
+	struct isdn_leg *leg = taken ? make(endpoint) : NULL;
 	struct leg_info info;
 
 	if (!leg) {
-		isdn_call_release(call, leg_cause_of(gateway->stopping ? -ESHUTDOWN : -ENOMEM));
+		isdn_call_release(call, leg_cause_of(taken ? -ENOMEM : -ESHUTDOWN));
 		isdn_call_done(call);
 		return;
 	}

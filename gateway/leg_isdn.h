@@ -8,8 +8,8 @@
 #include "gateway/gateway.h"
 #include "tdm/span.h"
 
-/* For struct endpoint. available: -ENETDOWN while the span is not up, -EBUSY without an idle
- * B-channel. */
+/* For struct endpoint. available: -ESHUTDOWN while it takes no calls, -ENETDOWN while the span is
+ * not up, -EBUSY without an idle B-channel. */
 int leg_isdn_make(struct endpoint *endpoint, struct leg **out);
 int leg_isdn_available(const struct endpoint *endpoint);
 /* For struct isdn_span_ops; `gateway` is the struct gateway. */

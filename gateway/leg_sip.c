@@ -101,7 +101,7 @@ static void tell_setup(struct sip_leg *leg, const struct media_desc *offer)
 	struct leg_message setup = { .type = LEG_SETUP, .info = &leg->info, .media = offer };
 
 	leg->gateway = NULL;
-	if (gateway->stopping) { /* its INVITE came before, and would outlive the end */
+	if (gateway->refusing) { /* its INVITE came before, and would outlive the end */
 		leg_release(&leg->leg, leg_cause_of(-ESHUTDOWN));
 		return;
 	}
@@ -374,26 +374,21 @@ int leg_sip_make(struct endpoint *endpoint, struct leg **out)
 int leg_sip_available(const struct endpoint *endpoint)
 {
 	const struct sip_trunk *trunk = endpoint->target;
-	unsigned max = sip_trunk_conf(trunk)->max_calls;
+	unsigned max = trunk ? sip_trunk_conf(trunk)->max_calls : 0;
+	int rc = endpoint_is_open(endpoint);
 
-	if (!sip_trunk_is_up(trunk))
+	if (rc < 0)
+		return rc;
+	if (!trunk || !sip_trunk_is_up(trunk))
 		return -ENETDOWN;
 	return max && sip_trunk_calls(trunk) >= max ? -EBUSY : 0;
-}
-
-static struct endpoint *endpoint_of(struct gateway *gateway, const struct sip_trunk *trunk)
-{
-	for (size_t i = 0; i < gateway->endpoint_count; i++)
-		if (gateway->endpoints[i].target == trunk)
-			return &gateway->endpoints[i];
-	return NULL;
 }
 
 void leg_sip_incoming(struct sip_trunk *trunk, struct sip_call *call, const struct sip_info *info,
 		      void *arg)
 {
 	struct gateway *gateway = arg;
-	struct endpoint *endpoint = endpoint_of(gateway, trunk);
+	struct endpoint *endpoint = gateway_endpoint_of(gateway, trunk);
 	struct sip_leg *leg = endpoint ? make(endpoint) : NULL;
 
 	if (!leg) {

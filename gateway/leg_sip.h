@@ -8,8 +8,8 @@
 #include "gateway/gateway.h"
 #include "trunk/sip.h"
 
-/* For struct endpoint. available: -ENETDOWN while the peer doesn't answer OPTIONS, -EBUSY at
- * max_calls. */
+/* For struct endpoint. available: -ESHUTDOWN while it takes no calls, -ENETDOWN while the peer
+ * doesn't answer OPTIONS, -EBUSY at max_calls. */
 int leg_sip_make(struct endpoint *endpoint, struct leg **out);
 int leg_sip_available(const struct endpoint *endpoint);
 /* For struct sip_stack_ops; `gateway` is the struct gateway. */

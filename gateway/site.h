@@ -42,6 +42,12 @@ size_t site_gateway_names(const struct site *site, const struct dp_gateway_name 
 struct dialplan;
 char *site_check_union(const struct site *site, const struct dialplan *plan);
 
+/* Compiles tables with the site's names and checks the union. 0 and *plan (a reference for the
+ * caller); -EINVAL and all faults in *faults, a line each, those of the tables with the place they
+ * have in the site's file; -ENOMEM. */
+int site_compile(const struct site *site, const struct dialplan_tables *tables,
+		 struct dialplan **plan, char **faults);
+
 /* ---- Comparing ---- */
 
 enum site_object {

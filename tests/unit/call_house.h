@@ -403,11 +403,11 @@ static void start_house(void)
 	assert_int_equal(loop_create(&fx.loop, &fx.clock.clock), 0);
 	fx.gateway.loop = fx.loop;
 	fx.gateway.media = &fake_media;
-	fx.gateway.endpoints = fx.endpoints;
-	fx.gateway.endpoint_count = ENDPOINTS;
-	list_init(&fx.gateway.calls);
-	for (unsigned i = 0; i < ENDPOINTS; i++)
+	gateway_init_lists(&fx.gateway);
+	for (unsigned i = 0; i < ENDPOINTS; i++) {
 		make_endpoint(i, names[i]);
+		list_append(&fx.gateway.endpoints, &fx.endpoints[i].node);
+	}
 	assert_int_equal(dialplan_compile(&fx.gateway.plan, &tables, gateway_names, 3, fault, NULL),
 			 0);
 	assert_int_equal(ladder_book_create(&fx.gateway.ladders, 5, &fx.clock.clock), 0);
@@ -421,7 +421,7 @@ static void end_house(void)
 	assert_int_equal(fx.legs_live, 0);
 	assert_int_equal(fx.bridges, 0);
 	for (unsigned i = 0; i < ENDPOINTS; i++)
-		assert_int_equal(fx.endpoints[i].calls_now, 0);
+		assert_int_equal(fx.endpoints[i].calls_now + fx.endpoints[i].references, 0);
 	fsm_set_trace(NULL);
 	dialplan_unref(&fx.gateway.plan);
 	ladder_book_destroy(&fx.gateway.ladders);

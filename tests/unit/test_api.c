@@ -64,6 +64,7 @@ struct fixture {
 	struct gateway gateway;
 	struct machine_conf conf;
 	struct conf_trunk trunk;
+	struct conf_span span;
 	struct endpoint endpoints[2];
 	struct call call;
 	struct api *api;
@@ -114,18 +115,19 @@ static void add_ladder(struct fixture *f)
 static void fill(struct fixture *f)
 {
 	f->trunk = (struct conf_trunk){ .name = "core", .interface = "lan", .peer = "192.0.2.1", .max_calls = 30 };
+	f->span = (struct conf_span){ .name = "telco", .line = "line" };
 	f->conf.trunks = &f->trunk;
 	f->conf.trunk_count = 1;
 	f->gateway.conf = &f->conf;
 	f->endpoints[0] = (struct endpoint){ .name = "core", .kind = "trunk", .dial_plan = london, .policy = staff,
-					     .available = ready };
+					     .trunk = &f->trunk, .available = ready };
 	f->endpoints[1] = (struct endpoint){ .name = "telco", .kind = "span", .index = 1, .called_translation = carrier,
-					     .available = busy };
-	f->gateway.endpoints = f->endpoints;
-	f->gateway.endpoint_count = 2;
+					     .span = &f->span, .available = busy };
+	gateway_init_lists(&f->gateway);
+	for (unsigned i = 0; i < 2; i++)
+		list_append(&f->gateway.endpoints, &f->endpoints[i].node);
 	f->gateway.started_wall_us = clock_wall_us(&clock_system) - 5000000;
 	f->gateway.counters.calls_total = 7;
-	list_init(&f->gateway.calls);
 }
 
 static int setup(void **state)
@@ -240,7 +242,7 @@ static void tells_status(void **state)
 	assert_int_equal(json_integer_value(json_object_get(json_object_get(status, "calls"), "total")), 7);
 	assert_int_equal(json_integer_value(json_object_get(json_object_get(status, "dialplan"), "routes")), 1);
 	assert_int_equal(json_array_size(json_object_get(status, "trunks")), 1);
-	assert_int_equal(json_array_size(json_object_get(status, "spans")), 0);
+	assert_int_equal(json_array_size(json_object_get(status, "spans")), 1);
 	assert_in_range(json_integer_value(json_object_get(status, "uptime_s")), 5, 60);
 }
 

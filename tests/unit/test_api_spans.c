@@ -8,12 +8,19 @@ struct inspected {
 	struct fixture f;
 	struct gateway gateway;
 	struct machine_conf conf;
-	struct isdn_span *spans[2];
-	struct conf_span confs[2];
+	struct endpoint endpoints[2];
 	struct user caller;
 };
 
 static struct inspected inspected;
+
+static void add_span(struct inspected *i, struct endpoint *endpoint, struct isdn_span *span)
+{
+	endpoint_from_span(endpoint, isdn_span_conf(span));
+	endpoint->gateway = &i->gateway;
+	endpoint->target = span;
+	list_append(&i->gateway.endpoints, &endpoint->node);
+}
 
 static int setup(void **state)
 {
@@ -22,15 +29,12 @@ static int setup(void **state)
 	memset(i, 0, sizeof(*i));
 	fixture_open(&i->f);
 	fixture_start(&i->f);
-	i->conf.spans = i->confs;
-	i->conf.span_count = 2;
-	i->spans[0] = i->f.te.span;
-	i->spans[1] = i->f.nt.span;
 	i->gateway.loop = i->f.loop;
 	i->gateway.conf = &i->conf;
-	i->gateway.spans = i->spans;
+	gateway_init_lists(&i->gateway);
+	add_span(i, &i->endpoints[0], i->f.te.span);
+	add_span(i, &i->endpoints[1], i->f.nt.span);
 	i->gateway.started_wall_us = clock_wall_us(&i->f.clock.clock) - 90000000;
-	list_init(&i->gateway.calls);
 	*state = i;
 	return 0;
 }

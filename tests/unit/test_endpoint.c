@@ -59,16 +59,22 @@ static void test_from_configuration(void **state)
 				  .ring_timeout_s = 180,
 				  .failover_causes = causes,
 				  .failover_cause_count = 1 };
-	struct endpoint a, b;
+	struct endpoint a = { .calls_now = 3, .off = true }, b = a;
 
 	(void)state;
 	endpoint_from_trunk(&a, &trunk);
 	endpoint_from_span(&b, &span);
 	assert_string_equal(a.kind, "trunk");
 	assert_string_equal(b.kind, "span");
+	assert_true(endpoint_is_trunk(&a) && !endpoint_is_trunk(&b));
+	assert_ptr_equal(a.trunk, &trunk);
+	assert_ptr_equal(b.span, &span);
 	b.kind = a.kind;
+	a.trunk = NULL;
+	b.span = NULL;
 	assert_memory_equal(&a, &b, sizeof(a));
 	assert_ptr_equal(a.policy, policy);
+	assert_true(a.off && a.calls_now == 3); /* what runs goes on */
 	assert_true(fails_over(&a, 34) && !fails_over(&a, 41));
 }
 

@@ -106,8 +106,34 @@ static int teardown(void **state)
 
 static int create(void)
 {
-	return gateway_create(&fx.gateway, fx.loop, &fx.machine, &fx.tables, fx.error,
-			      sizeof(fx.error));
+	struct site *site = NULL;
+	struct dialplan *plan = NULL;
+	char *faults = NULL;
+	int rc = site_wrap(&site, &fx.machine, &fx.tables);
+
+	snprintf(fx.error, sizeof(fx.error), "out of memory");
+	if (rc == 0)
+		rc = site_compile(site, &fx.tables, &plan, &faults);
+	if (rc == 0)
+		rc = gateway_create(&fx.gateway, fx.loop, site, plan, fx.error, sizeof(fx.error));
+	else if (faults)
+		snprintf(fx.error, sizeof(fx.error), "%s", faults);
+	mem_free(faults);
+	dialplan_unref(&plan);
+	site_unref(&site);
+	return rc;
+}
+
+static struct endpoint *first(const struct list *list)
+{
+	return list_entry(list->next, struct endpoint, node);
+}
+
+static int available(const char *name)
+{
+	const struct endpoint *endpoint = gateway_endpoint(fx.gateway, name);
+
+	return endpoint->available(endpoint);
 }
 
 static void test_build_and_destroy(void **state)
@@ -118,14 +144,17 @@ static void test_build_and_destroy(void **state)
 	assert_int_equal(create(), 0);
 	g = fx.gateway;
 	assert_int_equal(g->worker_count, 2);
-	assert_int_equal(g->endpoint_count, 3);
-	assert_string_equal(g->endpoints[0].name, "core");
-	assert_string_equal(g->endpoints[2].name, "e1-2");
-	assert_ptr_not_equal(g->lines[0].worker, g->lines[1].worker);
+	assert_string_equal(first(&g->endpoints)->name, "core");
+	assert_string_equal(list_entry(g->endpoints.prev, struct endpoint, node)->name, "e1-2");
+	assert_ptr_not_equal(gateway_line(g, "line1")->worker, gateway_line(g, "line2")->worker);
+	assert_true(gateway_interface(g, "lan")->open);
+	assert_null(gateway_interface(g, "wan"));
+	assert_null(gateway_line(g, "line3"));
+	assert_null(gateway_endpoint(g, "line1"));
 	assert_int_equal(rtp_ports_total(g->rtp_ports), 10);
 	assert_int_equal(dialplan_route_count(g->plan), 1);
-	assert_int_equal(g->endpoints[0].available(&g->endpoints[0]), 0);
-	assert_int_equal(g->endpoints[1].available(&g->endpoints[1]), -ENETDOWN);
+	assert_int_equal(available("core"), 0);
+	assert_int_equal(available("e1-1"), -ENETDOWN);
 	for (int i = 0; i < 5; i++)
 		gateway_step(fx.gateway, 1);
 }
@@ -140,9 +169,9 @@ static void test_groups_in_routes(void **state)
 	assert_int_equal(create(), 0);
 	assert_int_equal(dialplan_route(fx.gateway->plan, &request, &decision, NULL), 0);
 	assert_int_equal(decision.count, 3);
-	assert_int_equal(decision.candidates[0].gateway, 1);
-	assert_int_equal(decision.candidates[1].gateway, 2);
-	assert_int_equal(decision.candidates[2].gateway, 0);
+	assert_string_equal(decision.candidates[0].member, "e1-1");
+	assert_string_equal(decision.candidates[1].member, "e1-2");
+	assert_string_equal(decision.candidates[2].member, "core");
 }
 
 static int taken(uint16_t port)
@@ -204,8 +233,8 @@ static void test_run_until_stopped(void **state)
 	fx.clock.now_us++;
 	assert_int_equal(gateway_run(fx.gateway), 0);
 	assert_true(fx.gateway->stopped);
-	assert_null(fx.gateway->spans[0]);
-	assert_null(fx.gateway->lines[1].line);
+	assert_null(gateway_endpoint(fx.gateway, "e1-1")->target);
+	assert_null(gateway_line(fx.gateway, "line2")->line);
 }
 
 static void test_memory_refused(void **state)

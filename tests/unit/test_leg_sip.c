@@ -316,11 +316,11 @@ static void test_caller_comes_too_late(void **state)
 
 	(void)state;
 	leg_sip_incoming(&trunk, &sip, &info, &fx.gateway);
-	fx.gateway.stopping = true;
+	fx.gateway.refusing = true;
 	sip.ops->offer(&sip, &(struct media_desc){ 0 }, sip.arg);
-	took_note("release 41; ");
+	took_note("release 42; ");
 	assert_int_equal(fx.gateway.call_count, 0);
-	released(Q850_TEMPORARY_FAILURE, 0);
+	released(Q850_CONGESTION, 0);
 	took_note("done; ");
 }
 
