@@ -8,22 +8,22 @@
 
 enum { COMMAND = 1, RESPONSE = 2 };
 
-/* Q.921 table 5, but for XID, which nobody here speaks. The mask leaves out P/F. Lengths are those of
- * the whole frame without FCS. */
+/* Q.921 table 5, but for XID, which nobody here speaks. The mask leaves out P/F. Lengths are those
+ * of the whole frame without FCS. */
 static const struct kind {
 	uint8_t control, mask, as;
 	uint16_t least, most;
 } kinds[] = {
-	{ 0x00, 0x01, COMMAND, 4, 4 + LAPD_N201 },                  /* I */
-	{ 0x01, 0xff, COMMAND | RESPONSE, 4, 4 },                   /* RR */
-	{ 0x05, 0xff, COMMAND | RESPONSE, 4, 4 },                   /* RNR */
-	{ 0x09, 0xff, COMMAND | RESPONSE, 4, 4 },                   /* REJ */
-	{ 0x6f, 0xef, COMMAND, 3, 3 },                              /* SABME */
-	{ 0x43, 0xef, COMMAND, 3, 3 },                              /* DISC */
-	{ 0x03, 0xef, COMMAND, 3, 3 + LAPD_N201 },                  /* UI */
-	{ 0x0f, 0xef, RESPONSE, 3, 3 },                             /* DM */
-	{ 0x63, 0xef, RESPONSE, 3, 3 },                             /* UA */
-	{ 0x87, 0xef, RESPONSE, 3 + FRMR_FIELD, 3 + FRMR_FIELD },   /* FRMR */
+	{ 0x00, 0x01, COMMAND, 4, 4 + LAPD_N201 },                /* I */
+	{ 0x01, 0xff, COMMAND | RESPONSE, 4, 4 },                 /* RR */
+	{ 0x05, 0xff, COMMAND | RESPONSE, 4, 4 },                 /* RNR */
+	{ 0x09, 0xff, COMMAND | RESPONSE, 4, 4 },                 /* REJ */
+	{ 0x6f, 0xef, COMMAND, 3, 3 },                            /* SABME */
+	{ 0x43, 0xef, COMMAND, 3, 3 },                            /* DISC */
+	{ 0x03, 0xef, COMMAND, 3, 3 + LAPD_N201 },                /* UI */
+	{ 0x0f, 0xef, RESPONSE, 3, 3 },                           /* DM */
+	{ 0x63, 0xef, RESPONSE, 3, 3 },                           /* UA */
+	{ 0x87, 0xef, RESPONSE, 3 + FRMR_FIELD, 3 + FRMR_FIELD }, /* FRMR */
 };
 
 static const struct kind *kind_of(uint8_t control)

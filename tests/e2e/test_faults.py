@@ -37,7 +37,11 @@ def is_q931(frame, *types):
 
 def at_rest(lab):
     """Every frame of the D-channel has been acknowledged: else its repetitions meet the fault, and layer 2 begins anew."""
-    time.sleep(0.3)
+    def quiet():
+        before = counter(lab, 'frames_rx'), counter(lab, 'frames_tx')
+        time.sleep(0.4)
+        return before == (counter(lab, 'frames_rx'), counter(lab, 'frames_tx'))
+    eventually(quiet, 20, 'a quiet D-channel')
 
 
 def seconds_of(text):

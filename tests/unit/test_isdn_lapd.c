@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Frames whose header has gone wrong though their FCS is right: every single bit of every kind of
- * frame, and every length. What Q.921 calls invalid is dropped and counted and changes nothing; what
- * it can't tell from a good frame makes it recover. The call that is up hears of neither. */
+ * frame, and every length. What Q.921 calls invalid is dropped and counted and changes nothing;
+ * what it can't tell from a good frame makes it recover. The call that is up hears of neither. */
 #include "raw_peer.h"
 
 #include "tdm/lapd.h"
@@ -10,7 +10,7 @@ static struct fixture f;
 static struct raw_peer raw;
 static struct user user;
 static unsigned error_lines; /* in the log */
-static struct side *side; /* the span's; the raw peer is at the other end */
+static struct side *side;    /* the span's; the raw peer is at the other end */
 
 /* The frames, as the raw peer (the network) would send them now. N(R) and N(S) are filled in. */
 static const struct sample {
@@ -19,15 +19,27 @@ static const struct sample {
 	size_t n;
 	bool ns, nr;
 } kinds[] = {
-	{ "I", { 0x02, 0x01, 0x00, 0x00, 0x08, 0x02, 0x7f, 0x7f, 0x5a, 0x08, 2, 0x82, 0x90 }, 13, true, true },
-	{ "I, P=1", { 0x02, 0x01, 0x00, 0x01, 0x08, 0x02, 0x7f, 0x7f, 0x5a, 0x08, 2, 0x82, 0x90 }, 13, true, true },
+	{ "I",
+	  { 0x02, 0x01, 0x00, 0x00, 0x08, 0x02, 0x7f, 0x7f, 0x5a, 0x08, 2, 0x82, 0x90 },
+	  13,
+	  true,
+	  true },
+	{ "I, P=1",
+	  { 0x02, 0x01, 0x00, 0x01, 0x08, 0x02, 0x7f, 0x7f, 0x5a, 0x08, 2, 0x82, 0x90 },
+	  13,
+	  true,
+	  true },
 	{ "RR command", { 0x02, 0x01, 0x01, 0x01 }, 4, false, true },
 	{ "RR response", { 0x00, 0x01, 0x01, 0x00 }, 4, false, true },
 	{ "RNR", { 0x00, 0x01, 0x05, 0x00 }, 4, false, true },
 	{ "REJ", { 0x00, 0x01, 0x09, 0x00 }, 4, false, true },
 	{ "SABME", { 0x02, 0x01, 0x7f }, 3, false, false },
 	{ "DISC", { 0x02, 0x01, 0x53 }, 3, false, false },
-	{ "UI", { 0x02, 0x01, 0x03, 0x08, 0x02, 0x7f, 0x7f, 0x5a, 0x08, 2, 0x82, 0x90 }, 12, false, false },
+	{ "UI",
+	  { 0x02, 0x01, 0x03, 0x08, 0x02, 0x7f, 0x7f, 0x5a, 0x08, 2, 0x82, 0x90 },
+	  12,
+	  false,
+	  false },
 	{ "DM", { 0x00, 0x01, 0x0f }, 3, false, false },
 	{ "UA", { 0x00, 0x01, 0x73 }, 3, false, false },
 	{ "FRMR", { 0x00, 0x01, 0x87, 0x01, 0x00, 0x00, 0x00, 0x01 }, 8, false, false },
@@ -148,8 +160,8 @@ static void answer_enquiries(void)
 	advance(&f, 20 * MS);
 }
 
-/* After a frame that the far end didn't mean to send, the two may differ about numbers: time for the
- * user side to make its own of it, then the far end begins anew and all is well. */
+/* After a frame that the far end didn't mean to send, the two may differ about numbers: time for
+ * the user side to make its own of it, then the far end begins anew and all is well. */
 static void settle(void)
 {
 	const uint8_t sabme[] = { raw_command(&raw), 0x01, 0x7f };
@@ -261,8 +273,7 @@ static void test_wrong_nr(void **state)
 	(void)state;
 	connect_a_call();
 	for (size_t i = 0; i < sizeof(controls); i++) {
-		const uint8_t frame[] = { 0x00, 0x01, controls[i],
-					  (uint8_t)((raw.nr + 64) << 1) };
+		const uint8_t frame[] = { 0x00, 0x01, controls[i], (uint8_t)((raw.nr + 64) << 1) };
 		unsigned before = raw.sabmes;
 
 		raw_send(&raw, frame, sizeof(frame));
@@ -299,17 +310,17 @@ static void test_link_released(void **state)
 	clear_the_call();
 }
 
-/* Messages that would end the call, in frames that aren't for us, aren't commands, or aren't the next:
- * none of them is heard. STATUS is one that libpri keeps to itself. */
+/* Messages that would end the call, in frames that aren't for us, aren't commands, or aren't the
+ * next: none of them is heard. STATUS is one that libpri keeps to itself. */
 static void test_message_in_bad_frame(void **state)
 {
 	static const struct {
 		uint8_t octets[2];
 		int ns; /* to be added to the right one */
 	} bad[] = {
-		{ { 0x06, 0x01 }, 0 }, { { 0xfe, 0x01 }, 0 }, { { 0x02, 0x03 }, 0 },
-		{ { 0x02, 0xff }, 0 }, { { 0x00, 0x01 }, 0 }, { { 0x03, 0x01 }, 0 },
-		{ { 0x02, 0x00 }, 0 }, { { 0x02, 0x01 }, 1 }, { { 0x02, 0x01 }, -1 },
+		{ { 0x06, 0x01 }, 0 },  { { 0xfe, 0x01 }, 0 }, { { 0x02, 0x03 }, 0 },
+		{ { 0x02, 0xff }, 0 },  { { 0x00, 0x01 }, 0 }, { { 0x03, 0x01 }, 0 },
+		{ { 0x02, 0x00 }, 0 },  { { 0x02, 0x01 }, 1 }, { { 0x02, 0x01 }, -1 },
 		{ { 0x02, 0x01 }, 64 },
 	};
 	static const uint8_t messages[][8] = {
@@ -365,7 +376,8 @@ static void test_same_side(void **state)
 	assert_int_equal(invalid(), 3);
 }
 
-/* Every pair of control octet and C/R, from either side: the verdict is the one of Q.921 table 5. */
+/* Every pair of control octet and C/R, from either side: the verdict is the one of Q.921 table 5.
+ */
 static void test_verdicts(void **state)
 {
 	(void)state;
