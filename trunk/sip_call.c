@@ -20,6 +20,7 @@ struct sip_dialog *sip_dialog_new(struct sip_call *call, const char *tag)
 	d->call = call;
 	snprintf(d->tag, sizeof(d->tag), "%s", tag ? tag : "");
 	d->session = call->session;
+	d->least_s = call->least_s;
 	fsm_init(&d->oa, &sip_oa_machine, OA_NONE, call->stack->cfg.loop, d);
 	list_append(&call->dialogs, &d->node);
 	call->dialog_count++;

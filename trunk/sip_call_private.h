@@ -75,6 +75,7 @@ struct sip_dialog {
 	struct loop_timer glare; /* RFC 3261 14.1 */
 	/* RFC 4028 */
 	unsigned session_s; /* 0: no session timer */
+	unsigned least_s;   /* highest Min-SE that a 422 told; 0: none did */
 	bool we_refresh;
 	struct loop_timer session_timer;
 };
@@ -154,7 +155,10 @@ struct sip_call {
 	struct sip_dialog *dialog; /* the chosen one, or the early one heard last that has media */
 	nta_outgoing_t *invite;    /* outgoing */
 	nta_incoming_t *invite_in; /* incoming, until ACK or its end */
-	uint32_t cseq;             /* outgoing: of the INVITE */
+	uint32_t cseq;             /* outgoing: of the INVITE, its From tag, how often it went anew */
+	char from_tag[20];
+	unsigned again;
+	unsigned session_s, least_s; /* outgoing: session timer asked for, and Min-SE; 0: none */
 	bool peer_100rel, must_100rel;
 	unsigned unpracked;      /* reliable responses out */
 	bool rang;               /* 180 has been sent */
@@ -238,8 +242,12 @@ int sip_late_take(struct sip_call *call);
 /* All that is left, at the stack's end. */
 void sip_late_end(struct sip_stack *stack);
 
-/* sip_timer.c: session timers (RFC 4028). request(): 0 or 422; response() and offer(): value of
- * Session-Expires or "". */
+/* sip_timer.c: session timers (RFC 4028). ask(), response() and offer(): value of Session-Expires or
+ * ""; least(): of Min-SE or "". request(): 0 or 422. */
+const char *sip_timer_ask(struct sip_call *call, char text[64]);
+const char *sip_timer_least(unsigned least_s, char text[16]);
+/* After 422 to our INVITE: is it worth another, with a longer session? */
+bool sip_timer_raise(struct sip_call *call, const sip_t *sip);
 unsigned sip_timer_request(struct sip_dialog *dialog, const sip_t *sip);
 const char *sip_timer_response(const struct sip_dialog *dialog, char text[64]);
 const char *sip_timer_offer(const struct sip_dialog *dialog, char text[64]);

@@ -371,7 +371,7 @@ static int offer_same(struct sip_dialog *d)
 int sip_dialog_modify(struct sip_dialog *d, bool refresh)
 {
 	bool update = !d->confirmed || (refresh && d->peer_allows_update);
-	char contact[SIP_HEADER_MAX], text[SDP_TEXT_MAX], expires[64];
+	char contact[SIP_HEADER_MAX], text[SDP_TEXT_MAX], expires[64], least[16];
 
 	if (d->modify_out || d->modify_in)
 		return -EPROTO;
@@ -379,16 +379,21 @@ int sip_dialog_modify(struct sip_dialog *d, bool refresh)
 		return -EPROTO;
 	sip_oa_out(d, text);
 	sip_timer_offer(d, expires);
+	sip_timer_least(expires[0] ? d->least_s : 0, least);
 	d->modify_out = nta_outgoing_tcreate(
 		d->leg, modified, d, sip_dialog_hop(d), update ? sip_method_update : sip_method_invite,
 		update ? "UPDATE" : "INVITE", NULL,
 		SIPTAG_CONTACT_STR(sip_own_contact(d->call->trunk, contact)),
 		SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SUPPORTED_STR(SIP_SUPPORTED),
 		SIPTAG_USER_AGENT_STR(d->call->stack->user_agent),
-		STR_IF(expires, SIPTAG_SESSION_EXPIRES_STR), STR_IF(text, SIPTAG_PAYLOAD_STR),
+		STR_IF(expires, SIPTAG_SESSION_EXPIRES_STR), STR_IF(least, SIPTAG_MIN_SE_STR),
+		STR_IF(text, SIPTAG_PAYLOAD_STR),
 		TAG_IF(text[0], SIPTAG_CONTENT_TYPE_STR("application/sdp")), TAG_END());
-	if (!d->modify_out)
+	if (!d->modify_out) {
+		if (refresh && !update) /* what was opened here */
+			fsm_event(&d->oa, OA_REMOTE_REFUSE, NULL);
 		return -ENOMEM;
+	}
 	d->modify_is_update = update;
 	d->modify_is_refresh = refresh;
 	if (!update)
@@ -396,6 +401,15 @@ int sip_dialog_modify(struct sip_dialog *d, bool refresh)
 	if (text[0])
 		fsm_event(&d->oa, OA_SENT, NULL);
 	return 0;
+}
+
+static void refused(struct sip_dialog *d, struct q850_cause cause)
+{
+	fsm_event(&d->oa, OA_REMOTE_REFUSE, NULL);
+	d->local = d->agreed;
+	d->glare_tries = 0;
+	if (!d->modify_is_refresh)
+		sip_up_refuse(d->call, cause);
 }
 
 static void glare_over(struct loop_timer *timer, void *arg)
@@ -411,7 +425,7 @@ static void glare_over(struct loop_timer *timer, void *arg)
 	}
 	d->local = d->wanted;
 	if (sip_dialog_modify(d, false) < 0)
-		fsm_event(&d->oa, OA_REMOTE_REFUSE, NULL);
+		refused(d, q850(Q850_TEMPORARY_FAILURE, Q850_LOC_PRIVATE_LOCAL));
 }
 
 /* RFC 3261 14.1: the owner of the Call-ID waits 2.1 to 4 s, the other 0 to 2 s, in steps of 10 ms.
@@ -421,15 +435,6 @@ static uint64_t glare_wait_us(const struct sip_dialog *d)
 	uint64_t steps = d->call->incoming ? sip_random() % 201 : 210 + sip_random() % 191;
 
 	return steps * 10000;
-}
-
-static void refused(struct sip_dialog *d, struct q850_cause cause)
-{
-	fsm_event(&d->oa, OA_REMOTE_REFUSE, NULL);
-	d->local = d->agreed;
-	d->glare_tries = 0;
-	if (!d->modify_is_refresh)
-		sip_up_refuse(d->call, cause);
 }
 
 static void crossed(struct sip_dialog *d)

@@ -42,6 +42,8 @@ struct sip_owner;
 #define SIP_SUPPORTED "100rel, timer"
 #define SIP_MIN_SE_S 90 /* RFC 4028 4 */
 #define SIP_MIN_SE "90"
+#define SIP_SESSION_MOST_S 86400 /* a Min-SE above is not taken seriously */
+#define SIP_INVITES_AGAIN 3      /* of one call: 422, or a connection that broke */
 #define SIP_GLARE_TRIES 8
 #define SIP_DIALOGS_MAX 32 /* early ones of a forked INVITE */
 

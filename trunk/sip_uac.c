@@ -17,7 +17,8 @@ static int fork_response(void *magic, nta_outgoing_t *orq, const sip_t *sip);
 struct invite_text {
 	struct sip_identity id;
 	char request[SIP_IDENTITY_MAX + 32], from[SIP_IDENTITY_MAX + 32], contact[SIP_HEADER_MAX];
-	char cseq[32], forwards[16], route[SIP_HEADER_MAX], sdp[SDP_TEXT_MAX];
+	char cseq[32], forwards[16], expires[64], least[16], route[SIP_HEADER_MAX],
+		sdp[SDP_TEXT_MAX];
 };
 
 static int compose(struct invite_text *t, struct sip_call *call)
@@ -30,14 +31,20 @@ static int compose(struct invite_text *t, struct sip_call *call)
 	if (sip_identity_write(&t->id, &call->info, trunk->conf, peer,
 			       sip_trunk_domain(trunk, domain)) < 0)
 		return -EINVAL;
-	call->cseq = (uint32_t)(sip_random() & 0xffff) + 1;
+	if (!call->cseq) {
+		call->cseq = (uint32_t)(sip_random() & 0xffff);
+		snprintf(call->from_tag, sizeof(call->from_tag), "%016llx",
+			 (unsigned long long)sip_random());
+	}
+	call->cseq++; /* one that goes anew has the next: RFC 3261 8.1.3.5 */
 	snprintf(t->request, sizeof(t->request), "INVITE %s SIP/2.0", t->id.request_uri);
-	snprintf(t->from, sizeof(t->from), "%s;tag=%016llx", t->id.from,
-		 (unsigned long long)sip_random());
+	snprintf(t->from, sizeof(t->from), "%s;tag=%s", t->id.from, call->from_tag);
 	snprintf(t->cseq, sizeof(t->cseq), "%u INVITE", call->cseq);
 	/* The hop that we are has been taken off by who calls us; a full count anew would let a
 	 * loop live for ever (RFC 3261 16.6 step 3, 16.3 step 3). */
 	snprintf(t->forwards, sizeof(t->forwards), "%u", forwards ? forwards : 70);
+	sip_timer_ask(call, t->expires);
+	sip_timer_least(call->least_s, t->least);
 	sip_trunk_route(trunk, t->route);
 	sip_own_contact(trunk, t->contact);
 	if (call->has_offer &&
@@ -62,6 +69,8 @@ static msg_t *make_invite(const struct sip_call *call, const struct invite_text 
 			SIPTAG_MAX_FORWARDS_STR(t->forwards), SIPTAG_CONTACT_STR(t->contact),
 			SIPTAG_USER_AGENT_STR(call->stack->user_agent), SIPTAG_ALLOW_STR(SIP_ALLOW),
 			SIPTAG_SUPPORTED_STR(prack ? "100rel, timer" : "timer"),
+			STR_IF(t->expires, SIPTAG_SESSION_EXPIRES_STR),
+			STR_IF(t->least, SIPTAG_MIN_SE_STR),
 			STR_IF(t->id.privacy, SIPTAG_PRIVACY_STR),
 			STR_IF(t->sdp, SIPTAG_PAYLOAD_STR),
 			TAG_IF(call->info.emergency, SIPTAG_PRIORITY_STR("emergency")),
@@ -196,8 +205,34 @@ static struct sip_dialog *dialog_of(struct sip_call *call, const sip_t *sip)
 	return d;
 }
 
+/* Once more from the beginning: a longer session was asked for (RFC 4028 7.3). */
+static bool is_worth_another(struct sip_call *call, const struct call_response *r)
+{
+	if (call->fsm.state != CALL_CALLING && call->fsm.state != CALL_PROCEEDING)
+		return false;
+	if (r->status != 422 || call->again >= SIP_INVITES_AGAIN)
+		return false;
+	return sip_timer_raise(call, r->sip);
+}
+
+static bool send_again(struct sip_call *call)
+{
+	nta_outgoing_t *before = call->invite;
+	struct sip_dialog *d;
+
+	call->again++;
+	if (send_invite(call) < 0)
+		return false;
+	list_for_each(d, &call->dialogs, struct sip_dialog, node) sip_dialog_free(d);
+	call->dialog = NULL;
+	nta_outgoing_destroy(before);
+	return true;
+}
+
 static void handle_response(struct sip_call *call, struct call_response r)
 {
+	if (is_worth_another(call, &r) && send_again(call))
+		return;
 	if (r.status < 200) {
 		r.dialog = dialog_of(call, r.sip);
 		fsm_event(&call->fsm, CE_PROVISIONAL, &r);

@@ -56,6 +56,7 @@ struct fixture {
 	char got[16384];
 	size_t got_length;
 	struct netaddr from;
+	const char *contact; /* in the mute peer's responses; NULL: its own */
 };
 
 static struct fixture *fx; /* for callbacks' checks */
@@ -359,16 +360,18 @@ static void send_mute(struct fixture *f, const char *text, const struct netaddr 
 
 static void respond(struct fixture *f, const char *status, const char *extra, const char *body)
 {
-	char text[4096], via[512], from[512], to[512], call_id[512], cseq[512];
+	char text[4096], via[512], from[512], to[512], call_id[512], cseq[512], contact[64];
 	bool tagged = strstr(header(f, "To", to), "tag=") != NULL;
 
+	snprintf(contact, sizeof(contact), "<sip:mute@" MUTE_IP ":%u>",
+		 netaddr_port(&f->mute_address));
 	snprintf(text, sizeof(text),
 		 "SIP/2.0 %s\r\nVia: %s\r\nFrom: %s\r\nTo: %s%s\r\nCall-ID: %s\r\nCSeq: "
-		 "%s\r\nContact: <sip:mute@" MUTE_IP ":%u>\r\n%s"
+		 "%s\r\nContact: %s\r\n%s"
 		 "%sContent-Length: %zu\r\n\r\n%s",
 		 status, header(f, "Via", via), header(f, "From", from), to,
 		 tagged ? "" : ";tag=mute", header(f, "Call-ID", call_id), header(f, "CSeq", cseq),
-		 netaddr_port(&f->mute_address), extra,
+		 f->contact ? f->contact : contact, extra,
 		 body[0] ? "Content-Type: application/sdp\r\n" : "", strlen(body), body);
 	send_mute(f, text, &f->from);
 }
