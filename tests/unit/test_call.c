@@ -384,6 +384,35 @@ static void test_cause_of_errors(void **state)
 	assert_string_equal(leg_message_name(LEG_CONNECT), "CONNECT");
 }
 
+static struct party_number moved_told;
+
+static int note_moved(struct leg *leg, const struct leg_message *m)
+{
+	if (m->diagnostics)
+		moved_told = m->diagnostics->moved_to;
+	return fake_send(leg, m);
+}
+
+/* The new number of a party that has moved crosses as every number does. */
+static void test_moved_to_crosses(void **state)
+{
+	const struct leg_diagnostics moved = { .length = 1, .moved_to = { .digits = "02079463333" } };
+	struct leg_ops noting = fake_ops;
+
+	(void)state;
+	noting.send = note_moved;
+	incoming(number);
+	tell(GW1, LEG_CONNECT);
+	fx.leg[IN]->leg.ops = &noting;
+	tell_message(fx.leg[GW1],
+		     &(struct leg_message){ .type = LEG_DISCONNECT,
+					    .cause = q850(Q850_NUMBER_CHANGED, Q850_LOC_TRANSIT),
+					    .diagnostics = &moved });
+	assert_string_equal(moved_told.digits, "2079463333");
+	assert_int_equal(moved_told.type, NUMBER_NATIONAL);
+	fx.leg[IN]->leg.ops = &fake_ops;
+}
+
 /* What explains a cause goes with it, to the side that doesn't know it, and with no other cause. */
 static void test_diagnostics_cross(void **state)
 {
@@ -434,6 +463,7 @@ int main(void)
 		CASE(test_memory_refused),
 		CASE(test_cause_of_errors),
 		CASE(test_diagnostics_cross),
+		CASE(test_moved_to_crosses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

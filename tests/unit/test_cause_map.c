@@ -185,6 +185,7 @@ static void reason_read(void **state)
 		{ "q.850 ; CAUSE = 16 ; Text = \"a;cause=17\" ; location = rln", 0, 16, 4 },
 		{ " Q.850;text=\"quoted \\\" ; here\";cause=102;location=NOWHERE", 0, 102, 10 },
 		{ "Q.850;cause=3;flag", 0, 3, 10 },
+		{ "Q.850;cause=3;pause=9;causes=8;caus=7;position=U", 0, 3, 10 },
 		{ "SIP;cause=200;text=\"Call completed elsewhere\"", -ENOENT, 0, 0 },
 		{ "Q.8500;cause=1", -ENOENT, 0, 0 },
 		{ "Q.850", -EINVAL, 0, 0 },

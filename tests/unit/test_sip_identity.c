@@ -253,6 +253,45 @@ static void nothing_leaks(void **state)
 	}
 }
 
+/* Of a 200: who answered, and whether he may be shown. Only a trusted peer is believed. */
+static void connected_read(void **state)
+{
+	static const struct {
+		const char *headers;
+		bool trusted, found;
+		uint8_t presentation;
+	} rows[] = {
+		{ "P-Asserted-Identity: <sip:+4420@h>\r\n", true, true, PRESENTATION_ALLOWED },
+		{ "P-Asserted-Identity: <sip:+4420@h>\r\nPrivacy: id\r\n", true, true,
+		  PRESENTATION_RESTRICTED },
+		{ "P-Asserted-Identity: <sip:+4420@h>\r\n", false, false, 0 },
+		{ "", true, false, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct party got = { 0 };
+		char text[1024];
+		msg_t *msg;
+
+		snprintf(text, sizeof(text), "SIP/2.0 200 OK\r\nFrom: <sip:1@x>;tag=a\r\n" BASE "%s\r\n",
+			 rows[i].headers);
+		msg = msg_make(sip_default_mclass(), 0, text, (ssize_t)strlen(text));
+		assert_non_null(msg);
+		assert_int_equal(
+			sip_identity_read_connected(sip_object(msg), rows[i].trusted, &got),
+			rows[i].found);
+		msg_destroy(msg);
+		if (!rows[i].found)
+			continue;
+		assert_string_equal(got.number.digits, "+4420");
+		assert_int_equal(got.number.screening, SCREENING_NETWORK);
+		assert_int_equal(got.number.presentation, rows[i].presentation);
+		assert_int_equal(got.name_restricted,
+				 rows[i].presentation == PRESENTATION_RESTRICTED);
+	}
+}
+
 static void connected(void **state)
 {
 	const struct conf_trunk trunk = { .trusted = true, .user_phone = true },
@@ -295,7 +334,7 @@ int main(void)
 		cmocka_unit_test(numbers),   cmocka_unit_test(called),
 		cmocka_unit_test(calling),   cmocka_unit_test(redirecting),
 		cmocka_unit_test(written),   cmocka_unit_test(nothing_leaks),
-		cmocka_unit_test(connected), cmocka_unit_test(too_long),
+		cmocka_unit_test(connected_read), cmocka_unit_test(connected), cmocka_unit_test(too_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
