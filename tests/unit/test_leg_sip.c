@@ -521,6 +521,7 @@ static void test_words(void **state)
 					 .type = NUMBER_NATIONAL,
 					 .presentation = PRESENTATION_RESTRICTED } },
 		.redirecting = { .number = { .digits = "+4930", .type = NUMBER_INTERNATIONAL } },
+		.connected = { .number = { .digits = "4940", .type = NUMBER_INTERNATIONAL } },
 		.redirecting_reason = 15,
 		.hops_left = 12,
 		.emergency = true,
@@ -534,6 +535,7 @@ static void test_words(void **state)
 	assert_string_equal(down.called.number.digits, "+442079460000");
 	assert_string_equal(down.calling.number.digits, "2079460018");
 	assert_string_equal(down.redirecting.number.digits, "+4930");
+	assert_string_equal(down.connected.number.digits, "+4940");
 	assert_string_equal(down.calling.name, "Bob");
 	assert_true(down.calling.name_restricted && down.emergency);
 	assert_int_equal(down.max_forwards, 12);
