@@ -166,6 +166,12 @@ struct catalog_walk {
 };
 int catalog_walk_lists(struct catalog_walk *walk, const struct catalog *from, const struct catalog *to);
 
+/* ---- The store (catalog_store.c) ---- */
+
+struct store_db;
+/* The newest; 0: none. 0 or -errno. */
+int catalog_store_revision(struct store_db *db, int64_t *revision);
+
 /* A catalog that shares everything with `from` (NULL: empty) and is nobody else's yet. */
 int catalog_copy(struct catalog **out, const struct catalog *from);
 
