@@ -62,21 +62,55 @@ static int open_spool(struct records *r, const struct records_cfg *cfg, char *er
 	return 0;
 }
 
-static int open_stores(struct records *r, const struct records_cfg *cfg, char *error, size_t room)
+static struct store_cfg store_cfg(struct records *r, const char *thread)
 {
-	struct store_cfg store = { .url = cfg->url,
+	return (struct store_cfg){ .url = r->url,
 				   .namespace_name = RECORDS_NAMESPACE,
 				   .schemas = &records_schema,
 				   .schema_count = 1,
 				   .home = r->control,
-				   .thread_name = "records" };
-	int rc = store_open(&r->store, &store, error, room);
+				   .thread_name = thread };
+}
 
+/* The one that reads has nothing to read before the other has made it. */
+int records_reader(struct records *r)
+{
+	struct store_cfg cfg = store_cfg(r, "records-read");
+	char error[256];
+	int rc;
+
+	if (r->reader)
+		return 0;
+	cfg.read_only = true;
+	rc = store_open(&r->reader, &cfg, error, sizeof(error));
 	if (rc < 0)
-		return rc;
-	store.thread_name = "records-read";
-	store.read_only = true;
-	return store_open(&r->reader, &store, error, room);
+		rlog(LOG_LEVEL_WARNING, "nobody can read records: %s", error);
+	return rc;
+}
+
+static void store_changed(void *arg)
+{
+	struct records *r = arg;
+	struct store_state state;
+
+	if (r->closing)
+		return;
+	store_state(r->store, &state);
+	if (state.up)
+		records_reader(r);
+}
+
+static int open_store(struct records *r, const struct records_cfg *cfg, char *error, size_t room)
+{
+	struct store_cfg store;
+
+	r->url = mem_strdup(cfg->url);
+	if (!r->url)
+		return -ENOMEM;
+	store = store_cfg(r, "records");
+	store.changed = store_changed;
+	store.arg = r;
+	return store_open(&r->store, &store, error, room);
 }
 
 int records_open(struct records **out, const struct records_cfg *cfg, struct loop *control,
@@ -100,7 +134,7 @@ int records_open(struct records **out, const struct records_cfg *cfg, struct loo
 	if (r->peeked)
 		rc = open_spool(r, cfg, error, error_room);
 	if (rc == 0)
-		rc = open_stores(r, cfg, error, error_room);
+		rc = open_store(r, cfg, error, error_room);
 	if (rc == 0)
 		rc = records_drain_start(r);
 	if (rc < 0)
@@ -129,13 +163,14 @@ void records_close(struct records **out, unsigned wait_ms)
 	if (!r)
 		return;
 	*out = NULL;
-	if (r->reader && wait_ms)
+	if (r->store && wait_ms)
 		let_drain(r, wait_ms);
 	records_drain_stop(r);
 	store_close(&r->reader);
 	store_close(&r->store);
 	spool_close(&r->spool);
 	mem_free(r->peeked);
+	mem_free(r->url);
 	mem_free(r);
 }
 

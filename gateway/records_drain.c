@@ -280,7 +280,8 @@ static void retain_due(struct loop_timer *timer, void *arg)
 		cdr_id_at(now_us - (int64_t)r->keep_us, r->cutoff);
 	if (!r->keep_calls)
 		remove_old(r);
-	else if (store_run(r->reader, STORE_READ, 10000, find_job, found, r) < 0)
+	else if (records_reader(r) < 0 ||
+		 store_run(r->reader, STORE_READ, 10000, find_job, found, r) < 0)
 		retain_after(r, RETAIN_US);
 }
 

@@ -66,6 +66,7 @@ struct records {
 	struct store *store, *reader;
 	struct loop *control;
 	char host[64];
+	char *url;
 	unsigned batch;
 	uint64_t keep_us, keep_calls;
 	uint64_t crashed;
@@ -92,6 +93,9 @@ struct records {
 	/* while `retaining`: the reader's, then the store's thread */
 	char found[CALL_ID_TEXT];
 };
+
+/* Control thread: the store that reads is there. 0 or -errno. */
+int records_reader(struct records *records);
 
 /* ---- records_drain.c ---- */
 

@@ -204,8 +204,10 @@ static void answered(void *arg, int rc, const char *error)
 
 static int ask(struct question *q)
 {
-	int rc = store_run(q->records->reader, STORE_READ, PATIENCE_MS, ask_job, answered, q);
+	int rc = records_reader(q->records);
 
+	if (rc == 0)
+		rc = store_run(q->records->reader, STORE_READ, PATIENCE_MS, ask_job, answered, q);
 	if (rc < 0)
 		mem_free(q);
 	return rc;

@@ -6,6 +6,8 @@
  * the end of both. */
 #include "gateway/records_private.h"
 
+#include "base/utf8.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -109,42 +111,13 @@ void cdr_insert_sql(char sql[CDR_SQL_MAX])
 
 /* ---- Values ---- */
 
-/* RFC 3629 4: a database refuses a text that isn't UTF-8, and with it the whole record. */
-static size_t utf8_length(const unsigned char *at)
-{
-	static const struct {
-		unsigned char mask, lead, first_min, first_max;
-		size_t length;
-	} forms[] = {
-		{ 0x80, 0x00, 0, 0, 1 },	 { 0xff, 0xe0, 0xa0, 0xbf, 3 },
-		{ 0xff, 0xed, 0x80, 0x9f, 3 }, { 0xff, 0xf0, 0x90, 0xbf, 4 },
-		{ 0xff, 0xf4, 0x80, 0x8f, 4 }, { 0xe0, 0xc0, 0x80, 0xbf, 2 },
-		{ 0xf0, 0xe0, 0x80, 0xbf, 3 }, { 0xfc, 0xf0, 0x80, 0xbf, 4 },
-	};
-
-	if (at[0] == 0xc0 || at[0] == 0xc1)
-		return 0;
-	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		if ((at[0] & forms[i].mask) != forms[i].lead)
-			continue;
-		if (forms[i].length > 1 &&
-		    (at[1] < forms[i].first_min || at[1] > forms[i].first_max))
-			return 0;
-		for (size_t k = 2; k < forms[i].length; k++)
-			if ((at[k] & 0xc0) != 0x80)
-				return 0;
-		return forms[i].length;
-	}
-	return 0;
-}
-
+/* A database refuses a text that isn't UTF-8, and with it the whole record. */
 static bool is_utf8(const char *text)
 {
-	const unsigned char *at = (const unsigned char *)text;
-	size_t n;
+	size_t left = strlen(text), n;
 
-	for (; *at; at += n)
-		if (!(n = utf8_length(at)))
+	for (; left; text += n, left -= n)
+		if (!(n = utf8_length(text, left)))
 			return false;
 	return true;
 }
