@@ -47,6 +47,8 @@ int isdn_call_setup(struct isdn_call **out, struct isdn_span *span, const struct
 
 	if (span->state != SPAN_UP || span->closing)
 		return -ENETDOWN;
+	if (span->refuse.value)
+		return -EBUSY;
 	if (!timeslot) {
 		counter_inc(&span->counters.no_channel);
 		return -EBUSY;

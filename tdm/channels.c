@@ -11,6 +11,22 @@ void channels_init(struct channels *channels, timeslot_set usable, enum conf_hun
 			channels->at[ts].state = CHANNEL_IDLE;
 }
 
+void channels_change(struct channels *channels, timeslot_set usable, enum conf_hunt hunt)
+{
+	channels->usable = usable & ~UINT32_C(1);
+	channels->hunt = hunt;
+	for (unsigned ts = 1; ts < E1_TIMESLOTS; ts++) {
+		struct channel *channel = &channels->at[ts];
+		bool wanted = channels->usable >> ts & 1;
+		bool held = channel->state == CHANNEL_TAKEN || channel->state == CHANNEL_LEAVING;
+
+		if (wanted && channel->state == CHANNEL_ABSENT)
+			channel->state = CHANNEL_IDLE;
+		else if (!wanted && !held)
+			channel->state = CHANNEL_ABSENT;
+	}
+}
+
 static bool descending(enum conf_hunt hunt)
 {
 	return hunt == CONF_HUNT_DESCENDING || hunt == CONF_HUNT_CYCLIC_DESCENDING;
@@ -52,8 +68,11 @@ void channels_free(struct channels *channels, uint8_t timeslot)
 
 void channels_set(struct channels *channels, uint8_t timeslot, enum channel_state state)
 {
-	if (timeslot < E1_TIMESLOTS && channels->at[timeslot].state != CHANNEL_ABSENT)
-		channels->at[timeslot] = (struct channel){ .state = state };
+	if (timeslot >= E1_TIMESLOTS || channels->at[timeslot].state == CHANNEL_ABSENT)
+		return;
+	if (state == CHANNEL_IDLE && !(channels->usable >> timeslot & 1))
+		state = CHANNEL_ABSENT;
+	channels->at[timeslot] = (struct channel){ .state = state };
 }
 
 enum channel_state channels_state(const struct channels *channels, unsigned timeslot)

@@ -33,13 +33,17 @@ struct channels {
 
 /* All of `usable` idle, the others absent. */
 void channels_init(struct channels *channels, timeslot_set usable, enum conf_hunt hunt);
+/* Another set and order from now on: what is added is idle; what is taken away goes at once, or as
+ * soon as its call and port have left. */
+void channels_change(struct channels *channels, timeslot_set usable, enum conf_hunt hunt);
 /* The channel that the next call shall have by the hunting order; 0: none idle. Takes nothing. */
 uint8_t channels_hunt(const struct channels *channels);
 /* 0; -EINVAL: not a B-channel; -EBUSY: not idle. */
 int channels_take(struct channels *channels, uint8_t timeslot, struct isdn_call *call);
 /* From any state back to idle. */
 void channels_free(struct channels *channels, uint8_t timeslot);
-/* This state, without a call. An absent timeslot stays absent. */
+/* This state, without a call. An absent timeslot stays absent; one that was taken away becomes so
+ * instead of idle. */
 void channels_set(struct channels *channels, uint8_t timeslot, enum channel_state state);
 enum channel_state channels_state(const struct channels *channels, unsigned timeslot);
 struct isdn_call *channels_call(const struct channels *channels, unsigned timeslot);

@@ -395,6 +395,12 @@ fail:
 	return -ENOMEM;
 }
 
+void pri_link_set(struct pri_link *link, const char *name, const struct conf_isdn_timers *timers)
+{
+	link->name = name;
+	set_timers(link->pri, timers);
+}
+
 void pri_link_close(struct pri_link **out)
 {
 	struct pri_link *link = out ? *out : NULL;

@@ -74,6 +74,8 @@ struct pri_link_cfg {
 /* Starts to establish layer 2 at once. 0, -ENOMEM. */
 int pri_link_create(struct pri_link **out, const struct pri_link_cfg *cfg,
 		    const struct pri_link_ops *ops, void *arg);
+/* Another name for messages (borrowed), and other timers for what starts next. */
+void pri_link_set(struct pri_link *link, const char *name, const struct conf_isdn_timers *timers);
 /* Sends nothing. Calls must have been freed. Sets NULL, takes NULL. */
 void pri_link_close(struct pri_link **link);
 /* One frame from the line, without FCS. -EMSGSIZE above what libpri's buffer takes. */

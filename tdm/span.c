@@ -21,6 +21,7 @@ const struct counter_info isdn_span_counter_info[] = {
 	COUNTER(frames_tx, NORMAL, "LAPD frames sent"),
 	COUNTER(layer2_ups, NORMAL, "times that multiframe operation was established"),
 	COUNTER(no_channel, UNDESIRABLE, "calls refused because no B-channel was free"),
+	COUNTER(refused, UNDESIRABLE, "calls refused while none were taken"),
 	COUNTER(glare, UNDESIRABLE, "calls from both sides that met on a B-channel"),
 	COUNTER(restarts_rx, UNDESIRABLE, "RESTARTs received"),
 	COUNTER(restarts_tx, UNDESIRABLE, "RESTARTs sent"),
@@ -145,6 +146,12 @@ static void incoming(struct isdn_span *span, struct q931_call *q931)
 		return;
 	}
 	fsm_event(&call->fsm, CALL_DO_OFFER, &span->rx.info);
+	if (span->refuse.value) {
+		counter_inc(&span->counters.refused);
+		isdn_call_release(call, span->refuse);
+		isdn_call_done(call);
+		return;
+	}
 	timeslot = choose_channel(span, &span->rx.channel, &cause);
 	if (!timeslot) {
 		counter_inc(&span->counters.no_channel);
@@ -337,17 +344,20 @@ static void channel_free(struct bchan *bchan, void *owner)
 	span_check_finished(span);
 }
 
+timeslot_set span_usable(const struct e1_line *line, const struct conf_span *conf)
+{
+	timeslot_set wanted = conf->b_channels ? conf->b_channels : e1_line_timeslots(line);
+
+	return wanted & e1_line_timeslots(line) & ~(UINT32_C(1) << conf->d_channel);
+}
+
 static void init(struct isdn_span *span, const struct isdn_span_cfg *cfg)
 {
-	timeslot_set usable =
-		cfg->conf->b_channels ? cfg->conf->b_channels : e1_line_timeslots(cfg->line);
-
 	span->conf = cfg->conf;
 	span->line = cfg->line;
 	span->loop = cfg->loop;
 	span->trace = cfg->trace;
-	usable &= e1_line_timeslots(cfg->line) & ~(UINT32_C(1) << cfg->conf->d_channel);
-	channels_init(&span->channels, usable, cfg->conf->hunt);
+	channels_init(&span->channels, span_usable(cfg->line, cfg->conf), cfg->conf->hunt);
 	for (unsigned ts = 0; ts < E1_TIMESLOTS; ts++)
 		span->bchans[ts] = (struct bchan){
 			.line = cfg->line, .timeslot = ts, .free = channel_free, .owner = span

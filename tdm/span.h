@@ -142,6 +142,14 @@ int isdn_span_create(struct isdn_span **out, const struct isdn_span_cfg *cfg,
  * `closed` (may be NULL) runs when the line is free of it. Sets NULL, takes NULL. */
 void isdn_span_close(struct isdn_span **span, void (*closed)(void *arg), void *arg);
 
+/* Other settings from now on, while calls are carried. Those of the line, role, switch type, law,
+ * D-channel and layer 2 timers must be equal (-EINVAL, and nothing is changed). A B-channel that is
+ * taken away and has a call goes when that ends. `conf` is borrowed in place of the earlier one. */
+int isdn_span_set_conf(struct isdn_span *span, const struct conf_span *conf);
+/* New calls of the far end are refused with this cause (value 0: taken again): RELEASE COMPLETE
+ * before a channel is taken. Ours are -EBUSY. Calls in progress go on. */
+void isdn_span_refuse(struct isdn_span *span, struct q850_cause cause);
+
 /* From the configuration, and the line it was given; both borrowed, for as long as the span. */
 const char *isdn_span_name(const struct isdn_span *span);
 const struct conf_span *isdn_span_conf(const struct isdn_span *span);
@@ -169,7 +177,7 @@ enum isdn_slot_state isdn_span_slot(const struct isdn_span *span, unsigned times
 struct isdn_span_counters {
 	counter_t calls_in, calls_out, connects;                         /* normal */
 	counter_t frames_rx, frames_tx, layer2_ups;
-	counter_t no_channel, glare, restarts_rx, restarts_tx, t309_clears, layer2_losses, status_clears; /* undesirable */
+	counter_t no_channel, refused, glare, restarts_rx, restarts_tx, t309_clears, layer2_losses, status_clears; /* undesirable */
 	counter_t invalid_frames, malformed_frames, malformed_elements, unexpected_messages, tx_dropped; /* error */
 };
 extern const struct counter_info isdn_span_counter_info[];

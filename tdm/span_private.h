@@ -155,6 +155,7 @@ struct isdn_span {
 	struct isdn_span_counters counters;
 	/* Closing */
 	bool closing;
+	struct q850_cause refuse; /* new calls of the far end; value 0: they are taken */
 	struct loop_deferred finish;
 	void (*closed)(void *arg);
 	void *closed_arg;
@@ -162,6 +163,8 @@ struct isdn_span {
 
 /* span.c */
 void span_check_finished(struct isdn_span *span);
+/* The timeslots of calls that these settings leave on the line. */
+timeslot_set span_usable(const struct e1_line *line, const struct conf_span *conf);
 /* span_fault.c: T309, RESTART */
 void span_fault_init(struct isdn_span *span);
 void span_fault_close(struct isdn_span *span);

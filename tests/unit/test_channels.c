@@ -79,12 +79,39 @@ static void test_states(void **state)
 	assert_int_equal(channels_state(&ch, 99), CHANNEL_ABSENT);
 }
 
+/* Another set while calls are carried: held ones leave the set when they are freed. */
+static void test_change(void **state)
+{
+	struct channels ch;
+
+	(void)state;
+	channels_init(&ch, BITS(2, 5, 9, 31), CONF_HUNT_ASCENDING);
+	assert_int_equal(channels_take(&ch, 2, nobody), 0);
+	assert_int_equal(channels_take(&ch, 5, nobody), 0);
+	channels_set(&ch, 31, CHANNEL_BLOCKED);
+	channels_change(&ch, BITS(5, 9, 10, 11), CONF_HUNT_DESCENDING);
+	assert_int_equal(channels_state(&ch, 2), CHANNEL_TAKEN);
+	assert_int_equal(channels_state(&ch, 31), CHANNEL_ABSENT);
+	assert_int_equal(channels_idle(&ch), 3);
+	assert_int_equal(channels_hunt(&ch), 11);
+	channels_set(&ch, 2, CHANNEL_LEAVING);
+	assert_int_equal(channels_state(&ch, 2), CHANNEL_LEAVING);
+	channels_free(&ch, 2);
+	channels_free(&ch, 5);
+	assert_int_equal(channels_state(&ch, 2), CHANNEL_ABSENT);
+	assert_int_equal(channels_state(&ch, 5), CHANNEL_IDLE);
+	channels_change(&ch, BITS(2, 3, 4, 5), CONF_HUNT_ASCENDING);
+	assert_int_equal(channels_hunt(&ch), 2);
+	assert_int_equal(channels_idle(&ch), 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hunting),
 		cmocka_unit_test(test_take),
 		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
