@@ -11,6 +11,7 @@
 #include "conf/store/store_private.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -112,6 +113,7 @@ static const struct meaning meanings[] = {
 	{ "57P0", STORE_LOST, -ENOTCONN, "" },           /* shutdown, crash, starting up */
 	{ "25P03", STORE_LOST, -ENOTCONN, "" },          /* idle_in_transaction_session_timeout */
 	{ "26000", STORE_LOST, -ENOTCONN, "" },          /* a pooler has changed the session */
+	{ "08P01", STORE_FAILED, -EINVAL, "" },          /* protocol_violation: number of values */
 	{ "08", STORE_LOST, -ENOTCONN, "" },             /* connection exception */
 	{ "XX00", STORE_FAILED, -EBADMSG,
 	  ": the database is damaged, restore a backup" }, /* data_corrupted … */
@@ -744,6 +746,17 @@ static PGconn *start_connection(const char *url)
 	return PQconnectStartParams(keys, values, 1);
 }
 
+/* libpq would write them to stderr. */
+static void note_notice(void *arg, const char *message)
+{
+	char line[STORE_ERROR_ROOM];
+
+	(void)arg;
+	snprintf(line, sizeof(line), "%s", message);
+	one_line(line);
+	log_write(LOG_LEVEL_DEBUG, "store", "postgresql", "%s", line);
+}
+
 static int make_connection(struct pg_db *p, const char *url)
 {
 	uint64_t until_us = clock_now_us(&clock_system) + (uint64_t)connect_ms(url) * 1000;
@@ -753,6 +766,7 @@ static int make_connection(struct pg_db *p, const char *url)
 	p->conn = start_connection(url);
 	if (!p->conn)
 		return store_fail(&p->db, STORE_FAILED, -ENOMEM, "no memory for a connection");
+	PQsetNoticeProcessor(p->conn, note_notice, NULL);
 	if (PQstatus(p->conn) == CONNECTION_BAD)
 		return lost(p);
 	while (rc == 0 && state != PGRES_POLLING_OK) {

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "store_fixture.h"
+
+#include "postgres_fixture.h"
+
+static struct postgres server;
+static unsigned databases;
+
+/* A database of its own for each case, in one cluster. */
+static int setup(void **state)
+{
+	char sql[64];
+
+	(void)state;
+	begin();
+	snprintf(sql, sizeof(sql), "CREATE DATABASE case%u", ++databases);
+	postgres_do(&server, sql);
+	snprintf(fx.url, sizeof(fx.url), "postgresql://causeway@/case%u?host=%s", databases,
+		 server.folder);
+	fx.namespace_name = "Cause way";
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	end();
+	return 0;
+}
+
+static void test_state(void **state)
+{
+	struct store_state s;
+
+	(void)state;
+	open_fx();
+	store_state(fx.store, &s);
+	assert_true(s.up);
+	assert_string_equal(s.kind, "postgresql");
+	assert_non_null(strstr(s.where, server.folder));
+}
+
+/* ---- The server goes away ---- */
+
+static unsigned runs;
+
+/* The first time the server dies behind its back. */
+static int insert_across_crash(struct store_db *db, void *arg)
+{
+	int rc = insert(db, "London", 1);
+
+	(void)arg;
+	if (runs++ == 0) {
+		sem_post(&fx.entered);
+		sem_wait(&fx.gate);
+	}
+	return rc < 0 ? rc : insert(db, "Paris", 2);
+}
+
+static void test_lost_in_mid_job(void **state)
+{
+	struct store_state s;
+
+	(void)state;
+	open_fx();
+	runs = 0;
+	fx.told = false;
+	store_run(fx.store, STORE_WRITE, 0, insert_across_crash, done, &fx);
+	sem_wait(&fx.entered);
+	postgres_crash(&server);
+	sem_post(&fx.gate);
+	do {
+		loop_turn(fx.loop, 50);
+		store_state(fx.store, &s);
+	} while (s.up);
+	assert_true(s.error[0] != 0);
+	assert_int_equal(s.waiting, 1);
+	assert_true(postgres_start(&server));
+	assert_int_equal(finish(), 1);
+	assert_true(runs >= 2);
+	assert_int_equal(routes(), 2);
+	store_state(fx.store, &s);
+	assert_true(s.up && s.reconnects >= 1 && s.retried >= 1);
+}
+
+/* It is noticed without a job, and told. */
+static void test_lost_between_jobs(void **state)
+{
+	struct store_state s;
+
+	(void)state;
+	open_fx();
+	assert_int_equal(write_job(insert_one), 1);
+	postgres_crash(&server);
+	do {
+		loop_turn(fx.loop, 50);
+		store_state(fx.store, &s);
+	} while (s.up);
+	fx.told = false;
+	store_run(fx.store, STORE_WRITE, 100, insert_one, done, &fx);
+	assert_int_equal(finish(), -ETIMEDOUT);
+	assert_true(fx.error[0] != 0);
+	assert_true(postgres_start(&server));
+	assert_int_equal(routes(), 1);
+}
+
+/* Opened while there is no server: it comes up with it. */
+static void test_server_comes_later(void **state)
+{
+	const struct store_cfg cfg = cfg_of(&version2);
+
+	(void)state;
+	postgres_crash(&server);
+	fx.store = open_store(&cfg);
+	assert_int_equal(store_wait(fx.store, 200, fx.error, sizeof(fx.error)), -ETIMEDOUT);
+	assert_true(fx.error[0] != 0);
+	assert_true(postgres_start(&server));
+	assert_int_equal(await(fx.store), 0);
+	assert_int_equal(write_job(insert_one), 1);
+}
+
+/* ---- The server hangs ---- */
+
+static int backend_pid(struct store_db *db, void *arg)
+{
+	(void)arg;
+	return store_query(db, "SELECT pg_backend_pid()", NULL, 0, keep_cells, &fx);
+}
+
+static void test_hung_server(void **state)
+{
+	pid_t backend;
+
+	(void)state;
+	open_fx();
+	assert_int_equal(read_job(backend_pid), 1);
+	backend = (pid_t)fx.cells[0].integer;
+	kill(backend, SIGSTOP);
+	kill(server.pid, SIGSTOP);
+	fx.told = false;
+	store_run(fx.store, STORE_WRITE, 100, insert_one, done, &fx);
+	assert_int_equal(finish(), -ETIMEDOUT);
+	/* Now a new connection is tried, which hangs too. */
+	fx.told = false;
+	store_run(fx.store, STORE_WRITE, 100, insert_one, done, &fx);
+	assert_int_equal(finish(), -ETIMEDOUT);
+	fx.told = false;
+	store_run(fx.store, STORE_WRITE, 0, insert_one, done, &fx);
+	store_close(&fx.store); /* comes back */
+	assert_int_equal(fx.rc, -ECANCELED);
+	kill(server.pid, SIGCONT);
+	kill(backend, SIGCONT);
+	open_fx();
+	assert_int_equal(write_job(insert_one), 1);
+}
+
+/* Closing while a statement hangs. */
+static void test_close_on_hung_server(void **state)
+{
+	pid_t backend;
+
+	(void)state;
+	open_fx();
+	assert_int_equal(read_job(backend_pid), 1);
+	backend = (pid_t)fx.cells[0].integer;
+	kill(backend, SIGSTOP);
+	fx.told = false;
+	store_run(fx.store, STORE_WRITE, 0, insert_one, done, &fx);
+	loop_turn(fx.loop, 50);
+	store_close(&fx.store);
+	assert_int_equal(fx.rc, -ECANCELED);
+	kill(backend, SIGCONT);
+}
+
+static int sleep_long(struct store_db *db, void *arg)
+{
+	(void)arg;
+	return store_query(db, "SELECT pg_sleep(600)", NULL, 0, NULL, NULL);
+}
+
+static void test_patience_of_a_statement(void **state)
+{
+	(void)state;
+	open_fx();
+	fx.told = false;
+	store_run(fx.store, STORE_READ, 50, sleep_long, done, &fx);
+	assert_int_equal(finish(), -ETIMEDOUT);
+	assert_int_equal(write_job(insert_one), 1);
+}
+
+/* ---- Sessions that are ended, tables that change ---- */
+
+static void end_sessions(void)
+{
+	char sql[160];
+
+	snprintf(sql, sizeof(sql),
+		 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'case%u'",
+		 databases);
+	postgres_do(&server, sql);
+}
+
+static void test_session_ended(void **state)
+{
+	struct store_state s;
+
+	(void)state;
+	open_fx();
+	assert_int_equal(write_job(insert_one), 1);
+	end_sessions();
+	assert_int_equal(routes(), 1);
+	store_state(fx.store, &s);
+	assert_int_equal(s.reconnects, 1);
+}
+
+static int read_star(struct store_db *db, void *arg)
+{
+	(void)arg;
+	return store_query(db, "SELECT * FROM route", NULL, 0, keep_cells, &fx);
+}
+
+/* A prepared statement whose table another has changed. */
+static void test_table_changed(void **state)
+{
+	(void)state;
+	open_fx();
+	assert_int_equal(read_job(read_star), 1);
+	assert_int_equal(fx.columns, 5);
+	postgres_do_at(fx.url, "ALTER TABLE \"Cause way\".route ADD COLUMN added TEXT");
+	assert_int_equal(read_job(read_star), 1);
+	assert_int_equal(fx.columns, 6);
+}
+
+/* ---- Notifications ---- */
+
+static int tell_others(struct store_db *db, void *arg)
+{
+	int rc = insert(db, "London", 1);
+
+	(void)arg;
+	return rc < 0 ? rc : store_notify(db, "causeway_tables", "17");
+}
+
+static int tell_others_and_fail(struct store_db *db, void *arg)
+{
+	int rc = store_notify(db, "causeway_tables", "never");
+
+	(void)arg;
+	return rc < 0 ? rc : -EXDEV;
+}
+
+static void test_notifications(void **state)
+{
+	struct store_cfg cfg = cfg_of(&version2);
+	struct store *listener;
+
+	(void)state;
+	cfg.channel = "causeway_tables";
+	listener = open_store(&cfg);
+	assert_int_equal(await(listener), 0);
+	open_fx();
+	assert_int_equal(write_job(tell_others_and_fail), -EXDEV);
+	assert_int_equal(write_job(tell_others), 0);
+	while (!fx.notified)
+		loop_turn(fx.loop, 1000);
+	assert_string_equal(fx.payload, "17");
+	assert_int_equal(fx.notified, 1);
+	/* What it says itself it does not hear. */
+	assert_int_equal(run_on(listener, STORE_WRITE, tell_others), -EEXIST);
+	store_close(&listener);
+}
+
+/* While it was away something may have been said: it is told to look. */
+static void test_notified_after_reconnection(void **state)
+{
+	struct store_cfg cfg = cfg_of(&version2);
+
+	(void)state;
+	cfg.channel = "causeway_tables";
+	fx.store = open_store(&cfg);
+	assert_int_equal(await(fx.store), 0);
+	loop_turn(fx.loop, 0);
+	assert_int_equal(fx.notified, 0);
+	snprintf(fx.payload, sizeof(fx.payload), "none");
+	end_sessions();
+	while (!fx.notified)
+		loop_turn(fx.loop, 1000);
+	assert_string_equal(fx.payload, "");
+}
+
+/* ---- What only this kind has ---- */
+
+static int insert_octets(struct store_db *db, void *arg)
+{
+	static const char *const names[] = { "a\xff\xfe z", "\xc3", "\xe2\x82", "\xed\xa0\x80",
+					     "\xf0\x9f\x98\x80", "x\xc0\xaf" };
+	int rc = 0;
+
+	(void)arg;
+	for (size_t i = 0; rc >= 0 && i < sizeof(names) / sizeof(*names); i++)
+		rc = insert(db, names[i], (int64_t)i);
+	return rc;
+}
+
+static int read_octets(struct store_db *db, void *arg)
+{
+	(void)arg;
+	fx.rows = 0;
+	return store_query(db,
+			   "SELECT string_agg(name, '|' ORDER BY priority) FROM route "
+			   "WHERE name <> 'seed'",
+			   NULL, 0, keep_cells, &fx);
+}
+
+/* What is no UTF-8 would be refused for ever: its octets become question marks. */
+static void test_octets_that_are_no_text(void **state)
+{
+	(void)state;
+	open_fx();
+	assert_int_equal(write_job(insert_octets), 1);
+	assert_int_equal(read_job(read_octets), 1);
+	assert_string_equal(fx.cells[0].text, "a?? z|?|??|???|\xf0\x9f\x98\x80|x??");
+}
+
+/* A backup of the one kind restores into the other. */
+static void test_from_kind_to_kind(void **state)
+{
+	char url[sizeof(fx.url)];
+
+	(void)state;
+	open_fx();
+	assert_true(write_job(fill) >= 0);
+	assert_int_equal(back_up("from-postgresql"), 0);
+	store_close(&fx.store);
+	memcpy(url, fx.url, sizeof(url));
+	snprintf(fx.url, sizeof(fx.url), "sqlite:%s/db", fx.folder);
+	open_fx();
+	assert_int_equal(restore("from-postgresql"), 0);
+	expect_full();
+	assert_int_equal(write_job(insert_one), 1);
+	assert_int_equal(back_up("from-sqlite"), 0);
+	store_close(&fx.store);
+	memcpy(fx.url, url, sizeof(url));
+	open_fx();
+	assert_int_equal(restore("from-sqlite"), 0);
+	assert_int_equal(routes(), 1501);
+}
+
+static void test_database_missing(void **state)
+{
+	const struct store_cfg cfg = cfg_of(&version2);
+
+	(void)state;
+	snprintf(fx.url, sizeof(fx.url), "postgresql://causeway:geheim@/nowhere?host=%s",
+		 server.folder);
+	fx.store = open_store(&cfg);
+	assert_int_equal(store_wait(fx.store, 300, fx.error, sizeof(fx.error)), -ETIMEDOUT);
+	assert_non_null(strstr(fx.error, "nowhere"));
+	assert_null(strstr(fx.error, "geheim"));
+}
+
+static int start_server(void **state)
+{
+	(void)state;
+	return postgres_create(&server) ? 0 : -1;
+}
+
+static int stop_server(void **state)
+{
+	(void)state;
+	postgres_destroy(&server);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STORE_SUITE,
+		STORE_TEST(test_state),
+		STORE_TEST(test_lost_in_mid_job),
+		STORE_TEST(test_lost_between_jobs),
+		STORE_TEST(test_server_comes_later),
+		STORE_TEST(test_hung_server),
+		STORE_TEST(test_close_on_hung_server),
+		STORE_TEST(test_patience_of_a_statement),
+		STORE_TEST(test_session_ended),
+		STORE_TEST(test_table_changed),
+		STORE_TEST(test_notifications),
+		STORE_TEST(test_notified_after_reconnection),
+		STORE_TEST(test_octets_that_are_no_text),
+		STORE_TEST(test_from_kind_to_kind),
+		STORE_TEST(test_database_missing),
+	};
+
+	if (!postgres_find(&server)) {
+		printf("skipped: no PostgreSQL server (package postgresql)\n");
+		return 77;
+	}
+	return cmocka_run_group_tests(tests, start_server, stop_server);
+}
