@@ -351,6 +351,61 @@ static void check_trunk(struct conf_document *d, const struct machine_conf *m,
 			f->udp ? "udp" : "tcp");
 }
 
+/* ---- The API ---- */
+
+static bool is_loopback(const struct netaddr *a)
+{
+	if (netaddr_family(a) == AF_INET)
+		return ntohl(a->u.in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return IN6_IS_ADDR_LOOPBACK(&a->u.in6.sin6_addr);
+}
+
+static void check_access(struct conf_document *d, const struct conf_access *access)
+{
+	const char *token = access->token_sha256;
+	struct conf_place place = conf_place_or(d, &access->token_sha256, access->place);
+
+	if (conf_is_faulty(d, &access->group) || conf_is_faulty(d, &access->token_sha256))
+		return;
+	if (!access->group == !token)
+		conf_fault(d, access->place,
+			   "access: %s; accepted: group, or token-sha256 with name, in one entry",
+			   token ? "both group and token-sha256 are given"
+				 : "neither group nor token-sha256 is given");
+	if (token && (strlen(token) != 64 || strspn(token, "0123456789abcdefABCDEF") != 64))
+		conf_fault(d, place,
+			   "token-sha256: that is no SHA-256; accepted: 64 hexadecimal digits, as "
+			   "`gwctl token` prints them");
+	if (token && !access->name && !conf_is_faulty(d, &access->name))
+		conf_fault(d, access->place,
+			   "access: a token needs a name; accepted: name: what the history of "
+			   "changes calls its bearer");
+}
+
+static void check_api(struct conf_document *d, const struct conf_api *api)
+{
+	struct conf_place place = conf_place_of(d, &api->listen);
+	char text[NETADDR_TEXT];
+	bool tokens = false;
+
+	for (size_t i = 0; i < api->access_count; i++) {
+		check_access(d, &api->access[i]);
+		tokens = tokens || api->access[i].token_sha256;
+	}
+	if (!netaddr_is_set(&api->listen))
+		return;
+	if (!is_loopback(&api->listen))
+		conf_fault(d, place,
+			   "listen: %s is no loopback address, and what is said there is not "
+			   "encrypted; accepted: 127.0.0.1:PORT or \"[::1]:PORT\", with a proxy "
+			   "that speaks TLS before it",
+			   netaddr_text(&api->listen, text));
+	if (!tokens)
+		conf_fault(d, place,
+			   "listen: nobody could use it without a token; accepted: an entry with "
+			   "token-sha256 in access");
+}
+
 void machine_check(struct conf_document *d, void *into)
 {
 	struct machine_conf *m = into;
@@ -362,4 +417,5 @@ void machine_check(struct conf_document *d, void *into)
 	check_names(d, m);
 	for (size_t i = 0; i < m->trunk_count; i++)
 		check_trunk(d, m, &m->trunks[i]);
+	check_api(d, &m->api);
 }

@@ -54,19 +54,26 @@ void admin_destroy(struct admin **admin);
 /* The newest catalog; a reference for the caller. */
 struct catalog *admin_catalog(const struct admin *admin, int64_t *revision);
 
-/* `faults`: sentences, a line each; NULL when rc ≥ 0. rc 0: nothing differed; 1: `revision` is new;
- * -EINVAL: refused; -ESTALE: `if_revision` isn't the newest; -EIO: the store; -EBUSY. */
+/* `revision`: of the tables as they are now. `faults`: sentences, a line each; NULL when rc ≥ 0.
+ * rc 0: nothing differed; 1: changed (dry run: would change);
+ * -EINVAL: refused; -EEXIST, -ENOENT, -EBUSY: as catalog_change() says (-ENOENT also: no such
+ * revision); -ESTALE: `if_revision` isn't the newest; -EIO: the store; -EAGAIN: too many changes
+ * wait; -ENOMEM; -ECANCELED: the end. */
 typedef void (*admin_done_fn)(void *arg, int rc, int64_t revision, const char *faults);
+/* While `done` of a change to the tables runs, and rc ≥ 0: the catalogs before and after it.
+ * Borrowed. */
+void admin_outcome(const struct admin *admin, const struct catalog **before,
+		   const struct catalog **after);
 
 struct admin_request {
-	const struct catalog_author author; /* copied */
+	struct catalog_author author;       /* copied */
 	int64_t if_revision;                /* 0: any */
 	bool dry_run;                       /* checked and compiled, nothing is stored */
 };
-/* Always told, later, also after an error. */
+/* Always told, once, also after an error; perhaps before this returns. Everything is copied. */
 void admin_change(struct admin *admin, const struct admin_request *request,
 		  const struct catalog_change *changes, size_t count, admin_done_fn done, void *arg);
-/* The whole: what is not in `to` is deleted. */
+/* The whole: what is not in `to` is deleted. Takes a reference to it. */
 void admin_apply(struct admin *admin, const struct admin_request *request, struct catalog *to,
 		 admin_done_fn done, void *arg);
 /* As it was after `revision`. */
@@ -75,14 +82,27 @@ void admin_rollback(struct admin *admin, const struct admin_request *request, in
 
 /* ---- The machine ---- */
 
-/* Reads the file again. NULL and *faults when it has any. */
+/* Reads the file again and checks it with the tables there are. A reference for the caller; NULL and
+ * *faults (mem_free(); NULL: out of memory) when it has any. */
 struct site *admin_read_site(struct admin *admin, char **faults);
-/* Reload: rc as above (1: something changed). */
+/* Reload: rc as above (1: something changed; -EINVAL: refused, nothing is changed). */
 void admin_reload(struct admin *admin, bool now, admin_done_fn done, void *arg);
+/* While its `done` runs with rc 1: the readings before and after it. Borrowed. */
+void admin_reload_outcome(const struct admin *admin, const struct site **before,
+			  const struct site **after);
 /* Signalling thread: SIGHUP. The result is logged. */
 void admin_hangup_signal(struct admin *admin);
 
 struct store *admin_store(struct admin *admin);
 const struct site *admin_site(const struct admin *admin);
+
+struct admin_state {
+	int64_t revision;
+	bool from_file;    /* the store could not be reached since the start: tables kept aside serve */
+	unsigned waiting;  /* changes */
+	unsigned retired;  /* old snapshots that calls still read */
+	char trouble[512]; /* why the newest tables of the store don't serve; "": they do */
+};
+void admin_state(const struct admin *admin, struct admin_state *out);
 
 #endif

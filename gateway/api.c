@@ -1,102 +1,165 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* HTTP and the two threads. A request belongs to the control thread; while it is raised the
- * signalling thread reads its query and writes its reply, nothing else, and nobody frees it. */
+/* HTTP and the two threads. A request belongs to the control thread. While it is away (with the
+ * signalling thread, or with whoever serves it) only that one writes its reply and nobody frees it,
+ * even when the client goes. */
 #include "gateway/api.h"
 
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/admin.h"
 #include "gateway/api_private.h"
+#include "gateway/control.h"
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define IDLE_S 30 /* of a connection that says nothing */
+#define LISTENERS 2
+
+struct listener {
+	struct api *api;
+	struct MHD_Daemon *daemon; /* NULL: not in use */
+	struct loop_watch watch;
+	struct loop_timer timer;
+};
 
 struct api {
 	struct gateway *gateway;
 	struct worker *worker;
-	struct MHD_Daemon *daemon;
+	struct admin *admin;
+	struct records *records;
+	const struct conf_api *conf;
+	struct listener listeners[LISTENERS]; /* the socket, TCP */
 	char socket[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	gid_t socket_group;
 	uint64_t patience_us;
-	bool closing;               /* home */
+	/* One for the owner, one for each request that is away. */
+	atomic_uint references;
+	atomic_bool closing;
 	/* control thread */
-	struct loop_watch watch;
-	struct loop_timer timer;
+	struct api_groups *groups;
+	struct loop_deferred pump;
 	struct list requests;
+	int mode;
 };
 
 struct request {
-	struct list node;           /* in api->requests */
+	struct api_task task; /* what others see of it */
+	struct list node;     /* in api->requests */
 	struct api *api;
-	struct MHD_Connection *connection; /* NULL: it is over, the reply is awaited only to be freed */
-	struct api_query query;
-	struct api_reply reply;
+	struct MHD_Connection
+		*connection; /* NULL: it is over, the reply is awaited only to be freed */
 	struct loop_timer patience;
-	bool raised;                /* the signalling thread has it */
+	size_t room, discarded; /* of the body */
+	bool refused;           /* the reply is there; what comes of the body is dropped */
+	bool away;              /* somebody else has it */
 	bool suspended;
-	bool late;                  /* waited too long */
-	bool answered;              /* to be sent */
+	bool late;     /* waited too long */
+	bool answered; /* to be sent */
 };
+
+static void api_unref(struct api *api)
+{
+	if (atomic_fetch_sub(&api->references, 1) != 1)
+		return;
+	api_groups_destroy(&api->groups);
+	mem_free(api);
+}
 
 static void request_free(struct request *request)
 {
-	json_decref(request->reply.body);
+	api_reply_free(&request->task.reply);
+	mem_free(request->task.query.body);
 	mem_free(request);
 }
 
 /* ---- Turning libmicrohttpd within the loop ---- */
 
-static void pump(struct api *api);
+static void pump_all(void *arg);
 
 static void timer_fired(struct loop_timer *timer, void *arg)
 {
 	(void)timer;
-	pump(arg);
+	pump_all(arg);
 }
 
 static void socket_ready(struct loop_watch *watch, uint32_t events, void *arg)
 {
+	struct listener *listener = arg;
+
 	(void)watch;
 	(void)events;
-	pump(arg);
+	pump_all(listener->api);
 }
 
-static void pump(struct api *api)
+static void pump(struct listener *listener)
 {
-	struct loop *loop = worker_loop(api->worker);
+	struct loop *loop = worker_loop(listener->api->worker);
 	MHD_UNSIGNED_LONG_LONG wait_ms;
 
-	MHD_run(api->daemon);
-	if (MHD_get_timeout(api->daemon, &wait_ms) == MHD_YES)
-		loop_timer_start(loop, &api->timer, (uint64_t)wait_ms * 1000, timer_fired, api);
+	MHD_run(listener->daemon);
+	if (MHD_get_timeout(listener->daemon, &wait_ms) == MHD_YES)
+		loop_timer_start(loop, &listener->timer, (uint64_t)wait_ms * 1000, timer_fired,
+				 listener->api);
 	else
-		loop_timer_stop(loop, &api->timer);
+		loop_timer_stop(loop, &listener->timer);
+}
+
+static void pump_all(void *arg)
+{
+	struct api *api = arg;
+
+	for (size_t i = 0; i < LISTENERS; i++)
+		if (api->listeners[i].daemon)
+			pump(&api->listeners[i]);
 }
 
 /* ---- Replies ---- */
 
-static enum MHD_Result send_json(struct MHD_Connection *connection, unsigned status, const json_t *body)
+static struct MHD_Response *response_of(struct api_reply *reply)
 {
-	static char nothing[] = "{\"error\":{\"code\":\"no-memory\",\"message\":\"the gateway is out of memory\"}}\n";
-	char *text = body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
-	struct MHD_Response *response =
-		text ? MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE) :
-		       MHD_create_response_from_buffer(strlen(nothing), nothing, MHD_RESPMEM_PERSISTENT);
+	static char nothing[] = "{\"error\":{\"code\":\"no-memory\",\"message\":\"the gateway is "
+				"out of memory\"}}\n";
+	struct MHD_Response *response;
+	char *text;
+
+	if (reply->text)
+		return MHD_create_response_from_buffer(strlen(reply->text), reply->text,
+						       MHD_RESPMEM_MUST_COPY);
+	text = reply->body ? json_dumps(reply->body, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
+	if (text) {
+		response =
+			MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+		if (!response)
+			free(text);
+		return response;
+	}
+	reply->status = 500;
+	return MHD_create_response_from_buffer(strlen(nothing), nothing, MHD_RESPMEM_PERSISTENT);
+}
+
+static enum MHD_Result send_it(struct MHD_Connection *connection, struct api_reply *reply)
+{
+	struct MHD_Response *response = response_of(reply);
 	enum MHD_Result rc;
 
 	if (!response)
 		return MHD_NO;
-	MHD_add_response_header(response, "Content-Type", "application/json");
+	MHD_add_response_header(response, "Content-Type",
+				reply->text ? reply->type : "application/json");
 	MHD_add_response_header(response, "Cache-Control", "no-store");
-	rc = MHD_queue_response(connection, text ? status : 500, response);
+	if (reply->status == 401)
+		MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
+	rc = MHD_queue_response(connection, reply->status, response);
 	MHD_destroy_response(response);
 	return rc;
 }
@@ -107,11 +170,16 @@ static enum MHD_Result send_reply(struct request *request)
 	enum MHD_Result rc;
 
 	if (!request->late)
-		return send_json(request->connection, request->reply.status, request->reply.body);
-	/* The reply itself may be under the signalling thread's pen. */
-	api_refuse(&late, 503, "busy", "the gateway did not answer in time; try again");
-	rc = send_json(request->connection, late.status, late.body);
-	json_decref(late.body);
+		return send_it(request->connection, &request->task.reply);
+	/* The reply itself may be under another's pen. */
+	if (request->task.query.endpoint && request->task.query.endpoint->live)
+		api_refuse(&late, 503, "busy", "the gateway did not answer in time; try again");
+	else
+		api_refuse(&late, 503, "busy",
+			   "the gateway has not finished this yet and goes on with it; `gwctl "
+			   "history` and `gwctl store` show what became of it");
+	rc = send_it(request->connection, &late);
+	api_reply_free(&late);
 	return rc;
 }
 
@@ -122,38 +190,62 @@ static void resume(struct request *request)
 	if (request->suspended) {
 		request->suspended = false;
 		MHD_resume_connection(request->connection);
+		/* Perhaps from within MHD_run(): its turn comes at the end of ours. */
+		loop_defer(worker_loop(request->api->worker), &request->api->pump, pump_all,
+			   request->api);
 	}
 }
 
-/* ---- Between the threads ---- */
+/* ---- Going away and coming back ---- */
+
+static void go(struct request *request)
+{
+	request->away = true;
+	atomic_fetch_add(&request->api->references, 1);
+}
+
+/* Control thread. */
+static void come_back(struct request *request)
+{
+	struct api *api = request->api;
+
+	request->away = false;
+	if (!request->connection)
+		request_free(request);
+	else
+		resume(request); /* one that came too late is resumed already */
+	api_unref(api);
+}
+
+void api_done(struct api_task *task)
+{
+	come_back((struct request *)(void *)task);
+}
 
 /* Control thread: the signalling thread has answered. */
 static void reply_came(void *object, void *arg)
 {
 	struct request *request = object;
+	const struct api_endpoint *endpoint = request->task.query.endpoint;
 
 	(void)arg;
-	request->raised = false;
-	if (!request->connection) {
-		request_free(request);
-		return;
-	}
-	resume(request); /* one that came too late is resumed already */
-	pump(request->api);
+	if (endpoint->serve && request->task.reply.status < 400 &&
+	    !atomic_load(&request->api->closing))
+		endpoint->serve(&request->task);
+	else
+		come_back(request);
 }
 
 /* Signalling thread. */
-static void serve(void *object, void *arg)
+static void serve_live(void *object, void *arg)
 {
 	struct request *request = object;
 	struct api *api = request->api;
 
 	(void)arg;
-	if (api->closing) { /* the control thread is gone, the connection with it */
-		request_free(request);
-		return;
-	}
-	api_serve(api->gateway, &request->query, &request->reply);
+	if (!atomic_load(&api->closing))
+		request->task.query.endpoint->live(request->task.gateway, &request->task.query,
+						   &request->task.reply);
 	worker_post(api->worker, reply_came, request, NULL);
 }
 
@@ -164,55 +256,122 @@ static void lost_patience(struct loop_timer *timer, void *arg)
 	(void)timer;
 	request->late = true;
 	resume(request);
-	pump(request->api);
 }
 
 static enum MHD_Result ask(struct request *request)
 {
+	const struct api_endpoint *endpoint = request->task.query.endpoint;
 	struct api *api = request->api;
+	uint64_t patience_us = endpoint->live ? api->patience_us : API_LONG_MS * UINT64_C(1000);
 
-	if (!api_find(&request->query, &request->reply))
-		return send_reply(request);
-	if (!worker_raise(api->worker, serve, request, NULL)) {
+	if (endpoint->live && !worker_raise(api->worker, serve_live, request, NULL)) {
 		request->late = true;
 		return send_reply(request);
 	}
-	request->raised = true;
 	request->suspended = true;
 	MHD_suspend_connection(request->connection);
-	loop_timer_start(worker_loop(api->worker), &request->patience, api->patience_us, lost_patience,
+	loop_timer_start(worker_loop(api->worker), &request->patience, patience_us, lost_patience,
 			 request);
+	go(request);
+	if (!endpoint->live)
+		endpoint->serve(&request->task);
 	return MHD_YES;
 }
 
-/* ---- libmicrohttpd's callbacks, control thread ---- */
+/* ---- What is asked: libmicrohttpd's callbacks, control thread ---- */
 
-static void copy_argument(struct request *request, const char *key, char out[API_TEXT])
+/* Values come as they were sent (an object's name may hold a slash): decoded by us. */
+static size_t leave_escaped(void *arg, struct MHD_Connection *connection, char *text)
 {
-	const char *value = MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, key);
-
-	snprintf(out, API_TEXT, "%s", value ? value : "");
+	(void)arg;
+	(void)connection;
+	return strlen(text);
 }
 
-static bool read_query(struct request *request, const char *method, const char *url)
+static enum MHD_Result take_argument(void *arg, enum MHD_ValueKind kind, const char *key,
+				     size_t key_length, const char *value, size_t length)
 {
-	struct api_query *q = &request->query;
-	size_t prefix = strlen(API_PREFIX);
-	char finished[API_TEXT];
+	struct request *request = arg;
+	struct api_query *query = &request->task.query;
+	struct api_argument *into = &query->arguments[query->argument_count];
 
-	if (strncmp(url, API_PREFIX, prefix) != 0) {
-		api_refuse(&request->reply, 404, "no-such-path", "every path begins with %s", API_PREFIX);
+	(void)kind;
+	if (request->refused)
+		return MHD_NO;
+	if (query->argument_count < API_ARGUMENTS &&
+	    api_decode(into->key, sizeof(into->key), key, key_length) &&
+	    api_decode(into->value, sizeof(into->value), value ? value : "", value ? length : 0)) {
+		query->argument_count++;
+		return MHD_YES;
+	}
+	api_refuse(&request->task.reply, 400, "bad-argument",
+		   "at most %d arguments of %d characters are accepted", API_ARGUMENTS,
+		   API_VALUE - 1);
+	request->refused = true;
+	return MHD_NO;
+}
+
+static bool read_path(struct request *request, const char *method, const char *url)
+{
+	struct api_query *q = &request->task.query;
+	const char *command = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
+							  "X-Causeway-Command");
+	size_t prefix = strlen(API_PREFIX);
+
+	if (strncmp(url, API_PREFIX, prefix) != 0 || strlen(url + prefix) >= sizeof(q->path)) {
+		api_refuse(&request->task.reply, 404, "no-such-path", "every path begins with %s",
+			   API_PREFIX);
 		return false;
 	}
 	snprintf(q->method, sizeof(q->method), "%s", method);
 	snprintf(q->path, sizeof(q->path), "%s", url + prefix);
-	copy_argument(request, "number", q->number);
-	copy_argument(request, "type", q->type);
-	copy_argument(request, "from", q->from);
-	copy_argument(request, "calling", q->calling);
-	copy_argument(request, "finished", finished);
-	q->finished = strcmp(finished, "true") == 0;
+	if (command && *command)
+		snprintf(q->what, sizeof(q->what), "%s", command);
+	else
+		snprintf(q->what, sizeof(q->what), "%s %.180s", q->method, q->path);
 	return true;
+}
+
+/* What is in force now: a reload may have changed it. */
+static const struct conf_api *access_rules(const struct api *api)
+{
+	return api->admin ? &site_machine(admin_site(api->admin))->api : api->conf;
+}
+
+/* A reload that gives a role to a group must also let it write to the socket. */
+static void keep_mode(struct api *api, const struct conf_api *rules)
+{
+	int mode = api_socket_mode(rules);
+
+	if (mode != api->mode && chmod(api->socket, (mode_t)mode) == 0)
+		api->mode = mode;
+}
+
+static bool admit(struct request *request)
+{
+	struct api *api = request->api;
+	const struct conf_api *rules = access_rules(api);
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const char *authorization = MHD_lookup_connection_value(
+		request->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
+
+	keep_mode(api, rules);
+	return api_admit(api->groups, rules, api->socket_group, info ? info->connect_fd : -1,
+			 authorization, &request->task.query, &request->task.reply);
+}
+
+/* The head is there: who asks for what, and may he? */
+static bool accept_head(struct request *request, const char *method, const char *url)
+{
+	struct api_task *task = &request->task;
+
+	if (!read_path(request, method, url) || !api_find(&task->query, &task->reply) ||
+	    !admit(request))
+		return false;
+	MHD_get_connection_values_n(request->connection, MHD_GET_ARGUMENT_KIND, take_argument,
+				    request);
+	return !request->refused && api_check_arguments(&task->query, &task->reply);
 }
 
 static struct request *new_request(struct api *api, struct MHD_Connection *connection)
@@ -223,30 +382,96 @@ static struct request *new_request(struct api *api, struct MHD_Connection *conne
 		return NULL;
 	request->api = api;
 	request->connection = connection;
+	request->task.gateway = api->gateway;
+	request->task.admin = api->admin;
+	request->task.records = api->records;
 	list_append(&api->requests, &request->node);
 	return request;
 }
 
-/* Called when the header is there, with the body (nobody here wants one), and again to be answered.
+/* ---- Its body ---- */
+
+static size_t body_limit(const struct api_endpoint *endpoint)
+{
+	return endpoint->takes == API_TABLES ? API_APPLY_MAX : API_BODY_MAX;
+}
+
+static void refuse_body(struct request *request, unsigned status, const char *code,
+			const char *sentence)
+{
+	mem_free(request->task.query.body);
+	request->task.query.body = NULL;
+	request->task.query.length = request->room = 0;
+	request->refused = true;
+	api_refuse(&request->task.reply, status, code, "%s", sentence);
+}
+
+static bool make_room(struct request *request, size_t length)
+{
+	size_t room = request->room ? request->room : 4096;
+	char *body;
+
+	while (room < length + 1)
+		room *= 2;
+	if (room == request->room)
+		return true;
+	body = mem_realloc(request->task.query.body, room);
+	if (!body)
+		return false;
+	request->task.query.body = body;
+	request->room = room;
+	return true;
+}
+
+/* The next piece. A refused one is read to its end, so that the client reads why. */
+static enum MHD_Result take_body(struct request *request, const char *octets, size_t n)
+{
+	struct api_query *query = &request->task.query;
+
+	if (!request->refused && query->endpoint->takes != API_NO_BODY) {
+		if (query->length + n > body_limit(query->endpoint)) {
+			refuse_body(
+				request, 413, "too-large",
+				query->endpoint->takes == API_TABLES
+					? "tables of more than 16 MiB are not taken in one piece"
+					: "the body is larger than 64 KiB");
+		} else if (!make_room(request, query->length + n)) {
+			refuse_body(request, 503, "no-memory", "the gateway is out of memory");
+		} else {
+			memcpy(query->body + query->length, octets, n);
+			query->length += n;
+			query->body[query->length] = '\0';
+			return MHD_YES;
+		}
+	}
+	request->discarded += n;
+	return request->discarded > API_DISCARD_MAX ? MHD_NO : MHD_YES;
+}
+
+/* Called when the head is there, with each piece of the body, at its end, and again to be answered.
  */
-static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
-			      const char *version, const char *upload, size_t *upload_size, void **context)
+static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, const char *url,
+			      const char *method, const char *version, const char *upload,
+			      size_t *upload_size, void **context)
 {
 	struct request *request = *context;
 
 	(void)version;
-	(void)upload;
 	if (!request) {
-		*context = new_request(arg, connection);
-		return *context ? MHD_YES : MHD_NO;
+		struct listener *listener = arg;
+
+		*context = request = new_request(listener->api, connection);
+		if (request && !accept_head(request, method, url))
+			request->refused = true;
+		return request ? MHD_YES : MHD_NO;
 	}
 	if (*upload_size) {
+		size_t n = *upload_size;
+
 		*upload_size = 0;
-		return MHD_YES;
+		return take_body(request, upload, n);
 	}
-	if (request->answered)
-		return send_reply(request);
-	return read_query(request, method, url) ? ask(request) : send_reply(request);
+	return request->answered || request->refused ? send_reply(request) : ask(request);
 }
 
 static void completed(void *arg, struct MHD_Connection *connection, void **context,
@@ -263,158 +488,123 @@ static void completed(void *arg, struct MHD_Connection *connection, void **conte
 	loop_timer_stop(worker_loop(request->api->worker), &request->patience);
 	list_remove(&request->node);
 	request->connection = NULL;
-	if (!request->raised)
+	if (!request->away)
 		request_free(request);
-}
-
-/* ---- The socket ---- */
-
-static bool somebody_listens(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool alive = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return alive;
-}
-
-/* /run/causeway is made by systemd; by hand nobody has. Only the last folder: a wrong path shall
- * fail. */
-static void make_folder(const char *path)
-{
-	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	char *slash;
-
-	snprintf(folder, sizeof(folder), "%s", path);
-	slash = strrchr(folder, '/');
-	if (!slash || slash == folder)
-		return;
-	*slash = '\0';
-	(void)mkdir(folder, 0755);
-}
-
-int api_socket_free(const char *path, char *error, size_t room)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct stat there;
-
-	if (strlen(path) >= sizeof(address.sun_path)) {
-		snprintf(error, room, "api: socket: %s is longer than %zu characters", path,
-			 sizeof(address.sun_path) - 1);
-		return -ENAMETOOLONG;
-	}
-	strcpy(address.sun_path, path);
-	if (somebody_listens(&address)) {
-		snprintf(error, room, "api: socket: another process serves at %s; is gatewayd running already?", path);
-		return -EADDRINUSE;
-	}
-	/* A stale socket is ours to replace; a file that somebody named by mistake is not. */
-	if (lstat(path, &there) == 0 && !S_ISSOCK(there.st_mode)) {
-		snprintf(error, room, "api: socket: %s exists and is no socket; it stays as it is: name another path or "
-			 "remove it", path);
-		return -EEXIST;
-	}
-	return 0;
-}
-
-static int listen_at(const char *path, char *error, size_t room)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd, rc = api_socket_free(path, error, room);
-
-	if (rc < 0)
-		return rc;
-	strcpy(address.sun_path, path);
-	make_folder(path);
-	unlink(path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* Until the chmod only the owner may write: no stranger slips in between. */
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && chmod(path, 0660) == 0 &&
-	    listen(fd, 16) == 0)
-		return fd;
-	rc = -errno;
-	snprintf(error, room, "api: socket: can't listen at %s: %s", path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return rc;
 }
 
 /* ---- Life ---- */
 
-/* Control thread: from here on it is its daemon. */
+/* Control thread: from here on these are its daemons. */
 static void start(void *object, void *arg)
 {
 	struct api *api = object;
-	const union MHD_DaemonInfo *info = MHD_get_daemon_info(api->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 
 	(void)arg;
-	if (!info || loop_watch_add(worker_loop(api->worker), &api->watch, info->epoll_fd, EPOLLIN, socket_ready,
-				    api))
-		log_write(LOG_LEVEL_ERROR, "api", NULL, "can't watch %s: the API does not answer", api->socket);
-	pump(api);
+	for (size_t i = 0; i < LISTENERS; i++) {
+		struct listener *listener = &api->listeners[i];
+		const union MHD_DaemonInfo *info;
+
+		if (!listener->daemon)
+			continue;
+		info = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+		if (!info || loop_watch_add(worker_loop(api->worker), &listener->watch,
+					    info->epoll_fd, EPOLLIN, socket_ready, listener))
+			log_write(LOG_LEVEL_ERROR, "api", NULL,
+				  "can't watch %s: the API does not answer",
+				  i ? "its TCP port" : api->socket);
+		pump(listener);
+	}
 }
 
 /* Control thread. */
 static void stop(void *object, void *arg)
 {
 	struct api *api = object;
+	struct loop *loop = worker_loop(api->worker);
 	struct request *request;
 
 	(void)arg;
-	loop_watch_remove(&api->watch);
-	loop_timer_stop(worker_loop(api->worker), &api->timer);
 	list_for_each(request, &api->requests, struct request, node) {
 		request->late = true;
 		resume(request);
 	}
-	MHD_stop_daemon(api->daemon); /* closes the listening socket, completes every request */
-	api->daemon = NULL;
+	for (size_t i = 0; i < LISTENERS; i++) {
+		struct listener *listener = &api->listeners[i];
+
+		loop_watch_remove(&listener->watch);
+		loop_timer_stop(loop, &listener->timer);
+		/* Closes the listening socket, completes every request. */
+		if (listener->daemon)
+			MHD_stop_daemon(listener->daemon);
+		listener->daemon = NULL;
+	}
+	loop_defer_cancel(loop, &api->pump);
 }
 
-static struct MHD_Daemon *make_daemon(struct api *api, int fd)
+static int make_daemon(struct api *api, size_t i, int fd)
 {
-	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, api,
-				MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, API_CONNECTIONS,
-				MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, completed, api,
-				MHD_OPTION_END);
+	struct listener *listener = &api->listeners[i];
+
+	listener->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, listener,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, API_CONNECTIONS,
+		MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, completed, api,
+		MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_END);
+	if (listener->daemon)
+		return 0;
+	close(fd);
+	return -ENOMEM;
+}
+
+static int open_listeners(struct api *api, const struct conf_api *conf, char *error, size_t room)
+{
+	int fd, rc = api_listen_unix(conf, &api->socket_group, error, room);
+
+	if (rc < 0)
+		return rc;
+	snprintf(api->socket, sizeof(api->socket), "%s", conf->socket);
+	api->mode = api_socket_mode(conf);
+	rc = make_daemon(api, 0, rc);
+	if (rc < 0 || !netaddr_is_set(&conf->listen))
+		return rc;
+	fd = api_listen_tcp(&conf->listen, error, room);
+	return fd < 0 ? fd : make_daemon(api, 1, fd);
 }
 
 int api_create(struct api **out, const struct api_cfg *cfg, char *error, size_t error_room)
 {
-	struct worker_cfg control = { .name = "control", .cpu = -1, .clock = cfg->clock,
-				      .inline_thread = cfg->inline_thread };
 	struct api *api = mem_zalloc(sizeof(*api));
-	int fd = -1, rc = -ENOMEM;
+	int rc;
 
 	snprintf(error, error_room, "api: out of memory");
 	if (!api)
 		return -ENOMEM;
 	api->gateway = cfg->gateway;
+	api->worker = cfg->control;
+	api->admin = cfg->admin;
+	api->records = cfg->records;
+	api->conf = cfg->conf;
+	atomic_init(&api->references, 1);
 	api->patience_us = (cfg->patience_ms ? cfg->patience_ms : API_PATIENCE_MS) * UINT64_C(1000);
+	for (size_t i = 0; i < LISTENERS; i++)
+		api->listeners[i] = (struct listener){ .api = api, .watch = { .fd = -1 } };
 	list_init(&api->requests);
-	fd = rc = listen_at(cfg->socket, error, error_room);
+	rc = api_groups_create(&api->groups);
+	if (rc == 0)
+		rc = open_listeners(api, cfg->conf, error, error_room);
 	if (rc < 0)
-		goto fail;
-	snprintf(api->socket, sizeof(api->socket), "%s", cfg->socket);
-	rc = worker_create(&api->worker, &control, cfg->gateway->loop);
-	if (rc < 0)
-		goto fail;
-	api->daemon = make_daemon(api, fd);
-	rc = -ENOMEM;
-	if (!api->daemon)
 		goto fail;
 	worker_post(api->worker, start, api, NULL);
 	error[0] = '\0';
 	*out = api;
 	return 0;
 fail:
-	worker_destroy(&api->worker);
-	if (fd >= 0) {
-		close(fd);
-		unlink(cfg->socket);
-	}
-	mem_free(api);
+	for (size_t i = 0; i < LISTENERS; i++)
+		if (api->listeners[i].daemon)
+			MHD_stop_daemon(api->listeners[i].daemon);
+	if (api->socket[0])
+		unlink(api->socket);
+	api_unref(api);
 	return rc;
 }
 
@@ -425,9 +615,8 @@ void api_destroy(struct api **out)
 	if (!api)
 		return;
 	*out = NULL;
-	api->closing = true;
-	worker_post(api->worker, stop, api, NULL);
-	worker_destroy(&api->worker);
+	atomic_store(&api->closing, true);
+	control_call(api->worker, stop, api, NULL);
 	unlink(api->socket);
-	mem_free(api);
+	api_unref(api);
 }

@@ -4,8 +4,12 @@
  * configuration or on the command line. */
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/admin.h"
 #include "gateway/api.h"
+#include "gateway/control.h"
 #include "gateway/gateway.h"
+#include "gateway/places.h"
+#include "gateway/records.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -21,7 +25,8 @@
 #define STATUS_FAILED 1
 #define STATUS_USAGE 2
 #define DEFAULT_CONFIG "/etc/causeway/gateway.yaml"
-#define ERROR_TEXT 512
+#define ERROR_TEXT 1024
+#define RECORDS_WAIT_MS 3000 /* at the end, for what is in the spool; the rest comes with the next start */
 
 struct options {
 	const char *config;
@@ -32,10 +37,14 @@ struct options {
 struct program {
 	struct site *site;
 	const struct machine_conf *machine; /* the site's */
-	struct dialplan *plan;
+	struct admin_start tables;
 	struct loop *loop;
 	struct gateway *gateway;
+	struct worker *control;
+	struct records *records; /* these three live on the control thread */
+	struct admin *admin;
 	struct api *api;
+	bool faulty; /* configuration and stored tables don't fit */
 	struct loop_watch signals;
 	int signal_fd;
 };
@@ -51,8 +60,8 @@ static const char usage[] =
 	"  -V, --version\n"
 	"  -h, --help\n"
 	"\n"
-	"Ends on SIGTERM and SIGINT after clearing its calls; SIGHUP changes nothing. Exit status: "
-	"0, 1 could not start, 2 faults in the configuration.\n";
+	"Ends on SIGTERM and SIGINT after clearing its calls; SIGHUP reads the configuration again. "
+	"Exit status: 0, 1 could not start, 2 faults in the configuration.\n";
 
 /* ---- The command line ---- */
 
@@ -115,28 +124,29 @@ static int tell(char *faults)
 	return -EINVAL;
 }
 
-static int load(struct program *p, const char *path)
+/* What a new store would be filled with is checked on demand only: where there is a store its tables
+ * count, and admin_load() checks those. */
+static int load(struct program *p, const char *path, bool check)
 {
+	struct dialplan *seed = NULL;
 	char *faults = NULL;
 
 	if (site_read(&p->site, path, &faults) < 0)
 		return tell(faults);
 	p->machine = site_machine(p->site);
-	if (site_compile(p->site, site_seed(p->site), &p->plan, &faults) < 0)
+	if (check && site_compile(p->site, site_seed(p->site), &seed, &faults) < 0)
 		return tell(faults);
+	dialplan_unref(&seed);
 	return 0;
 }
 
 static void unload(struct program *p)
 {
-	dialplan_unref(&p->plan);
 	site_unref(&p->site);
 }
 
 /* ---- Serving ---- */
 
-/* SIGHUP is what many send after a change of the configuration: a gateway with calls must not end
- * by it. */
 static void signalled(struct loop_watch *watch, uint32_t events, void *arg)
 {
 	struct program *p = arg;
@@ -146,9 +156,8 @@ static void signalled(struct loop_watch *watch, uint32_t events, void *arg)
 	if (read(watch->fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
 	if (info.ssi_signo == SIGHUP) {
-		log_write(LOG_LEVEL_NOTICE, "gateway", NULL,
-			  "SIGHUP: the configuration is read at the start only; restart "
-			  "for a change");
+		if (p->admin)
+			admin_hangup_signal(p->admin);
 		return;
 	}
 	log_write(LOG_LEVEL_NOTICE, "gateway", NULL, "ending after %s",
@@ -187,9 +196,99 @@ static void raise_descriptor_limit(void)
 			  strerror(errno));
 }
 
+/* ---- Tables, records, the API: on the control thread ---- */
+
+static int start_tables(struct program *p, char *error, size_t room)
+{
+	char *faults = NULL;
+	int rc = admin_load(&p->tables, p->site, &faults);
+
+	if (rc < 0 && faults) {
+		tell(faults);
+		error[0] = '\0';
+		p->faulty = true;
+	} else if (rc < 0) {
+		snprintf(error, room, "%s", strerror(-rc));
+	}
+	return rc;
+}
+
+/* Something to be made on the control thread, and what came of it. */
+struct errand {
+	struct program *program;
+	int rc;
+	char *error;
+	size_t room;
+};
+
+static void open_records(void *object, void *arg)
+{
+	struct errand *errand = object;
+	struct program *p = errand->program;
+	const struct conf_records *conf = &p->machine->records;
+	struct places places;
+	struct records_cfg cfg = { .spool_size = (uint64_t)conf->spool_mib << 20,
+				   .calls = RECORDS_CALLS,
+				   .keep_us = conf->keep_days * UINT64_C(86400000000),
+				   .keep_calls = conf->keep_calls };
+
+	(void)arg;
+	places_of(&places, p->machine);
+	cfg.url = places.records;
+	cfg.spool = places.spool;
+	if (p->machine->overload.max_calls > cfg.calls)
+		cfg.calls = p->machine->overload.max_calls;
+	errand->rc = places_make(&places, errand->error, errand->room);
+	if (errand->rc == 0)
+		errand->rc = records_open(&p->records, &cfg, worker_loop(p->control),
+					  errand->error, errand->room);
+}
+
+static void open_admin(void *object, void *arg)
+{
+	struct errand *errand = object;
+	struct program *p = errand->program;
+	struct admin_cfg cfg = { .gateway = p->gateway,
+				 .control = p->control,
+				 .site = p->site,
+				 .start = &p->tables,
+				 .records = p->records };
+
+	(void)arg;
+	errand->rc = admin_create(&p->admin, &cfg, errand->error, errand->room);
+}
+
+static int start_control(struct program *p, char *error, size_t room)
+{
+	struct worker_cfg control = { .name = "control", .cpu = -1, .clock = &clock_system };
+	struct errand errand = { .program = p, .error = error, .room = room };
+	struct api_cfg api = { .gateway = p->gateway, .conf = &p->machine->api };
+
+	errand.rc = worker_create(&p->control, &control, p->loop);
+	if (errand.rc == 0 && p->machine->records.enabled)
+		control_call(p->control, open_records, &errand, NULL);
+	p->gateway->records = p->records;
+	if (errand.rc == 0)
+		control_call(p->control, open_admin, &errand, NULL);
+	if (errand.rc < 0)
+		return errand.rc;
+	api.control = p->control;
+	api.admin = p->admin;
+	api.records = p->records;
+	return api_create(&p->api, &api, error, room);
+}
+
+static void close_control(void *object, void *arg)
+{
+	struct program *p = object;
+
+	(void)arg;
+	admin_destroy(&p->admin);
+	records_close(&p->records, RECORDS_WAIT_MS);
+}
+
 static int start(struct program *p)
 {
-	struct api_cfg api = { .socket = p->machine->api.socket, .clock = &clock_system };
 	char error[ERROR_TEXT] = "out of memory";
 	int rc = loop_create(&p->loop, &clock_system);
 
@@ -202,13 +301,13 @@ static int start(struct program *p)
 	}
 	rc = api_socket_free(p->machine->api.socket, error, sizeof(error));
 	if (rc == 0)
-		rc = gateway_create(&p->gateway, p->loop, p->site, p->plan, error,
+		rc = start_tables(p, error, sizeof(error));
+	if (rc == 0)
+		rc = gateway_create(&p->gateway, p->loop, p->site, p->tables.plan, error,
 				    sizeof(error));
-	if (rc == 0) {
-		api.gateway = p->gateway;
-		rc = api_create(&p->api, &api, error, sizeof(error));
-	}
-	if (rc < 0)
+	if (rc == 0)
+		rc = start_control(p, error, sizeof(error));
+	if (rc < 0 && error[0])
 		fprintf(stderr, "gatewayd: %s\n", error);
 	return rc;
 }
@@ -217,6 +316,10 @@ static void end(struct program *p)
 {
 	api_destroy(&p->api);
 	gateway_destroy(&p->gateway);
+	if (p->control)
+		control_call(p->control, close_control, p, NULL);
+	worker_destroy(&p->control);
+	admin_start_free(&p->tables);
 	loop_watch_remove(&p->signals);
 	if (p->signal_fd >= 0)
 		close(p->signal_fd);
@@ -237,7 +340,7 @@ static int serve(struct program *p)
 		rc = gateway_run(p->gateway);
 	}
 	end(p);
-	return rc < 0 ? STATUS_FAILED : 0;
+	return rc >= 0 ? 0 : p->faulty ? STATUS_USAGE : STATUS_FAILED;
 }
 
 static void set_log(const struct options *options, const struct machine_conf *machine)
@@ -256,7 +359,7 @@ int main(int argc, char **argv)
 
 	if (rc)
 		return rc < 0 ? STATUS_USAGE : 0;
-	if (load(&program, options.config) < 0) {
+	if (load(&program, options.config, options.check) < 0) {
 		unload(&program);
 		return STATUS_USAGE;
 	}

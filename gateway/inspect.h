@@ -32,6 +32,10 @@ json_t *inspect_spans(const struct gateway *gateway);
 /* With its timeslots and counters; NULL also when there is no such span. */
 json_t *inspect_span(const struct gateway *gateway, const char *name);
 json_t *inspect_trunks(const struct gateway *gateway);
+/* With what it translates; NULL also when there is no such trunk. */
+json_t *inspect_trunk(const struct gateway *gateway, const char *name);
+/* "enabled", "draining" (switched off, calls are there), "disabled". */
+const char *inspect_admin_state(const struct endpoint *endpoint);
 
 /* Where a call from `ingress` to this number would go, step by step, and what would be sent.
  * `type`: the called number's, as an exchange gives it. */

@@ -165,6 +165,7 @@ class Lab:
         self.sip_port = free_ports(1, socket.SOCK_STREAM)[0]
         self.rtp_first = port_range(260)
         self.socket = os.path.join(self.folder, 'gatewayd.sock')
+        self.store, self.api = os.path.join(self.folder, 'store'), ''      # the latter: further keys of api:
         self.control = os.path.join(self.folder, 'exchange.sock')
         self.peer = self.add_peer() if trunks is None else None
         self.trunks = trunks or {'core': self.trunk_text(self.peer)}
@@ -210,7 +211,9 @@ lines:
 spans:
 {chr(10).join(spans)}
 media: {{ ports: {self.rtp_first}-{self.rtp_first + 259}, jitter: {self.rtp_jitter_ms}ms{", " + self.media if self.media else ""} }}
-api: {{ socket: {self.socket} }}
+api: {{ socket: {self.socket}{", " + self.api if self.api else ""} }}
+store: {self.store}
+stop-wait: 0s
 log: {{ level: {os.environ.get('CAUSEWAY_LOG', 'info')} }}
 {self.dial_plans or DIAL_PLANS}
 {self.translations or TRANSLATIONS}
