@@ -594,7 +594,7 @@ int api_create(struct api **out, const struct api_cfg *cfg, char *error, size_t 
 		rc = open_listeners(api, cfg->conf, error, error_room);
 	if (rc < 0)
 		goto fail;
-	worker_post(api->worker, start, api, NULL);
+	control_call(api->worker, start, api, NULL);
 	error[0] = '\0';
 	*out = api;
 	return 0;

@@ -67,6 +67,9 @@ struct fixture {
 	struct conf_span span;
 	struct endpoint endpoints[2];
 	struct call call;
+	struct worker *control;
+	struct conf_api conf_api;
+	unsigned patience_ms;
 	struct api *api;
 	char socket[64];
 	char reply[65536];
@@ -130,10 +133,34 @@ static void fill(struct fixture *f)
 	f->gateway.counters.calls_total = 7;
 }
 
+static struct api_cfg cfg_of(struct fixture *f)
+{
+	return (struct api_cfg){ .gateway = &f->gateway, .control = f->control, .conf = &f->conf_api,
+				 .patience_ms = f->patience_ms };
+}
+
+static void close_api(struct fixture *f)
+{
+	api_destroy(&f->api);
+	worker_destroy(&f->control);
+}
+
+static void open_api(struct fixture *f, bool inline_thread)
+{
+	struct worker_cfg control = { .name = "control", .cpu = -1, .clock = &clock_system,
+				      .inline_thread = inline_thread };
+	struct api_cfg cfg;
+	char error[256];
+
+	close_api(f);
+	assert_int_equal(worker_create(&f->control, &control, f->gateway.loop), 0);
+	cfg = cfg_of(f);
+	assert_int_equal(api_create(&f->api, &cfg, error, sizeof(error)), 0);
+}
+
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	char error[256];
 
 	*state = f;
 	assert_non_null(f);
@@ -144,9 +171,8 @@ static int setup(void **state)
 	add_call(f);
 	add_ladder(f);
 	snprintf(f->socket, sizeof(f->socket), "/tmp/test_api-%d/s", getpid());
-	assert_int_equal(api_create(&f->api, &(struct api_cfg){ .gateway = &f->gateway, .socket = f->socket,
-								.clock = &clock_system, .inline_thread = true },
-				    error, sizeof(error)), 0);
+	f->conf_api.socket = f->socket;
+	open_api(f, true);
 	return 0;
 }
 
@@ -155,7 +181,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	json_decref(f->json);
-	api_destroy(&f->api);
+	close_api(f);
 	assert_int_equal(access(f->socket, F_OK), -1);
 	*strrchr(f->socket, '/') = '\0';
 	rmdir(f->socket);
@@ -400,8 +426,8 @@ static void keeps_its_socket(void **state)
 {
 	struct fixture *f = *state;
 	struct api *second = NULL;
-	struct api_cfg cfg = { .gateway = &f->gateway, .socket = f->socket, .clock = &clock_system,
-			       .inline_thread = true };
+	struct api_cfg cfg = cfg_of(f);
+	struct conf_api elsewhere = f->conf_api;
 	char error[256], path[256];
 	struct stat st;
 
@@ -412,9 +438,10 @@ static void keeps_its_socket(void **state)
 	assert_int_equal(st.st_mode & 0777, 0660);
 	memset(path, 'x', sizeof(path) - 1);
 	path[sizeof(path) - 1] = '\0';
-	cfg.socket = path;
+	cfg.conf = &elsewhere;
+	elsewhere.socket = path;
 	assert_int_equal(api_create(&second, &cfg, error, sizeof(error)), -ENAMETOOLONG);
-	cfg.socket = "/proc/nowhere/at/all";
+	elsewhere.socket = (char *)"/proc/nowhere/at/all";
 	assert_true(api_create(&second, &cfg, error, sizeof(error)) < 0);
 	assert_non_null(strstr(error, "can't listen at /proc/nowhere/at/all"));
 }
@@ -440,16 +467,13 @@ static void replaces_a_stale_socket(void **state)
 {
 	struct fixture *f = *state;
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct api_cfg cfg = { .gateway = &f->gateway, .socket = f->socket, .clock = &clock_system,
-			       .inline_thread = true };
-	char error[256];
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	api_destroy(&f->api);
+	close_api(f);
 	strcpy(address.sun_path, f->socket);
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(fd);
-	assert_int_equal(api_create(&f->api, &cfg, error, sizeof(error)), 0);
+	open_api(f, true);
 	request(f, "GET", "status");
 	assert_int_equal(f->status, 200);
 }
@@ -458,11 +482,8 @@ static void replaces_a_stale_socket(void **state)
 static void serves_from_its_own_thread(void **state)
 {
 	struct fixture *f = *state;
-	struct api_cfg cfg = { .gateway = &f->gateway, .socket = f->socket, .clock = &clock_system };
-	char error[256];
 
-	api_destroy(&f->api);
-	assert_int_equal(api_create(&f->api, &cfg, error, sizeof(error)), 0);
+	open_api(f, false);
 	for (int i = 0; i < 20; i++) {
 		request(f, "GET", i % 2 ? "calls" : "route-test?number=0207&from=core");
 		assert_int_equal(f->status, 200);
@@ -473,13 +494,11 @@ static void serves_from_its_own_thread(void **state)
 static void loses_patience(void **state)
 {
 	struct fixture *f = *state;
-	struct api_cfg cfg = { .gateway = &f->gateway, .socket = f->socket, .clock = &clock_system, .patience_ms = 20 };
-	char error[256];
 	ssize_t n;
 	int fd;
 
-	api_destroy(&f->api);
-	assert_int_equal(api_create(&f->api, &cfg, error, sizeof(error)), 0);
+	f->patience_ms = 20;
+	open_api(f, false);
 	fd = open_client(f);
 	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
 	send_text(fd, "GET /api/v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
@@ -500,8 +519,7 @@ static void loses_patience(void **state)
 static void survives_want_of_memory(void **state)
 {
 	struct fixture *f = *state;
-	struct api_cfg cfg = { .gateway = &f->gateway, .socket = f->socket, .clock = &clock_system,
-			       .inline_thread = true };
+	struct api_cfg cfg = cfg_of(f);
 	char error[256];
 	long n;
 	int rc;
