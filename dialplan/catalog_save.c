@@ -37,7 +37,8 @@ static int row_exec(const struct save *s, const char *sql, const char *name, con
 	struct store_value values[8] = { store_text(s->kind), store_text(s->parent), store_text(name) };
 	int rc;
 
-	memcpy(values + 3, more, count * sizeof(*more));
+	for (size_t i = 0; i < count; i++)
+		values[3 + i] = more[i];
 	rc = store_exec(s->db, sql, values, count + 3);
 	/* An object that isn't there, or is: the store isn't what we came from. */
 	if (rc == 0 || rc == -EEXIST)
