@@ -142,6 +142,8 @@ static bool postgres_create(struct postgres *p)
 /* As a crash: nothing is written any more, every session is cut. */
 static void postgres_crash(struct postgres *p)
 {
+	if (p->pid <= 0)
+		return;
 	kill(p->pid, SIGQUIT);
 	waitpid(p->pid, NULL, 0);
 	p->pid = 0;
@@ -151,8 +153,7 @@ static void postgres_destroy(struct postgres *p)
 {
 	char command[128];
 
-	if (p->pid > 0)
-		postgres_crash(p);
+	postgres_crash(p);
 	snprintf(command, sizeof(command), "rm -rf '%s'", p->folder);
 	if (p->folder[0] && system(command) != 0)
 		fprintf(stderr, "%s: not removed\n", p->folder);

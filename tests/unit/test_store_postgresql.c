@@ -12,6 +12,8 @@ static int setup(void **state)
 	char sql[64];
 
 	(void)state;
+	if (server.pid <= 0 && !postgres_start(&server)) /* a case has failed while it was down */
+		return -1;
 	begin();
 	snprintf(sql, sizeof(sql), "CREATE DATABASE case%u", ++databases);
 	postgres_do(&server, sql);
@@ -72,9 +74,8 @@ static void test_lost_in_mid_job(void **state)
 	do {
 		loop_turn(fx.loop, 50);
 		store_state(fx.store, &s);
-	} while (s.up);
+	} while (s.up || s.waiting != 1);
 	assert_true(s.error[0] != 0);
-	assert_int_equal(s.waiting, 1);
 	assert_true(postgres_start(&server));
 	assert_int_equal(finish(), 1);
 	assert_true(runs >= 2);
