@@ -47,9 +47,15 @@ void store_settle(struct store_db *db)
 	db->error[0] = 0;
 }
 
+/* Also between statements: a job may make any number of short ones. */
+static bool may_go_on(struct store_db *db)
+{
+	return db->trouble == STORE_FINE && store_stopped(db) == 0;
+}
+
 int store_exec(struct store_db *db, const char *sql, const struct store_value *values, size_t count)
 {
-	if (db->trouble != STORE_FINE)
+	if (!may_go_on(db))
 		return db->rc;
 	return db->backend->exec(db, sql, values, count);
 }
@@ -57,28 +63,28 @@ int store_exec(struct store_db *db, const char *sql, const struct store_value *v
 int store_query(struct store_db *db, const char *sql, const struct store_value *values,
 		size_t count, store_row_fn row, void *arg)
 {
-	if (db->trouble != STORE_FINE)
+	if (!may_go_on(db))
 		return db->rc;
 	return db->backend->query(db, sql, values, count, row, arg);
 }
 
 int store_scan(struct store_db *db, const char *sql, store_row_fn row, void *arg)
 {
-	if (db->trouble != STORE_FINE)
+	if (!may_go_on(db))
 		return db->rc;
 	return db->backend->scan(db, sql, row, arg);
 }
 
 int store_script(struct store_db *db, const char *sql)
 {
-	if (db->trouble != STORE_FINE)
+	if (!may_go_on(db))
 		return db->rc;
 	return db->backend->script(db, sql);
 }
 
 int store_notify(struct store_db *db, const char *channel, const char *payload)
 {
-	if (db->trouble != STORE_FINE)
+	if (!may_go_on(db))
 		return db->rc;
 	return db->backend->notify ? db->backend->notify(db, channel, payload) : 0;
 }

@@ -709,20 +709,30 @@ static void test_patience(void **state)
 	assert_int_equal(fx.cells[0].integer, 0); /* it was not run */
 }
 
+/* Many short statements, until it is stopped. */
+static int endless_job(struct store_db *db, void *arg)
+{
+	int rc = insert(db, "London", 1);
+
+	(void)arg;
+	sem_post(&fx.entered);
+	while (rc >= 0)
+		rc = store_query(db, "SELECT 1", NULL, 0, NULL, NULL);
+	return rc;
+}
+
 static void test_close_with_jobs(void **state)
 {
 	(void)state;
 	open_fx();
 	told_count = 0;
-	store_run(fx.store, STORE_WRITE, 0, block, note_told, (void *)0);
+	store_run(fx.store, STORE_WRITE, 0, endless_job, note_told, (void *)0);
 	for (intptr_t i = 1; i < 10; i++)
 		store_run(fx.store, STORE_WRITE, i % 2 ? 60000 : 0, insert_one, note_told, (void *)i);
 	sem_wait(&fx.entered);
-	sem_post(&fx.gate);
 	store_close(&fx.store);
 	assert_int_equal(told_count, 10);
-	assert_int_equal(told_rc[0], 3);
-	for (int i = 1; i < 10; i++)
+	for (int i = 0; i < 10; i++)
 		assert_int_equal(told_rc[i], -ECANCELED);
 	open_fx();
 	assert_int_equal(routes(), 0);
