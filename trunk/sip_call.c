@@ -40,6 +40,7 @@ void sip_dialog_free(struct sip_dialog *d)
 	nta_incoming_destroy(d->prack_in);
 	nta_incoming_destroy(d->bye_waits);
 	nta_outgoing_destroy(d->modify_out);
+	nta_outgoing_destroy(d->bye.orq);
 	nta_outgoing_destroy(d->fork);
 	nta_leg_destroy(d->leg);
 	mem_free(d);
@@ -187,6 +188,8 @@ static void calling(struct fsm *fsm, unsigned event, const void *data)
 	case CE_RELEASE:
 		sip_uac_cancel(call, *(const struct q850_cause *)data);
 		sip_up_released(call, *(const struct q850_cause *)data, 0, false);
+		if (fsm->state == CALL_CALLING) /* the peer may not even be there */
+			leave_trunk(call);
 		fsm_go(fsm, CALL_CANCELLING);
 		break;
 	default:

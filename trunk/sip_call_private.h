@@ -71,6 +71,12 @@ struct sip_dialog {
 	nta_incoming_t *prack_in;   /* PRACK with an offer that waits for us */
 	nta_outgoing_t *modify_out; /* our re-INVITE or UPDATE */
 	bool modify_is_update, modify_is_refresh;
+	bool modify_again; /* it goes out once more, as its connection was dead */
+	struct sip_bye {
+		nta_outgoing_t *orq; /* until it is answered */
+		struct q850_cause cause;
+		bool again; /* it went out once more, as its connection was dead */
+	} bye;
 	unsigned glare_tries;
 	struct loop_timer glare; /* RFC 3261 14.1 */
 	/* RFC 4028 */
@@ -158,6 +164,7 @@ struct sip_call {
 	uint32_t cseq;             /* outgoing: of the INVITE, its From tag, how often it went anew */
 	char from_tag[20];
 	unsigned again;
+	bool broken; /* the connection that carried it was dead */
 	unsigned session_s, least_s; /* outgoing: session timer asked for, and Min-SE; 0: none */
 	bool peer_100rel, must_100rel;
 	unsigned unpracked;      /* reliable responses out */
@@ -225,6 +232,13 @@ void sip_uas_final(struct sip_call *call, unsigned status, struct q850_cause cau
 /* sip_dialog.c */
 int sip_dialog_request(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip);
 void sip_dialog_bye(struct sip_dialog *dialog, struct q850_cause cause);
+nta_outgoing_t *sip_leg_bye(nta_leg_t *leg, const struct sip_trunk *trunk, struct q850_cause cause,
+			    nta_response_f *answered, void *magic);
+/* A BYE is answered, or never will be: it is destroyed. Returns the one that goes out in its place
+ * when its connection was dead; else NULL. */
+nta_outgoing_t *sip_leg_byed(nta_leg_t *leg, const struct sip_trunk *trunk,
+			     const struct sip_bye *bye, const sip_t *sip, nta_response_f *answered,
+			     void *magic);
 /* Where its requests go when Sofia would not find it: a route whose first hop is a strict router
  * takes that out of Route (RFC 3261 12.2.1.1), and Sofia sends to what is left there. NULL: by
  * Route or Request-URI. */

@@ -45,18 +45,48 @@ static void lose(struct sip_dialog *d, struct q850_cause cause)
 	fsm_event(&call_of(d)->fsm, CE_LOST, &cause);
 }
 
-void sip_dialog_bye(struct sip_dialog *d, struct q850_cause cause)
+nta_outgoing_t *sip_leg_bye(nta_leg_t *leg, const struct sip_trunk *trunk, struct q850_cause cause,
+			    nta_response_f *answered, void *magic)
 {
 	char reason[SIP_HEADER_MAX];
-	nta_outgoing_t *orq;
 
+	return nta_outgoing_tcreate(leg, answered, magic, sip_leg_hop(leg), SIP_METHOD_BYE, NULL,
+				    SIPTAG_REASON_STR(sip_reason_text(cause, reason)),
+				    SIPTAG_USER_AGENT_STR(trunk->stack->user_agent), TAG_END());
+}
+
+nta_outgoing_t *sip_leg_byed(nta_leg_t *leg, const struct sip_trunk *trunk,
+			     const struct sip_bye *bye, const sip_t *sip, nta_response_f *answered,
+			     void *magic)
+{
+	unsigned status = (unsigned)nta_outgoing_status(bye->orq);
+
+	sip_count_failure(trunk->stack, sip, status);
+	nta_outgoing_destroy(bye->orq);
+	if (bye->again || !leg || !sip_is_broken_connection(trunk, sip, status))
+		return NULL;
+	return sip_leg_bye(leg, trunk, bye->cause, answered, magic);
+}
+
+static int byed(void *magic, nta_outgoing_t *orq, const sip_t *sip)
+{
+	struct sip_dialog *d = magic;
+
+	if (nta_outgoing_status(orq) < 200)
+		return 0;
+	d->bye.orq = sip_leg_byed(d->leg, d->call->trunk, &d->bye, sip, byed, d);
+	d->bye.again = true;
+	return 0;
+}
+
+/* Sofia repeats it until it is answered; nobody waits for that. */
+void sip_dialog_bye(struct sip_dialog *d, struct q850_cause cause)
+{
 	if (!d || !d->leg)
 		return;
 	d->bye_out = true;
-	orq = nta_outgoing_tcreate(d->leg, NULL, NULL, sip_dialog_hop(d), SIP_METHOD_BYE, NULL,
-				   SIPTAG_REASON_STR(sip_reason_text(cause, reason)),
-				   SIPTAG_USER_AGENT_STR(d->call->stack->user_agent), TAG_END());
-	nta_outgoing_destroy(orq); /* Sofia repeats it until it is answered */
+	d->bye.cause = cause;
+	d->bye.orq = sip_leg_bye(d->leg, d->call->trunk, cause, byed, d);
 }
 
 /* ---- Answers to the peer's re-INVITE, UPDATE and PRACK ---- */
@@ -470,6 +500,24 @@ static void accepted(struct sip_dialog *d, const sip_t *sip)
 		refused(d, q850(Q850_PROTOCOL_ERROR, Q850_LOC_BEYOND_INTERWORKING));
 }
 
+/* Its connection was dead: once more on another, with the same offer. */
+static bool goes_again(struct sip_dialog *d, const sip_t *sip, unsigned status)
+{
+	struct media_desc offer = d->local;
+	bool offered = d->oa.state == OA_OURS_SENT;
+
+	if (d->modify_again || !sip_is_broken_connection(d->call->trunk, sip, status))
+		return false;
+	d->modify_again = true;
+	if (offered)
+		fsm_event(&d->oa, OA_REMOTE_REFUSE, NULL);
+	if (offered && !d->modify_is_refresh) {
+		fsm_event(&d->oa, OA_LOCAL_OFFER, NULL);
+		d->local = offer;
+	}
+	return sip_dialog_modify(d, d->modify_is_refresh) >= 0;
+}
+
 static int modified(void *magic, nta_outgoing_t *orq, const sip_t *sip)
 {
 	struct sip_dialog *d = magic;
@@ -480,6 +528,9 @@ static int modified(void *magic, nta_outgoing_t *orq, const sip_t *sip)
 		return 0;
 	d->modify_out = NULL;
 	sip_count_failure(d->call->stack, sip, status);
+	if (goes_again(d, sip, status))
+		goto out;
+	d->modify_again = false;
 	if (status < 300 && sip)
 		accepted(d, sip);
 	else if (status == 491)
@@ -492,6 +543,7 @@ static int modified(void *magic, nta_outgoing_t *orq, const sip_t *sip)
 		lose(d, sip_cause_of(d->call->trunk, sip, status, none));
 	else
 		refused(d, sip_cause_of(d->call->trunk, sip, status, none));
+out:
 	nta_outgoing_destroy(orq); /* after the ACK, which looks for it */
 	return 0;
 }

@@ -77,6 +77,11 @@ bool sip_is_our_verdict(const sip_t *sip)
 	return !sip || nta_sip_is_internal((sip_t *)(uintptr_t)sip);
 }
 
+bool sip_is_broken_connection(const struct sip_trunk *trunk, const sip_t *sip, unsigned status)
+{
+	return status == 503 && trunk->conf->transport == CONF_TCP && sip_is_our_verdict(sip);
+}
+
 void sip_count_failure(struct sip_stack *stack, const sip_t *sip, unsigned status)
 {
 	if (status < 400 || !sip_is_our_verdict(sip))

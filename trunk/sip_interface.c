@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Interfaces: one nta agent each, its sockets, and what comes in of itself. */
 #include "trunk/sip_filter.h"
+#include "trunk/sip_keep.h"
 #include "trunk/sip_private.h"
 
 #include <errno.h>
@@ -131,6 +132,9 @@ static int bind_agent(struct sip_interface *interface)
 		sip_filter_sockets(&conf->address, interface->sockets,
 				   sizeof(interface->sockets) / sizeof(interface->sockets[0]));
 	mark_packets(interface);
+	for (size_t i = 0; i < interface->socket_count; i++)
+		if (!sip_filter_is_datagram(interface->sockets[i]))
+			sip_keep_socket(interface->sockets[i]);
 	return 0;
 }
 

@@ -17,6 +17,7 @@ struct sip_late {
 	struct loop_timer timer;
 	nta_leg_t *leg;         /* of the dialog that we ended; NULL */
 	bool bye_in;            /* a crossing one was answered */
+	struct sip_bye bye;     /* ours */
 	nta_outgoing_t *modify; /* our re-INVITE without an answer; NULL */
 	nta_outgoing_t *invite; /* NULL: the call came in */
 	unsigned fork_count;
@@ -27,6 +28,7 @@ static void late_free(struct sip_late *late)
 {
 	loop_timer_stop(late->trunk->stack->cfg.loop, &late->timer);
 	nta_outgoing_destroy(late->modify);
+	nta_outgoing_destroy(late->bye.orq);
 	for (unsigned i = 0; i < late->fork_count; i++)
 		nta_outgoing_destroy(late->forks[i]);
 	nta_leg_destroy(late->leg);
@@ -118,6 +120,17 @@ static int modified(void *magic, nta_outgoing_t *orq, const sip_t *sip)
 	return 0;
 }
 
+static int byed(void *magic, nta_outgoing_t *orq, const sip_t *sip)
+{
+	struct sip_late *late = magic;
+
+	if (nta_outgoing_status(orq) < 200)
+		return 0;
+	late->bye.orq = sip_leg_byed(late->leg, late->trunk, &late->bye, sip, byed, late);
+	late->bye.again = true;
+	return 0;
+}
+
 /* ---- Taking over ---- */
 
 /* RFC 3261 15.1.2: pending requests are answered, 487 is recommended. */
@@ -141,6 +154,10 @@ static void take_dialog(struct sip_late *late, struct sip_dialog *d)
 	late->leg = d->leg;
 	d->leg = NULL;
 	nta_leg_bind(late->leg, request, late);
+	late->bye = d->bye;
+	d->bye.orq = NULL;
+	if (late->bye.orq)
+		nta_outgoing_bind(late->bye.orq, byed, late);
 	if (!d->modify_out || d->modify_is_update)
 		return;
 	late->modify = d->modify_out;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Trunks as peers: where they are (numeric, or by DNS without anybody waiting), who they are (by
- * source address), and whether they answer (OPTIONS). */
+/* Trunks as peers: where they are (numeric, or by DNS without anybody waiting) and who they are (by
+ * source address). */
 #include "trunk/sip_filter.h"
 
 #define SRES_CONTEXT_T void /* a trunk that asks, or the stack when it asks no more */
@@ -318,106 +318,14 @@ int sip_trunk_locate(struct sip_trunk *t)
 	return 0;
 }
 
-/* ---- Does it answer? ---- */
-
-static void ask(struct loop_timer *timer, void *arg);
-
-static void ask_later(struct sip_trunk *t)
-{
-	loop_timer_start(t->stack->cfg.loop, &t->timer, t->conf->options_interval_s * SECOND_US,
-			 ask, t);
-}
-
-static int options_answered(void *magic, nta_outgoing_t *orq, const sip_t *sip)
-{
-	struct sip_trunk *t = magic;
-	unsigned status = (unsigned)nta_outgoing_status(orq);
-	bool answers;
-
-	if (status < 200)
-		return 0;
-	/* 503 is the peer's word for "send nothing" (RFC 3261 21.5.4); our own verdicts are 408 and
-	 * 503. */
-	answers = status != 503 && !sip_is_our_verdict(sip);
-	sip_count_failure(t->stack, sip, status);
-	t->options = NULL;
-	nta_outgoing_destroy(orq);
-	ask_later(t);
-	if (answers != t->answers) {
-		t->answers = answers;
-		tlog(t, answers ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING,
-		     answers ? "answers" : "does not answer OPTIONS");
-		if (t->stack->ops->trunk_state)
-			t->stack->ops->trunk_state(t, sip_trunk_is_up(t), t->stack->arg);
-	}
-	return 0;
-}
-
-static msg_t *make_options(const struct sip_trunk *t, const char *peer, const char *host)
-{
-	char request[SIP_HOST_MAX + 32], from[SIP_HOST_MAX + 64], to[SIP_HOST_MAX + 16],
-		call_id[40], cseq[32];
-	char contact[SIP_HEADER_MAX];
-	msg_t *msg = nta_msg_create(t->interface->agent, 0);
-
-	snprintf(request, sizeof(request), "OPTIONS sip:%s SIP/2.0", peer);
-	snprintf(from, sizeof(from), "<sip:%s>;tag=%016llx", host,
-		 (unsigned long long)sip_random());
-	snprintf(to, sizeof(to), "<sip:%s>", peer);
-	snprintf(call_id, sizeof(call_id), "%016llx%016llx", (unsigned long long)sip_random(),
-		 (unsigned long long)sip_random());
-	snprintf(cseq, sizeof(cseq), "%u OPTIONS", (unsigned)(sip_random() & 0xffff) + 1);
-	if (msg &&
-	    sip_add_tl(msg, sip_object(msg), SIPTAG_REQUEST_STR(request), SIPTAG_FROM_STR(from),
-		       SIPTAG_TO_STR(to), SIPTAG_CALL_ID_STR(call_id), SIPTAG_CSEQ_STR(cseq),
-		       SIPTAG_MAX_FORWARDS_STR("70"),
-		       SIPTAG_CONTACT_STR(sip_own_contact(t, contact)),
-		       SIPTAG_USER_AGENT_STR(t->stack->user_agent), SIPTAG_ALLOW_STR(SIP_ALLOW),
-		       SIPTAG_ACCEPT_STR("application/sdp"), TAG_END()) < 0) {
-		msg_destroy(msg);
-		msg = NULL;
-	}
-	return msg;
-}
-
-static void ask(struct loop_timer *timer, void *arg)
-{
-	struct sip_trunk *t = arg;
-	char peer[SIP_HOST_MAX], host[SIP_HOST_MAX], route[SIP_HEADER_MAX];
-	msg_t *msg;
-
-	(void)timer;
-	if (!netaddr_is_set(&t->peer)) {
-		ask_later(t);
-		return;
-	}
-	msg = make_options(t, sip_trunk_peer(t, peer), sip_trunk_host(t, host));
-	if (msg)
-		t->options = nta_outgoing_mcreate(t->interface->agent, options_answered, t,
-						  (const url_string_t *)sip_trunk_route(t, route),
-						  msg, NTATAG_TIMEOUT_408(1), TAG_END());
-	if (msg && !t->options)
-		msg_destroy(msg);
-	if (!t->options)
-		ask_later(t);
-}
-
-void sip_trunk_watch(struct sip_trunk *t)
-{
-	if (t->conf->options_interval_s)
-		loop_timer_start(t->stack->cfg.loop, &t->timer, 0, ask, t);
-}
-
 void sip_trunk_close(struct sip_trunk *t)
 {
 	struct loop *loop = t->stack->cfg.loop;
 
-	loop_timer_stop(loop, &t->timer);
+	sip_trunk_unwatch(t);
 	loop_timer_stop(loop, &t->resolve_timer);
 	sres_query_bind(t->query, not_asked_any_more, t->stack);
 	t->query = NULL;
-	nta_outgoing_destroy(t->options);
-	t->options = NULL;
 }
 
 void sip_stack_close_resolver(struct sip_stack *stack)

@@ -81,6 +81,8 @@ struct sip_trunk {
 	unsigned kept;  /* that are not freed */
 	struct q850_cause refuse;
 	nta_outgoing_t *options;
+	unsigned misses, heard; /* of OPTIONS, in a row */
+	tport_t *stream;        /* connection that was used last; NULL */
 	struct sres_query_s *query; /* a name server is asked */
 	struct loop_timer timer, resolve_timer;
 	char peer_host[SIP_HOST_MAX]; /* when it must be resolved */
@@ -185,8 +187,13 @@ struct sip_trunk *sip_trunk_by_source(struct sip_interface *interface,
 				      const struct netaddr *source);
 /* Where the peer is: at once when numeric, else later. 0, -EINVAL, -ENOMEM. */
 int sip_trunk_locate(struct sip_trunk *trunk);
-/* Starts OPTIONS when configured. */
+/* sip_health.c: starts OPTIONS when configured; ends them. */
 void sip_trunk_watch(struct sip_trunk *trunk);
+void sip_trunk_unwatch(struct sip_trunk *trunk);
+/* A request went out to the peer: a connection made for it is watched from now on. */
+void sip_trunk_sent(struct sip_trunk *trunk, nta_outgoing_t *orq);
+/* Did this request of ours fail with the connection that it went out on? Then another may go. */
+bool sip_is_broken_connection(const struct sip_trunk *trunk, const sip_t *sip, unsigned status);
 void sip_trunk_close(struct sip_trunk *trunk);
 void sip_stack_close_resolver(struct sip_stack *stack);
 /* "sip:192.0.2.1:5060;transport=udp": where requests go that have no route yet. */

@@ -110,6 +110,7 @@ static int send_invite(struct sip_call *call)
 		goto out;
 	msg = NULL;
 	rc = 0;
+	sip_trunk_sent(call->trunk, call->invite);
 out:
 	if (msg)
 		msg_destroy(msg);
@@ -205,14 +206,21 @@ static struct sip_dialog *dialog_of(struct sip_call *call, const sip_t *sip)
 	return d;
 }
 
-/* Once more from the beginning: a longer session was asked for (RFC 4028 7.3). */
+/* Once more from the beginning: a longer session was asked for (RFC 4028 7.3), or the connection was
+ * dead and nobody has heard of it. */
 static bool is_worth_another(struct sip_call *call, const struct call_response *r)
 {
 	if (call->fsm.state != CALL_CALLING && call->fsm.state != CALL_PROCEEDING)
 		return false;
-	if (r->status != 422 || call->again >= SIP_INVITES_AGAIN)
+	if (call->again >= SIP_INVITES_AGAIN)
 		return false;
-	return sip_timer_raise(call, r->sip);
+	if (r->status == 422)
+		return sip_timer_raise(call, r->sip);
+	if (call->fsm.state == CALL_PROCEEDING || call->broken ||
+	    !sip_is_broken_connection(call->trunk, r->sip, r->status))
+		return false;
+	call->broken = true;
+	return true;
 }
 
 static bool send_again(struct sip_call *call)

@@ -56,6 +56,7 @@ struct fixture {
 	char got[16384];
 	size_t got_length;
 	struct netaddr from;
+	bool mute_user;      /* offers are not answered */
 	const char *contact; /* in the mute peer's responses; NULL: its own */
 };
 
@@ -100,6 +101,8 @@ static void on_offer(struct sip_call *call, const struct media_desc *desc, void 
 
 	assert_false(fx->in_verb);
 	s->offers++;
+	if (fx->mute_user)
+		return;
 	netaddr_parse(&local, "127.0.0.1:40002", 0);
 	assert_int_equal(media_desc_answer(&answer, desc, &fx->trunks[0], &local, RTP_SENDRECV), 0);
 	fx->in_verb = true;

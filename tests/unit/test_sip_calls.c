@@ -489,31 +489,6 @@ static void session_asked_by_callee(void **state)
 	assert_int_equal(f->out[0].released, 0);
 }
 
-static void keepalive(void **state)
-{
-	struct fixture *f = *state;
-
-	sip_stack_destroy(&f->stack);
-	f->trunks[2].options_interval_s = 10;
-	assert_int_equal(open_stack(f), 0);
-	settle(f);
-	assert_true(receive(f, "OPTIONS"));
-	respond(f, "404 Not Found", "", ""); /* any answer will do */
-	pass(f, 11 * SECOND);
-	assert_true(receive(f, "OPTIONS"));
-	assert_int_equal(f->down, 0);
-	pass(f, 33 * SECOND);
-	assert_int_equal(f->down, 1);
-	assert_false(sip_trunk_is_up(sip_stack_trunk(f->stack, "mute")));
-	while (receive(f, "OPTIONS"))
-		;
-	pass(f, 11 * SECOND);
-	assert_true(receive(f, "OPTIONS"));
-	respond(f, "200 OK", "", "");
-	settle(f);
-	assert_int_equal(f->up, 1);
-}
-
 /* ---- Want of memory, bad configuration ---- */
 
 static void one_call(struct fixture *f)
@@ -680,7 +655,6 @@ int main(void)
 		CASE(required_within_the_call),
 		CASE(resumed_without_an_offer),
 		CASE(update_leaves_the_answer),
-		CASE(keepalive),
 		CASE(every_allocation_fails_once),
 		CASE(no_call_hangs_for_want_of_memory),
 		CASE(destroyed_while_resolving),
