@@ -107,12 +107,23 @@ class Api:
     def paths(self):
         return [(path, method) for path, entry in self.tree['paths'].items() for method in entry if method != 'parameters']
 
-    def answer(self, path, method, status, value):
+    def answer(self, path, method, status, value, kind='application/json'):
         responses = self.tree['paths'][path][method]['responses']
         if str(status) not in responses:
             return [f'{method} {path}: status {status} is not described']
         response = self.resolve(responses[str(status)])
-        return self.faults(response['content']['application/json']['schema'], value, f'{method} {path}')
+        if kind not in response['content']:
+            return [f'{method} {path}: {status} as {kind} is not described']
+        return self.faults(response['content'][kind]['schema'], value, f'{method} {path}')
+
+    def operation(self, path, method):
+        return self.tree['paths'][path][method]
+
+    def match(self, target):
+        """The described path that this one is, or None."""
+        path = target.split('?')[0]
+        fitting = [p for p in self.tree['paths'] if re.fullmatch(re.sub(r'{\w+}', '[^/]+', p), path)]
+        return min(fitting, key=lambda p: p.count('{')) if fitting else None
 
     def resolve(self, schema):
         while '$ref' in schema:
@@ -126,6 +137,8 @@ class Api:
         return {'type': 'object', 'properties': {k: v for part in parts for k, v in part['properties'].items()}}
 
     def faults(self, schema, value, where):
+        if schema is True:
+            return []
         schema = self.resolve(schema)
         if 'oneOf' in schema:
             tries = [self.faults(one, value, where) for one in schema['oneOf']]
@@ -152,9 +165,9 @@ class Api:
         return found
 
     def faults_of_object(self, schema, value, where):
-        """Whatever is described is there, and whatever is there is described."""
+        """Whatever is described is there (where `required` stands: what it lists), and whatever is there is described."""
         known, others = schema.get('properties', {}), schema.get('additionalProperties')
-        found = [f'{where}: no {key}' for key in known if key not in value]
+        found = [f'{where}: no {key}' for key in schema.get('required', known) if key not in value]
         for key, item in value.items():
             if key in known or others:
                 found += self.faults(known.get(key, others), item, f'{where}.{key}')
