@@ -17,31 +17,39 @@ static void yaml_fault(void *arg, struct conf_place place, const char *text)
 	conf_fault(arg, place, "%s", text);
 }
 
-static int read_root(struct conf_document *d, const char *text, size_t length)
+static int read_root(struct conf_document *d, const char *text, size_t length, size_t nodes_max)
 {
 	int rc = length && text[0] == '{' ? node_read_json(&d->root, text, length) : -EINVAL;
 
-	return rc == -EINVAL ? node_read(&d->root, text, length, yaml_fault, d) : rc;
+	return rc == -EINVAL ? node_read_many(&d->root, text, length, nodes_max, yaml_fault, d) : rc;
 }
 
-int conf_read_text(struct conf_document **out, const char *name, const char *text, size_t length)
+static int read_text(struct conf_document **out, const char *name, const char *text, size_t length,
+		     size_t nodes_max)
 {
-	struct conf_document *d;
+	struct conf_document *d = mem_zalloc(sizeof(*d));
 	int rc;
 
-	if (length > CONF_FILE_MAX)
-		return -EFBIG;
-	d = mem_zalloc(sizeof(*d));
 	if (!d)
 		return -ENOMEM;
 	d->file = mem_strdup(name);
-	rc = d->file ? read_root(d, text, length) : -ENOMEM;
+	rc = d->file ? read_root(d, text, length, nodes_max) : -ENOMEM;
 	if (rc == -ENOMEM || d->no_memory) {
 		conf_document_destroy(&d);
 		return -ENOMEM;
 	}
 	*out = d;
 	return 0;
+}
+
+int conf_read_text(struct conf_document **out, const char *name, const char *text, size_t length)
+{
+	return length > CONF_FILE_MAX ? -EFBIG : read_text(out, name, text, length, CONF_NODES_MAX);
+}
+
+int conf_read_tables(struct conf_document **out, const char *name, const char *text, size_t length)
+{
+	return length > CONF_TABLES_MAX ? -EFBIG : read_text(out, name, text, length, CONF_TABLES_NODES_MAX);
 }
 
 /* The whole file into fresh memory. Pipes are read as well, so the size is not asked for first. */

@@ -17,7 +17,7 @@ struct reader {
 	bool holds_event;
 	const char *text;
 	unsigned depth;
-	size_t nodes;
+	size_t nodes, nodes_max;
 	node_fault_fn fault;
 	void *arg;
 };
@@ -102,9 +102,9 @@ static int over_limit(struct reader *r)
 		tell(r, place_of(r->event.start_mark), text);
 		return -EINVAL;
 	}
-	if (++r->nodes > CONF_NODES_MAX) {
-		snprintf(text, sizeof(text), "too many values; accepted: at most %d",
-			 CONF_NODES_MAX);
+	if (++r->nodes > r->nodes_max) {
+		snprintf(text, sizeof(text), "too many values; accepted: at most %zu",
+			 r->nodes_max);
 		tell(r, place_of(r->event.start_mark), text);
 		return -EINVAL;
 	}
@@ -314,7 +314,13 @@ static int read_stream(struct reader *r, struct node **out)
 
 int node_read(struct node **out, const char *text, size_t length, node_fault_fn fault, void *arg)
 {
-	struct reader r = { .text = text, .fault = fault, .arg = arg };
+	return node_read_many(out, text, length, CONF_NODES_MAX, fault, arg);
+}
+
+int node_read_many(struct node **out, const char *text, size_t length, size_t nodes_max, node_fault_fn fault,
+		   void *arg)
+{
+	struct reader r = { .text = text, .nodes_max = nodes_max, .fault = fault, .arg = arg };
 	struct node *tree = NULL;
 	int rc;
 

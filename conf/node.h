@@ -31,6 +31,9 @@ typedef void (*node_fault_fn)(void *arg, struct conf_place place, const char *te
  * limit, after one fault (others may have come before); -ENOMEM. Faults that leave a tree (anchors,
  * aliases, tags, a key twice) are told of, and the nodes marked; the result is 0 then. */
 int node_read(struct node **out, const char *text, size_t length, node_fault_fn fault, void *arg);
+/* The same with another limit than CONF_NODES_MAX. */
+int node_read_many(struct node **out, const char *text, size_t length, size_t nodes_max, node_fault_fn fault,
+		   void *arg);
 /* The same from JSON, of at most some thousand values. 0; -EINVAL: it is no JSON, or uses a key twice;
  * nothing is told (the YAML reader, of whose language JSON is a part, finds the words); -ENOMEM. */
 int node_read_json(struct node **out, const char *text, size_t length);

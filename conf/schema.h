@@ -147,6 +147,8 @@ struct conf_section {
 #define CONF_FILE_MAX (8u << 20) /* octets */
 #define CONF_DEPTH_MAX 24
 #define CONF_NODES_MAX 400000
+#define CONF_TABLES_MAX (128u << 20)
+#define CONF_TABLES_NODES_MAX 8000000
 #define CONF_FAULTS_MAX 100 /* kept; those beyond are only counted */
 
 /* Reads the file, or the text called `name` in messages. 0 also when it has faults (ask
@@ -154,6 +156,9 @@ struct conf_section {
  * when it is too large, -ENOMEM. */
 int conf_read_file(struct conf_document **out, const char *path);
 int conf_read_text(struct conf_document **out, const char *name, const char *text, size_t length);
+/* Tables of an administrator, of which there may be a hundred thousand: a text of at most
+ * CONF_TABLES_MAX with at most CONF_TABLES_NODES_MAX values. */
+int conf_read_tables(struct conf_document **out, const char *name, const char *text, size_t length);
 void conf_document_destroy(struct conf_document **document);
 
 /* Before conf_load(): things of these kinds (separated by spaces; of static life) may also be named

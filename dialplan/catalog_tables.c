@@ -260,7 +260,7 @@ int catalog_from_yaml(struct catalog **out, const char *name, const char *text, 
 	struct dialplan_tables tables = { 0 };
 	struct conf_section section = dialplan_section(&tables);
 	struct conf_document *document = NULL;
-	int rc = conf_read_text(&document, name, text, length);
+	int rc = conf_read_tables(&document, name, text, length);
 
 	if (rc == -EFBIG) {
 		fault(arg, (struct conf_place){ 0, 0 }, "the text is larger than tables may be");
