@@ -93,6 +93,7 @@ void call_free(struct call *call)
 	call_leg_free(call, &call->seats[LEG_CALLER]);
 	call_leg_free(call, &call->seats[LEG_CALLED]);
 	loop_defer_cancel(gateway->loop, &call->cleared);
+	loop_timer_stop(gateway->loop, &call->record_timer);
 	fsm_close(&call->fsm);
 	if (gateway->ladders)
 		ladder_close(gateway->ladders, call->id);

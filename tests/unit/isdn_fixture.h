@@ -47,6 +47,10 @@ struct side {
 	/* Trace */
 	struct trace_sink sink;
 	char ladder[65536];
+	/* Calls that RELEASE COMPLETE went out for, by key; the last ones */
+	char finished[64][CALL_KEY_MAX];
+	unsigned finished_count;
+	bool hurried; /* memory is refused, or the far end makes no sense: last words may come early */
 };
 
 struct fixture {
@@ -63,6 +67,30 @@ static inline void advance(struct fixture *f, uint64_t us)
 	loop_advance(f->loop, &f->clock, us);
 }
 
+/* A call's user hears of the end before the far end has the last word. */
+static inline void assert_not_finished(const struct isdn_call *call)
+{
+	const struct side *side = isdn_call_span(call)->trace->arg;
+
+	for (unsigned i = 0; i < 64 && !side->hurried; i++)
+		assert_string_not_equal(side->finished[i], isdn_call_key(call));
+}
+
+/* References are used again. */
+static inline void note_finished(struct side *side, const struct trace_record *record)
+{
+	bool setup = strcmp(record->summary, "SETUP") == 0;
+	bool complete = record->direction == TRACE_OUT &&
+			strncmp(record->summary, "RELEASE COMPLETE", 16) == 0;
+
+	for (unsigned i = 0; i < 64 && setup && record->call_key; i++)
+		if (strcmp(side->finished[i], record->call_key) == 0)
+			side->finished[i][0] = '\0';
+	if (complete && record->call_key)
+		snprintf(side->finished[side->finished_count++ % 64], CALL_KEY_MAX, "%s",
+			 record->call_key);
+}
+
 static inline void user_event(struct isdn_call *call, enum isdn_event event,
 			      const struct isdn_info *info, void *arg)
 {
@@ -75,6 +103,7 @@ static inline void user_event(struct isdn_call *call, enum isdn_event event,
 	user->last = user->at[event] = *info;
 	if (event != ISDN_RELEASED)
 		return;
+	assert_not_finished(call);
 	user->released = true;
 	isdn_call_done(call);
 	user->call = NULL;
@@ -122,6 +151,7 @@ static inline void side_trace(void *arg, const struct trace_record *record)
 
 	snprintf(side->ladder + at, sizeof(side->ladder) - at, "%s %s\n",
 		 record->direction == TRACE_OUT ? ">" : "<", record->summary);
+	note_finished(side, record);
 }
 
 static inline struct conf_isdn_timers default_timers(void)

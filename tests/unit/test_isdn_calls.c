@@ -603,6 +603,7 @@ static bool attempt(struct fixture *f, long successes)
 	bool failed;
 
 	f->nt.incoming = 0;
+	f->te.hurried = f->nt.hurried = true;
 	mem_fail_after(successes);
 	if (isdn_call_setup(&caller.call, f->te.span, &info, &user_ops, &caller) == 0) {
 		advance(f, 20 * MS);

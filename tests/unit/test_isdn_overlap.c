@@ -704,6 +704,7 @@ static bool attempt(uint16_t crv, long successes)
 	bool failed;
 
 	here->incoming = 0;
+	f.te.hurried = f.nt.hurried = true;
 	mem_fail_after(successes);
 	offer(crv);
 	say_digits_as(IE_CALLED_NUMBER, crv, "1", false);

@@ -148,6 +148,7 @@ static void storm(struct side *here, struct side *side, uint32_t seed)
 
 	random_state = seed;
 	memset(own, 0, sizeof(own));
+	side->hurried = true;
 	raw_start_at(&raw, here, side);
 	for (unsigned i = 0; i < MESSAGES; i++) {
 		uint8_t octets[300];

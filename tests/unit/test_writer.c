@@ -74,6 +74,84 @@ static struct call_notes *notes_with_cause(struct writer *w, uint8_t cause)
 	return notes;
 }
 
+/* ---- Last words ---- */
+
+static unsigned waits;
+
+static void waiting(void *arg)
+{
+	(void)arg;
+	waits++;
+}
+
+static const struct writer_ops patient = { .send = take, .sent = told, .waiting = waiting };
+
+static void write_typed(struct writer *w, uint8_t ns, uint8_t type)
+{
+	uint8_t frame[16];
+	size_t n = disconnect(frame, ns, 0);
+
+	frame[8] = type;
+	assert_int_equal(writer_write(w, frame, n), 0);
+}
+
+static void test_last_word_waits(void **state)
+{
+	const uint8_t rr[] = { 0, 1, 1, 4 };
+	struct out out = { .frames = 0 };
+	struct writer w;
+
+	(void)state;
+	waits = 0;
+	writer_init(&w, &patient, &out);
+	write_typed(&w, 0, Q931_RELEASE);
+	assert_int_equal(out.frames, 1);
+	write_typed(&w, 1, Q931_RELEASE_COMPLETE);
+	assert_int_equal(waits, 1);
+	assert_int_equal(writer_write(&w, rr, sizeof(rr)), 0); /* nothing overtakes it */
+	write_typed(&w, 2, Q931_DISCONNECT);
+	assert_int_equal(out.frames, 1);
+	assert_int_equal(out.told, 1);
+	assert_int_equal(w.held_count, 3);
+	write_typed(&w, 3, Q931_RELEASE_COMPLETE); /* of a later turn */
+	write_typed(&w, 4, Q931_DISCONNECT);
+	assert_int_equal(waits, 2);
+	writer_let_go(&w, 1);
+	assert_int_equal(out.frames, 4);
+	assert_int_equal(out.told, 3);
+	assert_int_equal(out.frame[2], 2 << 1); /* the last one out */
+	assert_int_equal(w.held_count, 2);
+	writer_let_go(&w, 2);
+	assert_int_equal(out.frames, 6);
+	assert_int_equal(out.frame[2], 4 << 1);
+	write_typed(&w, 3, Q931_RELEASE_COMPLETE); /* repeated by Q.921: said already */
+	assert_int_equal(out.frames, 7);
+	assert_int_equal(waits, 2);
+	write_typed(&w, 5, Q931_RELEASE_COMPLETE);
+	writer_close(&w);
+	assert_int_equal(mem_live_blocks(), 0);
+}
+
+/* Then the order counts more than the wait. */
+static void test_last_word_without_memory(void **state)
+{
+	struct out out = { .frames = 0 };
+	struct writer w;
+
+	(void)state;
+	writer_init(&w, &patient, &out);
+	write_typed(&w, 0, Q931_RELEASE_COMPLETE);
+	assert_int_equal(out.frames, 0);
+	mem_fail_after(0);
+	write_typed(&w, 1, Q931_DISCONNECT);
+	mem_fail_after(-1);
+	assert_int_equal(out.frames, 2);
+	assert_int_equal(out.frame[2], 1 << 1);
+	assert_int_equal(w.held_count, 0);
+	writer_close(&w);
+	assert_int_equal(mem_live_blocks(), 0);
+}
+
 static void test_patch_and_repeat(void **state)
 {
 	struct out out = { .frames = 0 };
@@ -176,7 +254,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_patch_and_repeat),    cmocka_unit_test(test_retire),
 		cmocka_unit_test(test_retired_are_bounded), cmocka_unit_test(test_reset),
-		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_no_memory),	    cmocka_unit_test(test_last_word_waits),
+		cmocka_unit_test(test_last_word_without_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
