@@ -21,6 +21,8 @@ lines: {{ line1: {{ kind: cesopsn, local: "127.0.0.1:{line}", remote: "127.0.0.1
 spans: {{ e1: {{ line: line1, role: te }} }}
 media: {{ ports: {rtp}-{rtp_last} }}
 api: {{ socket: {socket} }}
+store: {store}
+stop-wait: 0s
 usages: [out]
 policies: {{ all: [out] }}
 routes: {{ all: {{ pattern: '^', usages: [out], gateways: [e1] }} }}
@@ -68,7 +70,7 @@ class Folder(contextlib.ExitStack):
         return path
 
     def good(self):
-        return GOOD.format(socket=self.socket, **self.ports)
+        return GOOD.format(socket=self.socket, store=os.path.join(self.path, 'store'), **self.ports)
 
     def start(self, *words):
         """gatewayd that serves."""
