@@ -44,7 +44,9 @@ struct endpoint {
 	const struct conf_span *span;   /* or of a span */
 	bool off;                       /* by the administrator, or `enabled: false` */
 	bool retired;
+	bool gentle; /* retired: its calls stay even when others are cut */
 	unsigned references; /* private, like what follows: legs, and calls that came in here */
+	struct gateway_line *line; /* that a span is open on */
 	bool closing;        /* what stands behind it is on its way out */
 	uint64_t idle_us;    /* retired or off: when its last call was gone; 0: it has some */
 	uint64_t retry_us;   /* not open: when it is tried again */

@@ -9,6 +9,7 @@
 #include "gateway/bridge.h"
 #include "gateway/call.h"
 #include "gateway/ladder.h"
+#include "gateway/reconfigure_private.h"
 #include "trunk/rtp.h"
 
 #include <errno.h>
@@ -78,7 +79,11 @@ static int start_stack(struct gateway *g, struct fault_text *fault)
 		.user_agent = "Causeway/" CAUSEWAY_VERSION,
 	};
 
-	return sip_stack_create(&g->sip, &cfg, &part_stack_ops, g, fault->text, fault->room);
+	int rc = sip_stack_create(&g->sip, &cfg, &part_stack_ops, g, fault->text, fault->room);
+
+	if (rc == 0)
+		sip_stack_retry_after(g->sip, conf->overload.retry_after_s);
+	return rc;
 }
 
 static int make_interfaces(struct gateway *g, struct fault_text *fault)
@@ -104,6 +109,7 @@ static int make_trunks(struct gateway *g, struct fault_text *fault)
 			return fault_say(fault, -ENOMEM, "out of memory");
 		trunk->target = sip_stack_trunk_at(g->sip, i);
 		list_append(&g->endpoints, &trunk->node);
+		endpoint_apply_off(trunk);
 	}
 	return 0;
 }
@@ -135,6 +141,7 @@ static int start_spans(struct gateway *g, struct fault_text *fault)
 		if (rc < 0)
 			return fault_say(fault, rc, "span %s on line %s: %s", conf->name,
 					 conf->line, strerror(-rc));
+		endpoint_apply_off(span);
 	}
 	return 0;
 }
@@ -166,8 +173,7 @@ static int start_all(struct gateway *g, struct fault_text *fault)
 
 static void endpoint_unused(struct endpoint *endpoint)
 {
-	if (!endpoint->target && !endpoint->closing)
-		part_endpoint_free(&endpoint);
+	settle_soon(endpoint->gateway);
 }
 
 int gateway_create(struct gateway **out, struct loop *loop, struct site *site,
@@ -224,6 +230,8 @@ void part_closed(struct gateway *gateway)
 	gateway->closing--;
 	if (gateway->stopping)
 		next_step(gateway);
+	else
+		settle_soon(gateway);
 }
 
 static void close_spans(struct list *endpoints)
@@ -259,6 +267,7 @@ static void all_is_closed(struct gateway *g)
 {
 	loop_timer_stop(g->loop, &g->grace);
 	loop_timer_stop(g->loop, &g->linger);
+	settle_stop(g);
 	g->stopped = true;
 	if (g->sip)
 		sip_stack_stop(g->sip, 0);
@@ -327,7 +336,12 @@ static void grace_over(struct loop_timer *timer, void *arg)
 
 static void refuse_new(struct gateway *g)
 {
+	struct endpoint *endpoint;
+
 	g->refusing = true;
+	list_for_each(endpoint, &g->endpoints, struct endpoint, node)
+		if (endpoint_isdn_span(endpoint))
+			endpoint_apply_off(endpoint);
 	if (g->sip)
 		sip_stack_refuse(g->sip, q850(Q850_CONGESTION, Q850_LOC_PRIVATE_LOCAL));
 }

@@ -162,7 +162,10 @@ static void signalled(struct loop_watch *watch, uint32_t events, void *arg)
 	}
 	log_write(LOG_LEVEL_NOTICE, "gateway", NULL, "ending after %s",
 		  strsignal((int)info.ssi_signo));
-	gateway_stop(p->gateway);
+	if (p->gateway->refusing)
+		gateway_stop(p->gateway);
+	else
+		gateway_finish(p->gateway, p->gateway->conf->stop_wait_s * UINT64_C(1000000));
 }
 
 /* Blocked before any thread is made, so that every thread inherits it and only the loop hears of

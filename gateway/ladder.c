@@ -343,6 +343,13 @@ void ladder_close(struct ladder_book *book, const char *call_id)
 		forget_oldest_finished(book);
 }
 
+void ladder_book_keep(struct ladder_book *book, unsigned finished)
+{
+	book->finished_max = finished;
+	while (book->finished > book->finished_max)
+		forget_oldest_finished(book);
+}
+
 int ladder_each(struct ladder_book *book, const char *call_id,
 		void (*each)(void *arg, const struct ladder_entry *entry), void *arg)
 {

@@ -18,6 +18,8 @@ struct ladder;
 /* `clock` (borrowed) stamps the notes. Keeps `finished` ended calls; records that belong to no call
  * yet wait in a small ring until their key is bound. */
 int ladder_book_create(struct ladder_book **out, unsigned finished, const struct clock *clock);
+/* Keeps so many ended calls from now on. */
+void ladder_book_keep(struct ladder_book *book, unsigned finished);
 /* With all ladders. Sets NULL, takes NULL. */
 void ladder_book_destroy(struct ladder_book **book);
 /* To be handed to trunk/ and tdm/. */

@@ -202,7 +202,7 @@ static const struct isdn_span_ops span_ops = { .incoming = leg_isdn_incoming };
 int part_span_open(struct endpoint *endpoint)
 {
 	struct gateway *gateway = endpoint->gateway;
-	const struct gateway_line *line = gateway_line(gateway, endpoint->span->line);
+	struct gateway_line *line = gateway_line(gateway, endpoint->span->line);
 	struct isdn_span_cfg cfg = { .conf = endpoint->span,
 				     .line = line ? line->line : NULL,
 				     .loop = gateway->loop,
@@ -210,9 +210,11 @@ int part_span_open(struct endpoint *endpoint)
 	struct isdn_span *span = NULL;
 	int rc = cfg.line ? isdn_span_create(&span, &cfg, &span_ops, gateway) : -ENOENT;
 
-	if (rc == 0)
-		endpoint->target = span;
-	return rc;
+	if (rc < 0)
+		return rc;
+	endpoint->target = span;
+	endpoint->line = line;
+	return 0;
 }
 
 static void span_closed(void *arg)
@@ -220,6 +222,7 @@ static void span_closed(void *arg)
 	struct endpoint *endpoint = arg;
 
 	endpoint->closing = false;
+	endpoint->line = NULL;
 	part_closed(endpoint->gateway);
 }
 

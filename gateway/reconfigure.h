@@ -48,6 +48,8 @@ enum endpoint_admin {
  * it reads as draining till the last ends. Holds until the next start of gatewayd (`enabled: false`
  * in gateway.yaml for good). 0; -ENOENT. */
 int gateway_switch(struct gateway *gateway, const char *name, bool enabled, bool now);
+/* How it stands with one, also with a retired one (draining till its last call has gone). */
+enum endpoint_admin endpoint_admin(const struct endpoint *endpoint);
 /* What still drains, for status: names by `each`. Returns how many. */
 unsigned gateway_draining(const struct gateway *gateway,
 			  void (*each)(void *arg, const char *kind, const char *name, unsigned calls),

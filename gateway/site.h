@@ -68,8 +68,15 @@ struct site_difference {
 	const char *name;   /* of the trunk, span …; "" for sections that are there once */
 	const char *keys;   /* SITE_CHANGED: "peer: 192.0.2.1 → 192.0.2.2, max-calls: 0 → 30" */
 };
+/* What differs between two of a kind (struct conf_sip_interface, conf_trunk, conf_line, conf_span):
+ * 0 nothing; 1, the effect, and in *keys (mem_free(); NULL: not wanted) what it is; -ENOMEM. */
+int site_compare(enum site_object object, const void *from, const void *to,
+		 enum site_effect *effect, char **keys);
+
 /* A changed line drains its spans and a changed interface its trunks: those are told as well, keys
- * "line telco". Returns how many, or -ENOMEM. Texts are valid during the call. */
+ * "line telco". Sections that are there once are told by effect: what is at once, what needs a
+ * restart. Of secrets only the key is told. Returns how many, or -ENOMEM. Texts are valid during the
+ * call. */
 int site_diff(const struct site *from, const struct site *to,
 	      void (*each)(void *arg, const struct site_difference *difference), void *arg);
 
