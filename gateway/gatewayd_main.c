@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,9 @@
 #define STATUS_USAGE 2
 #define DEFAULT_CONFIG "/etc/causeway/gateway.yaml"
 #define ERROR_TEXT 1024
-#define RECORDS_WAIT_MS 3000 /* at the end, for what is in the spool; the rest comes with the next start */
+#define RECORDS_WAIT_MS                                                                            \
+	3000 /* at the end, for what is in the spool; the rest comes at the next start */
+#define RECORDS_LOOK_MS 10
 
 struct options {
 	const char *config;
@@ -60,7 +63,8 @@ static const char usage[] =
 	"  -V, --version\n"
 	"  -h, --help\n"
 	"\n"
-	"Ends on SIGTERM and SIGINT after clearing its calls; SIGHUP reads the configuration again. "
+	"Ends on SIGTERM and SIGINT after clearing its calls; SIGHUP reads the configuration "
+	"again. "
 	"Exit status: 0, 1 could not start, 2 faults in the configuration.\n";
 
 /* ---- The command line ---- */
@@ -124,8 +128,8 @@ static int tell(char *faults)
 	return -EINVAL;
 }
 
-/* What a new store would be filled with is checked on demand only: where there is a store its tables
- * count, and admin_load() checks those. */
+/* What a new store would be filled with is checked on demand only: where there is a store its
+ * tables count, and admin_load() checks those. */
 static int load(struct program *p, const char *path, bool check)
 {
 	struct dialplan *seed = NULL;
@@ -243,8 +247,8 @@ static void open_records(void *object, void *arg)
 		cfg.calls = p->machine->overload.max_calls;
 	errand->rc = places_make(&places, errand->error, errand->room);
 	if (errand->rc == 0)
-		errand->rc = records_open(&p->records, &cfg, worker_loop(p->control),
-					  errand->error, errand->room);
+		errand->rc = records_open(&p->records, &cfg, worker_loop(p->control), errand->error,
+					  errand->room);
 }
 
 static void open_admin(void *object, void *arg)
@@ -287,7 +291,28 @@ static void close_control(void *object, void *arg)
 
 	(void)arg;
 	admin_destroy(&p->admin);
-	records_close(&p->records, RECORDS_WAIT_MS);
+	records_close(&p->records, 0);
+}
+
+static void ask_spool(void *object, void *arg)
+{
+	struct records_state state;
+
+	records_state(object, &state);
+	*(bool *)arg = state.store.up && state.spool.queued > 0;
+}
+
+/* What is in the spool goes into the store, while the control thread turns. With the store away it
+ * stays there for the next start. */
+static void drain_records(struct program *p)
+{
+	bool more = p->records != NULL;
+
+	for (unsigned ms = 0; more && ms < RECORDS_WAIT_MS; ms += RECORDS_LOOK_MS) {
+		control_call(p->control, ask_spool, p->records, &more);
+		if (more)
+			poll(NULL, 0, RECORDS_LOOK_MS);
+	}
 }
 
 static int start(struct program *p)
@@ -319,6 +344,7 @@ static void end(struct program *p)
 {
 	api_destroy(&p->api);
 	gateway_destroy(&p->gateway);
+	drain_records(p);
 	if (p->control)
 		control_call(p->control, close_control, p, NULL);
 	worker_destroy(&p->control);
@@ -339,7 +365,8 @@ static int serve(struct program *p)
 	if (rc == 0) {
 		log_write(LOG_LEVEL_NOTICE, "gateway", NULL,
 			  "serving: %zu trunks, %zu spans, %u media workers",
-			  p->machine->trunk_count, p->machine->span_count, p->gateway->worker_count);
+			  p->machine->trunk_count, p->machine->span_count,
+			  p->gateway->worker_count);
 		rc = gateway_run(p->gateway);
 	}
 	end(p);
