@@ -5,7 +5,9 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -605,6 +607,237 @@ static void tells_the_fewest_moves(void **state)
 	catalog_unref(&from);
 }
 
+/* ---- Random tables ---- */
+
+static uint32_t seed;
+
+static unsigned dice(unsigned sides)
+{
+	seed = seed * 1664525u + 1013904223u;
+	return (seed >> 10) % sides;
+}
+
+/* A name or text with all that might be misread: quotes, words of YAML, digits, dashes, other scripts. */
+static const char *random_text(char *out, bool name)
+{
+	static const char *const pieces[] = { "a", "Z", "7", "0x1", "-", " ", "'", "\"", "\\", "#", "{", "]", ",", "&", "*", "!", "%", "@", "`",
+					      "yes", "null", "~", "1.5", "=", "<<", "?", "|", ">", "\xc3\xbc", "\xe6\x97\xa5", "\xef\xbb\xbf",
+					      "\xf0\x9f\x98\x80", "$", ".", "+", "é" };
+
+	do {
+		out[0] = '\0';
+		for (unsigned n = 1 + dice(5); n > 0; n--)
+			strcat(out, pieces[dice(COUNT(pieces))]);
+	} while (name && (out[0] == ' ' || out[strlen(out) - 1] == ' ' || strcmp(out, ".") == 0 || strcmp(out, "..") == 0));
+	return out;
+}
+
+/* A JSON text of it. */
+static void put_text(char *out, const char *text)
+{
+	strcat(out, "\"");
+	for (size_t n = strlen(out); *text; text++) {
+		if (*text == '"' || *text == '\\')
+			out[n++] = '\\';
+		out[n++] = *text;
+		out[n] = '\0';
+	}
+	strcat(out, "\"");
+}
+
+static const char *random_name_of(const struct catalog *catalog, enum catalog_kind kind, char name[64])
+{
+	size_t count = catalog_count(catalog, kind, NULL);
+
+	return count ? strcpy(name, catalog_at(catalog, kind, NULL, dice((unsigned)count))->name) : NULL;
+}
+
+static void random_route(const struct catalog *catalog, char *body)
+{
+	char name[64], text[64];
+	const char *usage = random_name_of(catalog, CATALOG_USAGE, name);
+
+	strcpy(body, "{\"pattern\":\"^\\\\+4[4-7]\"");
+	if (usage) {
+		strcat(body, ",\"usages\":[");
+		put_text(body, usage);
+		strcat(body, "]");
+	}
+	strcat(body, ",\"gateways\":[");
+	put_text(body, random_text(text, true));
+	strcat(body, dice(2) ? "," : ",{\"weight\":3,\"name\":");
+	strcat(body, body[strlen(body) - 1] == ',' ? "\"g\"]" : "\"g\"}]");
+	if (dice(2) || !usage)
+		strcat(body, ",\"emergency\":true");
+	sprintf(body + strlen(body), ",\"priority\":%d", (int)dice(3) * 50);
+	strcat(body, dice(2) ? ",\"selection\":\"weighted\"" : ",\"selection\":\"ordered\"");
+	if (dice(2)) {
+		strcat(body, ",\"description\":");
+		put_text(body, random_text(text, false));
+	}
+	strcat(body, "}");
+}
+
+static void random_rule(char *body)
+{
+	static const char *const types[] = { "by-form", "national", "subscriber" };
+
+	strcpy(body, "{\"pattern\":\"^0(\\\\d+)$\",\"translation\":\"+44$1\"");
+	if (dice(2))
+		sprintf(body + strlen(body), ",\"type\":\"%s\"", types[dice(3)]);
+	strcat(body, "}");
+}
+
+/* Adds something; what is refused is left out. */
+static void random_addition(struct catalog **catalog)
+{
+	enum catalog_kind kind = (enum catalog_kind)dice(CATALOG_KIND_COUNT);
+	char name[64], text[64], parent[64], body[1024] = "{}";
+	struct catalog_change one = { CATALOG_ADD, kind, .name = random_text(name, true), .body = body, .first = dice(2) };
+	struct catalog *next = NULL;
+	int rc;
+
+	if (kind == CATALOG_RULE || kind == CATALOG_TRANSLATION_RULE) {
+		one.parent = random_name_of(*catalog, (enum catalog_kind)(kind - 1), parent);
+		random_rule(body);
+	} else if (kind == CATALOG_ROUTE) {
+		random_route(*catalog, body);
+	} else if (kind == CATALOG_GATEWAY) {
+		strcpy(body, "{\"members\":[");
+		put_text(body, random_text(text, true));
+		strcat(body, "]}");
+	} else if (kind == CATALOG_POLICY && random_name_of(*catalog, CATALOG_USAGE, text)) {
+		strcpy(body, "{\"usages\":[");
+		put_text(body, text);
+		strcat(body, "]}");
+	}
+	rc = catalog_change(&next, *catalog, &one, 1, NULL, NULL);
+	if (rc == 0) {
+		catalog_unref(catalog);
+		*catalog = next;
+	} else if (rc != -EEXIST && one.parent) {
+		fail_msg("%s %s: %d", name, body, rc);
+	}
+}
+
+/* Out and in again is the same catalog and the same text, whatever stands in it. */
+static void random_tables_come_back(void **state)
+{
+	(void)state;
+	for (unsigned round = 1; round <= 200; round++) {
+		struct catalog *catalog = NULL, *again = NULL;
+		struct faults faults;
+		char *first, *second;
+
+		seed = round * 2654435761u;
+		assert_int_equal(catalog_create(&catalog), 0);
+		for (unsigned n = dice(60); n > 0; n--)
+			random_addition(&catalog);
+		first = catalog_yaml(catalog);
+		if (read_yaml(&again, first, &faults))
+			fail_msg("round %u: %s%s", round, faults.text, first);
+		assert_int_equal(catalog_diff(catalog, again, NULL, NULL), 0);
+		assert_int_equal(catalog_diff(again, catalog, NULL, NULL), 0);
+		second = catalog_yaml(again);
+		assert_string_equal(first, second);
+		mem_free(first);
+		mem_free(second);
+		catalog_unref(&catalog);
+		catalog_unref(&again);
+	}
+	assert_int_equal(mem_live_blocks(), 0);
+}
+
+/* ---- Threads ---- */
+
+#define READERS 4
+
+static void *read_tables(void *arg)
+{
+	struct catalog *catalog = arg, *next = NULL;
+	const struct catalog_change one = { CATALOG_ADD, CATALOG_USAGE, .name = "mine" };
+	const struct dialplan_tables *tables = catalog_tables(catalog);
+
+	assert(tables && tables->route_count == 2 && tables == catalog_tables(catalog));
+	if (catalog_change(&next, catalog, &one, 1, NULL, NULL) == 0)
+		assert(catalog_count(next, CATALOG_USAGE, NULL) == 3);
+	catalog_unref(&next);
+	catalog_unref(&catalog);
+	return NULL;
+}
+
+static void many_may_read(void **state)
+{
+	struct fixture *fx = *state;
+	pthread_t threads[READERS];
+
+	for (int i = 0; i < READERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, read_tables, catalog_ref(fx->catalog)), 0);
+	for (int i = 0; i < READERS; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(catalog_count(fx->catalog, CATALOG_USAGE, NULL), 2);
+}
+
+/* ---- Want of memory ---- */
+
+/* A change of every kind, the comparison, the tables and the text of what comes out. */
+static int all_of_it(struct catalog *from)
+{
+	static const struct catalog_change changes[] = {
+		{ CATALOG_ADD, CATALOG_USAGE, .name = "x", .first = true },
+		{ CATALOG_MOVE, CATALOG_ROUTE, .name = "London" },
+		{ CATALOG_SET, CATALOG_ROUTE, .name = "London", .body = "{\"priority\":20}" },
+		{ CATALOG_PUT, CATALOG_POLICY, .name = "new", .body = "[x]" },
+		{ CATALOG_ADD, CATALOG_RULE, .parent = "uk", .name = "y", .body = "{\"pattern\":\"1\",\"translation\":\"1\"}" },
+		{ CATALOG_RENAME, CATALOG_DIAL_PLAN, .name = "uk", .body = "gb" },
+		{ CATALOG_RENAME, CATALOG_USAGE, .name = "National", .body = "UK" },
+		{ CATALOG_RENAME, CATALOG_GATEWAY, .name = "e1-london", .body = "line" },
+		{ CATALOG_DELETE, CATALOG_TRANSLATION, .name = "plain" },
+	};
+	struct catalog *to = NULL;
+	char *text;
+	int rc = catalog_change(&to, from, changes, COUNT(changes), NULL, NULL);
+
+	if (rc)
+		return rc;
+	catalog_diff(from, to, NULL, NULL);
+	text = catalog_yaml(to);
+	mem_free(text);
+	catalog_unref(&to);
+	return text ? 0 : -ENOMEM;
+}
+
+static void survives_want_of_memory(void **state)
+{
+	struct fixture *fx = *state;
+	struct catalog *made = NULL;
+	struct faults faults;
+	long n = 0, blocks = mem_live_blocks();
+	char *text;
+	int rc;
+
+	do {
+		mem_fail_after(n++);
+		rc = all_of_it(fx->catalog);
+		if (rc != 0 && rc != -ENOMEM)
+			fail_msg("%d after %ld", rc, n - 1);
+		assert_int_equal(mem_live_blocks(), blocks);
+	} while (mem_failed());
+	assert_true(n > 300);
+	mem_fail_after(-1);
+	text = catalog_yaml(fx->catalog); /* the one that changes came from is as it was */
+	assert_string_equal(text, site);
+	mem_free(text);
+	n = 0;
+	do {
+		mem_fail_after(n++);
+		rc = read_yaml(&made, site, &faults);
+		assert_true(rc == 0 || rc == -ENOMEM);
+		catalog_unref(&made);
+	} while (mem_failed());
+	assert_true(n > 300);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -621,6 +854,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(renames, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_or_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(compares, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_may_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(survives_want_of_memory, setup, teardown),
+		cmocka_unit_test(random_tables_come_back),
 		cmocka_unit_test(an_empty_one),
 		cmocka_unit_test(kinds_have_names),
 		cmocka_unit_test(tells_faults_of_yaml),
