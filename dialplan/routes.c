@@ -3,6 +3,7 @@
 #include "dialplan/plan_private.h"
 
 #include "base/mem.h"
+#include "conf/suggest.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -24,6 +25,21 @@ static int find_usage(const struct dialplan *plan, const char *name, unsigned *o
 	return -ENOENT;
 }
 
+static const char *usage_at(const void *list, size_t i)
+{
+	const struct dialplan *plan = list;
+
+	return i < plan->usage_count ? plan->usages[i].name : NULL;
+}
+
+static void tell_no_usage(struct plan_builder *b, const struct plan_name *of, const char *name)
+{
+	const char *nearest = suggest_nearest(name, usage_at, b->plan);
+
+	plan_fault(b, of->place, "%s: there is no usage %s%s%s%s", of->name, name, nearest ? ", did you mean " : "",
+		   nearest ? nearest : "; add it first, or list another", nearest ? "?" : "");
+}
+
 /* The usages that `of` (a policy or route) names. */
 static int build_usage_list(struct plan_builder *b, char *const *names, size_t count, unsigned **out,
 			    size_t *out_count, const struct plan_name *of)
@@ -37,8 +53,7 @@ static int build_usage_list(struct plan_builder *b, char *const *names, size_t c
 		unsigned usage, seen = 0;
 
 		if (find_usage(b->plan, names[i], &usage)) {
-			plan_fault(b, of->place, "%s: there is no usage %s; usages: lists those that exist",
-				   of->name, names[i]);
+			tell_no_usage(b, of, names[i]);
 			continue;
 		}
 		while (seen < *out_count && list[seen] != usage)
