@@ -428,7 +428,7 @@ class NameServer:
         self.socket.bind(('127.0.0.1', 0))
         self.socket.settimeout(0.1)
         self.port = self.socket.getsockname()[1]
-        self.address, self.asked, self.closed, self.silent = address, 0, False, False
+        self.address, self.asked, self.closed, self.silent, self.rcode = address, 0, False, False, 0
         self.thread = threading.Thread(target=self.serve, daemon=True)
         self.thread.start()
 
@@ -444,7 +444,8 @@ class NameServer:
             end = query.index(b'\0', 12) + 5
             question = query[12:end]
             record = b'\xc0\x0c\0\1\0\1\0\0\0\x1e\0\4' + socket.inet_aton(self.address)
-            self.socket.sendto(query[:2] + b'\x84\0\0\1\0\1\0\0\0\0' + question + record, client)
+            header = query[:2] + bytes([0x84, self.rcode, 0, 1, 0, int(not self.rcode), 0, 0, 0, 0])
+            self.socket.sendto(header + question + (b'' if self.rcode else record), client)
 
     def close(self):
         self.closed = True
