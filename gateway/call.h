@@ -62,6 +62,7 @@ struct call {
 	struct call_times times;
 	struct q850_cause cause; /* why it ended */
 	unsigned status;         /* SIP status behind it, 0: none */
+	unsigned refusal;        /* what the caller is refused with, 0: none */
 	struct leg_diagnostics diagnostics; /* of the cause heard last, which is: */
 	struct q850_cause diagnosed;
 	enum call_releaser releaser;

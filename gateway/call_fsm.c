@@ -351,6 +351,28 @@ static const struct leg_diagnostics *diagnostics_for(struct call *call, unsigned
 	return out;
 }
 
+static struct leg_message release_for(struct call *call, unsigned seat,
+				      struct leg_diagnostics *diagnostics)
+{
+	return (struct leg_message){ .type = LEG_RELEASE,
+				     .cause = call->cause,
+				     .status = call->status,
+				     .diagnostics = diagnostics_for(call, seat, diagnostics) };
+}
+
+/* What an unanswered caller is refused with, for the record. */
+static void note_refusal(struct call *call)
+{
+	struct leg *caller = call->seats[LEG_CALLER];
+	struct leg_diagnostics diagnostics;
+	struct leg_message release;
+
+	if (!call->gateway->records || call->answered || !caller || !caller->ops->refusal)
+		return;
+	release = release_for(call, LEG_CALLER, &diagnostics);
+	call->refusal = caller->ops->refusal(caller, &release);
+}
+
 static void enter_clearing(struct fsm *fsm, unsigned from)
 {
 	struct call *call = fsm->owner;
@@ -363,15 +385,14 @@ static void enter_clearing(struct fsm *fsm, unsigned from)
 	if (call->attempt && !call->answered)
 		call_attempt_failed(call, call->cause, call->status);
 	call_note(call, "released: %s (%u)", q850_cause_name(call->cause.value), call->cause.value);
+	note_refusal(call);
 	records_end(call->gateway->records, call); /* before anybody is told, media still open */
 	for (unsigned seat = 0; seat < 2; seat++)
-		if (call->seats[seat] && !call->seats[seat]->releasing)
-			leg_send(call->seats[seat],
-				 &(struct leg_message){ .type = LEG_RELEASE,
-							.cause = call->cause,
-							.status = call->status,
-							.diagnostics = diagnostics_for(
-								call, seat, &diagnostics) });
+		if (call->seats[seat] && !call->seats[seat]->releasing) {
+			struct leg_message release = release_for(call, seat, &diagnostics);
+
+			leg_send(call->seats[seat], &release);
+		}
 	call_close_media(call);
 	call_poke(call);
 }

@@ -115,7 +115,8 @@ static void fill_channel(struct cdr_leg *out, const struct call *call, const str
 	leg->ops->channel(leg, &channel);
 	out->timeslot = (uint8_t)channel.timeslot;
 	out->slips = channel.slips - call->slips_before[leg->seat];
-	COPY_TEXT(out->codec, channel.law == CONF_ULAW ? "PCMU" : "PCMA");
+	if (call->audible)
+		COPY_TEXT(out->codec, channel.law == CONF_ULAW ? "PCMU" : "PCMA");
 }
 
 static void fill_media(struct cdr_leg *out, const struct call *call, const struct leg *leg)
@@ -221,6 +222,8 @@ void cdr_fill(struct cdr *out, const struct call *call)
 	out->location = call->cause.location;
 	out->releaser = releasers[call->releaser];
 	out->status = (uint16_t)(call->status & ~LEG_STATUS_RULED);
+	if (!out->status)
+		out->status = (uint16_t)call->refusal;
 	out->emergency = call->emergency;
 	fill_numbers(out, call);
 	fill_leg(&out->caller, call, LEG_CALLER);

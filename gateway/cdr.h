@@ -63,7 +63,7 @@ struct cdr {
 	int64_t setup_us, routed_us, ringing_us, answer_us, end_us;
 	int64_t updated_us; /* when this was written: the end of a call that a crash ended */
 	uint8_t cause, location, releaser, media; /* enums above */
-	uint16_t status;
+	uint16_t status; /* SIP: heard with the cause, else what the caller is refused with; 0: none */
 	uint8_t emergency, presentation_restricted;
 	struct cdr_number called, called_normalized, called_sent; /* sent: to the gateway asked last */
 	struct cdr_number calling, calling_normalized, calling_sent;

@@ -157,6 +157,9 @@ struct leg_ops {
 	void (*packets)(const struct leg *leg, struct leg_packets *out);
 	/* TDM only, for records; NULL: nothing is known. */
 	void (*channel)(const struct leg *leg, struct leg_channel *out);
+	/* For records; NULL: there is none in its protocol. The status that an unanswered call which
+	 * this leg brought ends with when it is sent this RELEASE, or has told its own; 0: none. */
+	unsigned (*refusal)(struct leg *leg, const struct leg_message *release);
 	/* Free what stands behind; once, after LEG_RELEASE was told and the media has left. */
 	void (*destroy)(struct leg *leg);
 	/* What joins trace records to it: the Call-ID, or "SPAN/CRV". NULL while it has none. */

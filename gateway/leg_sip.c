@@ -253,6 +253,29 @@ static int send_disconnect(struct sip_leg *leg, const struct leg_message *discon
 	return leg->incoming && early_media(leg) ? sip_call_progress(leg->call, true) : -ENOTSUP;
 }
 
+/* What explains the cause, and may change what an INVITE is refused with. */
+static void explain(struct sip_leg *leg, const struct leg_message *release)
+{
+	if (release->status & LEG_STATUS_RULED)
+		sip_call_rule_status(leg->call, release->status & ~LEG_STATUS_RULED);
+	else
+		sip_call_heard_status(leg->call, release->status);
+	if (release->diagnostics)
+		sip_call_moved(leg->call, release->diagnostics->moved_to.digits);
+}
+
+static unsigned sip_refusal(struct leg *base, const struct leg_message *release)
+{
+	struct sip_leg *leg = of(base);
+
+	if (!leg->call || !leg->incoming || leg->answered)
+		return 0;
+	if (base->released)
+		return 487; /* by CANCEL or BYE: RFC 3261 9.2, 15.1.2 */
+	explain(leg, release);
+	return sip_call_refusal(leg->call, release->cause);
+}
+
 static int sip_send(struct leg *base, const struct leg_message *m)
 {
 	struct sip_leg *leg = of(base);
@@ -269,12 +292,7 @@ static int sip_send(struct leg *base, const struct leg_message *m)
 	case LEG_DISCONNECT:
 		return send_disconnect(leg, m);
 	case LEG_RELEASE:
-		if (m->status & LEG_STATUS_RULED)
-			sip_call_rule_status(leg->call, m->status & ~LEG_STATUS_RULED);
-		else
-			sip_call_heard_status(leg->call, m->status);
-		if (m->diagnostics)
-			sip_call_moved(leg->call, m->diagnostics->moved_to.digits);
+		explain(leg, m);
 		sip_call_release(leg->call, m->cause);
 		return 0;
 	case LEG_OFFER:
@@ -342,6 +360,7 @@ static const struct leg_ops sip_ops = {
 	.media_kind = LEG_MEDIA_PACKETS,
 	.send = sip_send,
 	.packets = sip_packets,
+	.refusal = sip_refusal,
 	.destroy = sip_destroy,
 	.key = sip_key,
 	.state = sip_state,

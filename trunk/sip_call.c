@@ -564,6 +564,11 @@ void sip_call_release(struct sip_call *call, struct q850_cause cause)
 	fsm_event(&call->fsm, CE_RELEASE, &cause);
 }
 
+unsigned sip_call_refusal(const struct sip_call *call, struct q850_cause cause)
+{
+	return final_status(call, cause);
+}
+
 void sip_call_rule_status(struct sip_call *call, unsigned status)
 {
 	call->ruled_status = status;

@@ -207,6 +207,7 @@ static void test_channel(void **state)
 	line_slips = 1003;
 	fill();
 	assert_int_equal(cdr.media, CDR_MEDIA_NONE);
+	assert_string_equal(cdr.callee.codec, "");
 	tell(GW1, LEG_CONNECT);
 	fill();
 	assert_string_equal(cdr.callee.kind, "isdn");

@@ -143,6 +143,12 @@ void sip_call_heard_status(struct sip_call *call, unsigned status)
 		note("heard %u, ", status);
 }
 
+unsigned sip_call_refusal(const struct sip_call *call, struct q850_cause cause)
+{
+	(void)call;
+	return 400 + cause.value; /* whatever the floor below makes of it */
+}
+
 void sip_call_release(struct sip_call *call, struct q850_cause cause)
 {
 	(void)call;
