@@ -398,6 +398,18 @@ void gateway_finish(struct gateway *g, uint64_t wait_us)
 	loop_timer_start(g->loop, &g->grace, wait_us, wait_over, g);
 }
 
+static void free_ports(struct gateway *g)
+{
+	struct gateway_ports *old;
+
+	list_for_each(old, &g->retired_ports, struct gateway_ports, node)
+	{
+		rtp_ports_destroy(&old->ports);
+		mem_free(old);
+	}
+	rtp_ports_destroy(&g->rtp_ports);
+}
+
 static void free_parts(struct gateway *g)
 {
 	struct gateway_interface *interface;
@@ -432,7 +444,7 @@ void gateway_destroy(struct gateway **out)
 	for (unsigned i = 0; i < g->worker_count; i++)
 		worker_destroy(&g->workers[i]);
 	loop_defer_cancel(g->loop, &g->next_step);
-	rtp_ports_destroy(&g->rtp_ports);
+	free_ports(g);
 	dialplan_unref(&g->plan);
 	ladder_book_destroy(&g->ladders);
 	free_parts(g);
