@@ -304,6 +304,25 @@ static void test_status_that_a_span_orders(void **state)
 	released(Q850_USER_BUSY, 600);
 }
 
+/* For the record: what the INVITE ends with. */
+static void test_refusal(void **state)
+{
+	struct leg_message release = { .type = LEG_RELEASE, .cause = q850(17, Q850_LOC_USER) };
+	struct sip_info info = invite_to(number);
+	struct leg *leg;
+
+	(void)state;
+	invited(&info);
+	leg = the_call()->seats[LEG_CALLER];
+	assert_int_equal(leg->ops->refusal(leg, &release), 417);
+	leg->released = true;
+	assert_int_equal(leg->ops->refusal(leg, &release), 487);
+	leg->released = false;
+	tell(GW1, LEG_CONNECT);
+	assert_int_equal(leg->ops->refusal(leg, &release), 0);
+	released(Q850_NORMAL_CLEARING, 0);
+}
+
 static void test_caller_cancels_before_its_offer(void **state)
 {
 	struct sip_info info = invite_to(number);
@@ -577,6 +596,7 @@ int main(void)
 		CALLER(test_caller),
 		CALLER(test_caller_without_offer),
 		CALLER(test_status_of_the_other_side),
+		CALLER(test_refusal),
 		CALLER(test_status_that_a_span_orders),
 		CALLER(test_caller_cancels_before_its_offer),
 		CALLER(test_caller_comes_too_late),
