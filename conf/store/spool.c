@@ -58,6 +58,23 @@ static void ring_event(struct spool *s)
 		;
 }
 
+static bool is_whole(const struct spool *s, const struct spool_half *h)
+{
+	return h->length <= s->geometry.slot_size && h->crc == spool_half_crc(h, h + 1);
+}
+
+/* No stamp comes twice in the life of a file, so that what an earlier use of a slot has left is never
+ * taken for what its state speaks of. */
+static void learn_stamps(struct spool *s, unsigned slot)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		const struct spool_half *h = spool_half_at(s, slot, i);
+
+		if (h->stamp / 2 > s->stamp && is_whole(s, h))
+			s->stamp = h->stamp / 2;
+	}
+}
+
 /* Slots that are free; those taken wait for spool_orphans(). */
 static int list_slots(struct spool *s)
 {
@@ -65,12 +82,9 @@ static int list_slots(struct spool *s)
 	if (!s->free_slots)
 		return -ENOMEM;
 	for (unsigned i = s->geometry.slots; i-- > 0;) {
-		uint64_t state = atomic_load(&spool_slot_at(s, i)->state);
-
-		if (!state)
+		if (!atomic_load(&spool_slot_at(s, i)->state))
 			s->free_slots[s->free_count++] = (int)i;
-		if (state / 2 > s->stamp)
-			s->stamp = state / 2;
+		learn_stamps(s, i);
 	}
 	return 0;
 }
@@ -127,19 +141,24 @@ void spool_close(struct spool **spool)
 
 /* ---- Slots ---- */
 
-/* The half that counts, when it is whole; of a state that reached the disk before its half did, the
- * other. */
+/* The half that the state speaks of; when a power failure has kept the state and lost that half, the
+ * newest that is whole. NULL: none. */
 static struct spool_half *whole_half(const struct spool *s, unsigned slot)
 {
 	uint64_t state = atomic_load(&spool_slot_at(s, slot)->state);
+	struct spool_half *best = NULL;
 
 	for (unsigned i = 0; i < 2; i++) {
-		struct spool_half *h = spool_half_at(s, slot, (unsigned)(state + i) & 1);
+		struct spool_half *h = spool_half_at(s, slot, i);
 
-		if (h->length <= s->geometry.slot_size && h->crc == spool_half_crc(h, h + 1))
+		if (!is_whole(s, h))
+			continue;
+		if (h->stamp == state)
 			return h;
+		if (!best || h->stamp > best->stamp)
+			best = h;
 	}
-	return NULL;
+	return best;
 }
 
 static void free_slot(struct spool *s, unsigned slot)

@@ -26,8 +26,8 @@
 struct found {
 	const uint8_t *octets;
 	uint32_t length;
-	uint64_t order; /* position, or when the slot was taken */
-	uint64_t sequence;
+	uint64_t order;    /* position, or when the slot was taken */
+	uint64_t sequence; /* of a record; stamp of a half */
 };
 
 struct finds {
@@ -275,7 +275,6 @@ static int read_ring(struct image *image)
 	return rc;
 }
 
-/* The half that counts, else the other. */
 static bool half_at(const struct image *image, uint64_t slot_at, uint64_t half, struct found *found)
 {
 	uint64_t at = slot_at + sizeof(struct spool_slot) + half * image->layout.half;
@@ -289,7 +288,21 @@ static bool half_at(const struct image *image, uint64_t slot_at, uint64_t half, 
 		return false;
 	*found = (struct found){ .octets = image->octets + at + sizeof(h),
 				 .length = h.length,
-				 .order = h.held };
+				 .order = h.held,
+				 .sequence = h.stamp };
+	return true;
+}
+
+/* As whole_half() of spool.c. */
+static bool slot_record(const struct image *image, uint64_t at, uint64_t state, struct found *found)
+{
+	struct found other;
+	bool any = half_at(image, at, state & 1, found);
+
+	if ((any && found->sequence == state) || !half_at(image, at, !(state & 1), &other))
+		return any;
+	if (!any || other.sequence > found->sequence)
+		*found = other;
 	return true;
 }
 
@@ -306,7 +319,7 @@ static int read_slots(struct image *image)
 		memcpy(&state, image->octets + at, sizeof(state));
 		if (!state)
 			continue;
-		if (half_at(image, at, state & 1, &found) || half_at(image, at, !(state & 1), &found))
+		if (slot_record(image, at, state, &found))
 			rc = add_find(&image->orphans, &found);
 		else
 			image->damaged++;

@@ -591,6 +591,87 @@ static void test_slot_lost(void **state)
 	expect_damage(1, 20, 1);
 }
 
+static void patch(off_t at, uint64_t value)
+{
+	int fd = open(fx.path, O_RDWR | O_CLOEXEC);
+
+	assert_int_equal(pwrite(fd, &value, sizeof(value), at), sizeof(value));
+	close(fd);
+}
+
+/* Killed between a record and the position behind it: it is there, and is not written over. */
+static void test_head_not_written(void **state)
+{
+	struct spool_layout l;
+
+	(void)state;
+	fill_and_close(5);
+	l = layout_of_file();
+	patch(SPOOL_PAGE, (uint64_t)(place_of(4) - (off_t)l.ring_at));
+	open_spool();
+	assert_int_equal(state_now().damaged, 0);
+	assert_true(queue_one(5));
+	assert_int_equal(drain(), 6);
+	assert_int_equal(fx.ids[4], 4);
+}
+
+/* What is left before the end of a lap is nothing that waits. */
+static void test_empty_near_the_end(void **state)
+{
+	static const uint8_t octets[SLOT_SIZE];
+	struct spool_record records[64];
+
+	(void)state;
+	open_spool();
+	for (int i = 0; i < 63; i++)
+		assert_true(spool_finish(fx.spool, SPOOL_NO_SLOT, octets, 1024 - 32));
+	assert_true(spool_finish(fx.spool, SPOOL_NO_SLOT, octets, 1000 - 32));
+	assert_int_equal(spool_peek(fx.spool, records, 64), 64);
+	spool_consume(fx.spool, 64);
+	reopen();
+	assert_false(rang());
+	assert_int_equal(state_now().queued_octets, 0);
+	assert_true(queue_one(1));
+	assert_true(rang());
+	assert_int_equal(drain(), 1);
+}
+
+/* The state of a slot reached the disk, the half that it speaks of did not: what an earlier use has
+ * left in that half does not stand for it when there is better. */
+static void stale_half(unsigned slots_after)
+{
+	uint64_t highest = 0;
+	int slot;
+
+	fx.cfg.slots = 1;
+	open_spool();
+	slot = hold_one(1);
+	update_one(slot, 1, 1);
+	update_one(slot, 1, 2);
+	spool_release(fx.spool, slot);
+	for (unsigned i = 0; i < 2; i++) {
+		if (spool_half_at(fx.spool, 0, i)->stamp > highest)
+			highest = spool_half_at(fx.spool, 0, i)->stamp;
+	}
+	reopen();
+	assert_true(hold_one(2) >= 0); /* half 0 */
+	assert_true(spool_half_at(fx.spool, 0, 0)->stamp > highest);
+	atomic_store(&spool_slot_at(fx.spool, 0)->state,
+		     spool_half_at(fx.spool, 0, 0)->stamp + 3); /* half 1, which still is of id 1 */
+	fx.cfg.slots = slots_after;
+	reopen();
+	assert_int_equal(take_orphans(), 1);
+	assert_int_equal(fx.ids[0], 2);
+	spool_close(&fx.spool);
+}
+
+static void test_stale_half(void **state)
+{
+	(void)state;
+	stale_half(1);
+	stale_half(2); /* the file is rebuilt */
+}
+
 /* Of two halves the other serves. */
 static void test_half_lost(void **state)
 {
@@ -966,6 +1047,8 @@ int main(void)
 		SPOOL_TEST(test_hole_in_the_middle), SPOOL_TEST(test_first_record),
 		SPOOL_TEST(test_geometry_lost),	   SPOOL_TEST(test_positions_lost),
 		SPOOL_TEST(test_slot_lost),	   SPOOL_TEST(test_half_lost),
+		SPOOL_TEST(test_head_not_written), SPOOL_TEST(test_empty_near_the_end),
+		SPOOL_TEST(test_stale_half),
 		SPOOL_TEST(test_no_spool_at_all),  SPOOL_TEST(test_truncated),
 		SPOOL_TEST(test_aside_is_bounded), SPOOL_TEST(test_no_folder),
 		SPOOL_TEST(test_read_only),	   SPOOL_TEST(test_disk_full),
