@@ -193,6 +193,12 @@ static int past_job(struct store_db *db, void *arg)
 	return rc;
 }
 
+/* By somebody's hand. */
+static int spoil_job(struct store_db *db, void *arg)
+{
+	return store_exec(db, arg, NULL, 0);
+}
+
 static struct catalog *load(int64_t *revision)
 {
 	struct work w = { .fail_after = -1 };
@@ -361,7 +367,12 @@ static void refuses_what_is_stale(void **state)
 	w.to = next;
 	w.base = 1;
 	assert_int_equal(run(STORE_WRITE, save_job, &w), -ESTALE);
-	w.base = 7;
+	catalog_unref(&next);
+	assert_int_equal(catalog_change(&next, fx.catalog, &(struct catalog_change){ CATALOG_ADD, CATALOG_USAGE, .name = "y" },
+					1, note, NULL), 0);
+	w.from = fx.catalog;
+	w.to = next;
+	w.base = 7; /* there is no such revision yet */
 	assert_int_equal(run(STORE_WRITE, save_job, &w), -ESTALE);
 	catalog_unref(&next);
 	next = load(&w.revision);
@@ -413,6 +424,36 @@ static void makes_room(void **state)
 	assert_int_equal(run(STORE_READ, past_job, &w), 0);
 	assert_int_equal(catalog_count(w.out, CATALOG_USAGE, NULL), 3);
 	catalog_unref(&w.out);
+}
+
+/* Between each two of many that stand close together, all at once. */
+static void makes_room_everywhere(void **state)
+{
+	struct catalog_change changes[60];
+	char names[60][8], between[60][8];
+
+	(void)state;
+	seed();
+	assert_int_equal(run(STORE_WRITE, spoil_job, (void *)(uintptr_t)"DELETE FROM object WHERE kind = 'usage'"), 3);
+	for (unsigned i = 0; i < 60; i++) {
+		char sql[160];
+
+		sprintf(names[i], "c%u", i);
+		sprintf(between[i], "d%u", i);
+		snprintf(sql, sizeof(sql), "INSERT INTO object (kind, parent, name, position, body) VALUES "
+			 "('usage', '', '%s', %u, '{}')", names[i], 1000 + i);
+		assert_int_equal(run(STORE_WRITE, spoil_job, sql), 1);
+	}
+	catalog_unref(&fx.catalog);
+	fx.catalog = load(&fx.revision);
+	for (unsigned i = 0; i < 59; i++)
+		changes[i] = (struct catalog_change){ CATALOG_ADD, CATALOG_USAGE, .name = between[i], .after = names[i] };
+	change(changes, 59); /* none after the last */
+	assert_string_equal(catalog_at(fx.catalog, CATALOG_USAGE, NULL, 0)->name, "c0");
+	assert_string_equal(catalog_at(fx.catalog, CATALOG_USAGE, NULL, 117)->name, "d58");
+	/* Far from the ends, too, and without a gap at either side. */
+	change((struct catalog_change[]){ { CATALOG_MOVE, CATALOG_USAGE, .name = "c0", .before = "c30" },
+					  { CATALOG_MOVE, CATALOG_USAGE, .name = "c59", .before = "c30" } }, 2);
 }
 
 /* ---- Random changes: every revision can be had again ---- */
@@ -509,11 +550,6 @@ static void goes_back_in_time(void **state)
 
 /* ---- What is not ours ---- */
 
-static int spoil_job(struct store_db *db, void *arg)
-{
-	return store_exec(db, arg, NULL, 0);
-}
-
 static void tells_what_does_not_fit(void **state)
 {
 	static const struct {
@@ -555,6 +591,7 @@ static void bears_equal_positions(void **state)
 	catalog_unref(&fx.catalog);
 	fx.catalog = loaded;
 	change((struct catalog_change[]){ { CATALOG_ADD, CATALOG_USAGE, .name = "x", .after = catalog_at(loaded, CATALOG_USAGE, NULL, 0)->name } }, 1);
+	assert_string_equal(catalog_at(fx.catalog, CATALOG_USAGE, NULL, 1)->name, "x");
 }
 
 static void survives_want_of_memory(void **state)
@@ -686,6 +723,7 @@ int main(void)
 		CASE(refuses_what_is_stale),
 		CASE(applies_whole_tables),
 		CASE(makes_room),
+		CASE(makes_room_everywhere),
 		CASE(goes_back_in_time),
 		CASE(tells_what_does_not_fit),
 		CASE(bears_equal_positions),
