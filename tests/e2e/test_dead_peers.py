@@ -301,7 +301,7 @@ def a_half_open_connection_is_found_by_options():
         for connection in connections_of(lab.carrier).values():
             drop_all(connection)
         eventually(lambda: not lab.trunk()['up'], 15, 'down')
-        eventually(lambda: lab.trunk()['up'], 15, 'up, on another connection')
+        eventually(lambda: lab.trunk()['up'], 8, 'up, on another connection, sooner than the kernel gives up')
         call, dialog = by_carrier(lab)
         call.bye()
         dialog.expect_bye()

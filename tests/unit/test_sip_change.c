@@ -36,12 +36,51 @@ static void a_held_trunk_takes_nothing(void **state)
 	request(f, "INVITE", 1, "", "", sdp);
 	settle(f);
 	assert_ptr_equal(sip_call_trunk(f->in[0].call), old);
+	sip_trunk_retire(old, NULL, NULL); /* also when there is no other any more */
+	request(f, "INVITE", 3, "", "", sdp);
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 200"));
+	assert_true(receive(f, "SIP/2.0 503"));
+	assert_int_equal(f->in_count, 1);
 	sip_trunk_retire(new, gone, &one); /* forgotten before it ever served */
 	settle(f);
 	assert_int_equal(gone_count, 1);
-	request(f, "OPTIONS", 2, "", "", "");
+}
+
+/* Of two with the same source, who came to serve last has it; of a wide and a narrow one that serve,
+ * the narrow one; one that is retired has it only when nobody else does. */
+static void whose_request_is_it(void **state)
+{
+	struct fixture *f = *state;
+	struct sip_trunk *old = sip_stack_trunk(f->stack, "mute"), *same, *wide;
+	struct conf_trunk confs[2] = { f->trunks[2], f->trunks[2] };
+	struct netprefix all = { .bits = 8 };
+	char error[200], tag[64];
+
+	take_session(f, "", tag); /* keeps the old one there */
+	netaddr_set(&all.network, "127.0.0.0", 0);
+	confs[0].name = (char *)"same";
+	confs[1].name = (char *)"wide";
+	confs[1].sources = &all;
+	confs[1].source_count = 1;
+	assert_int_equal(sip_stack_add_trunk(f->stack, &confs[1], &wide, error, sizeof(error)), 0);
+	sip_trunk_serve(wide);
+	request(f, "INVITE", 11, "", "", sdp);
 	settle(f);
-	assert_true(receive(f, "SIP/2.0 200 OK"));
+	assert_ptr_equal(f->in_trunk, old);
+	assert_int_equal(sip_stack_add_trunk(f->stack, &confs[0], &same, error, sizeof(error)), 0);
+	sip_trunk_serve(same);
+	request(f, "INVITE", 12, "", "", sdp);
+	settle(f);
+	assert_ptr_equal(f->in_trunk, same);
+	sip_trunk_retire(same, NULL, NULL);
+	request(f, "INVITE", 13, "", "", sdp);
+	settle(f);
+	assert_ptr_equal(f->in_trunk, old);
+	sip_trunk_retire(old, NULL, NULL);
+	request(f, "INVITE", 14, "", "", sdp);
+	settle(f);
+	assert_ptr_equal(f->in_trunk, wide);
 }
 
 /* The new one takes new calls at once; those in progress end on the old one, which then goes. */
@@ -363,6 +402,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_held_trunk_takes_nothing),
+		CASE(whose_request_is_it),
 		CASE(a_trunk_is_replaced),
 		CASE(a_trunk_is_taken_away),
 		CASE(no_call_goes_out_on_a_retired_trunk),
