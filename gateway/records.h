@@ -41,7 +41,8 @@ extern const struct store_schema records_schema;
  * be unreachable. 0; -errno, `error` gets a sentence: the spool can't be used. */
 int records_open(struct records **out, const struct records_cfg *cfg, struct loop *control,
 		 char *error, size_t error_room);
-/* Drains for at most `wait_ms`, then closes; what is left stays in the spool. Control thread. */
+/* Drains for at most `wait_ms` (turning the loop: 0 from inside of its turn), then closes; what is
+ * left stays in the spool. Sets NULL, takes NULL. Control thread. */
 void records_close(struct records **records, unsigned wait_ms);
 
 /* ---- Signalling thread: never waits ---- */
