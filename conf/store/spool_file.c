@@ -223,7 +223,7 @@ static int scan(struct image *image, uint64_t from)
 	struct spool_header h;
 	int rc = 0;
 
-	while (rc == 0 && offset < size) {
+	while (rc == 0 && offset < size && within(image, image->layout.ring_at + offset, 1)) {
 		if (!header_at(image, offset, &h) || h.magic != SPOOL_RECORD) {
 			offset += 8;
 			continue;
