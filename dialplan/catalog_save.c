@@ -164,9 +164,7 @@ static int widen(struct save *s, size_t first, size_t end)
 		size_t from = first > more ? first - more : 0;
 		size_t to = s->to->count - end > more ? end + more : s->to->count;
 
-		/* Neighbours that wait for a position of their own can't bound it. */
-		while (from > 0 && !s->places[from - 1].known)
-			from--;
+		/* What still waits for a position of its own can't bound others; before, all have one. */
 		while (to < s->to->count && !s->places[to].known)
 			to++;
 		if (spread(s, from, to, ROOMY))

@@ -429,8 +429,9 @@ static void makes_room(void **state)
 /* Between each two of many that stand close together, all at once. */
 static void makes_room_everywhere(void **state)
 {
-	struct catalog_change changes[60];
-	char names[60][8], between[60][8];
+	struct catalog_change changes[90];
+	char names[60][8], between[60][8], more[60][8];
+	size_t count = 0;
 
 	(void)state;
 	seed();
@@ -440,17 +441,23 @@ static void makes_room_everywhere(void **state)
 
 		sprintf(names[i], "c%u", i);
 		sprintf(between[i], "d%u", i);
+		sprintf(more[i], "e%u", i);
 		snprintf(sql, sizeof(sql), "INSERT INTO object (kind, parent, name, position, body) VALUES "
 			 "('usage', '', '%s', %u, '{}')", names[i], 1000 + i);
 		assert_int_equal(run(STORE_WRITE, spoil_job, sql), 1);
 	}
 	catalog_unref(&fx.catalog);
 	fx.catalog = load(&fx.revision);
-	for (unsigned i = 0; i < 59; i++)
-		changes[i] = (struct catalog_change){ CATALOG_ADD, CATALOG_USAGE, .name = between[i], .after = names[i] };
-	change(changes, 59); /* none after the last */
+	for (unsigned i = 0; i < 59; i++) { /* none after the last */
+		changes[count++] = (struct catalog_change){ CATALOG_ADD, CATALOG_USAGE, .name = between[i],
+							    .after = names[i] };
+		if (i % 3 == 2)
+			changes[count++] = (struct catalog_change){ CATALOG_ADD, CATALOG_USAGE, .name = more[i],
+								    .after = between[i] };
+	}
+	change(changes, count);
 	assert_string_equal(catalog_at(fx.catalog, CATALOG_USAGE, NULL, 0)->name, "c0");
-	assert_string_equal(catalog_at(fx.catalog, CATALOG_USAGE, NULL, 117)->name, "d58");
+	assert_string_equal(catalog_at(fx.catalog, CATALOG_USAGE, NULL, 60 + count - 1)->name, "c59");
 	/* Far from the ends, too, and without a gap at either side. */
 	change((struct catalog_change[]){ { CATALOG_MOVE, CATALOG_USAGE, .name = "c0", .before = "c30" },
 					  { CATALOG_MOVE, CATALOG_USAGE, .name = "c59", .before = "c30" } }, 2);
