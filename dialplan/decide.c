@@ -301,3 +301,23 @@ int dialplan_route(const struct dialplan *plan, const struct dp_request *request
 	matcher_destroy(&d.matcher);
 	return rc;
 }
+
+int dialplan_is_emergency(const struct dialplan *plan, const char *called)
+{
+	struct prefix_cursor cursor;
+	struct matcher *matcher;
+	uint32_t rank;
+	int rc;
+
+	prefix_index_find(plan->emergency, called, &cursor);
+	if (!prefix_cursor_next(&cursor, &rank))
+		return 0;
+	rc = matcher_create(&matcher, plan->engine);
+	if (rc < 0)
+		return rc;
+	do {
+		rc = plan_match(plan, plan->routes[rank].pattern, matcher, called);
+	} while (rc != 1 && rc != -ENOMEM && prefix_cursor_next(&cursor, &rank));
+	matcher_destroy(&matcher);
+	return rc == -ELOOP ? 0 : rc;
+}

@@ -108,6 +108,10 @@ struct dp_request {
 int dialplan_route(const struct dialplan *plan, const struct dp_request *request, struct dp_decision *out,
 		   const struct dp_explain *explain);
 
+/* Would an emergency route take this normalized number? 1, 0, -ENOMEM. Asks no other route and turns
+ * no round robin. */
+int dialplan_is_emergency(const struct dialplan *plan, const char *called);
+
 /* For listings: names of routes, count. */
 size_t dialplan_route_count(const struct dialplan *plan);
 /* In the order of matching (priority, then position); NULL past the end. Lives as long as the

@@ -6,9 +6,11 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/admission.h"
 #include "gateway/bridge.h"
 #include "gateway/call.h"
 #include "gateway/ladder.h"
+#include "gateway/overload.h"
 #include "gateway/reconfigure_private.h"
 #include "trunk/rtp.h"
 
@@ -79,11 +81,14 @@ static int start_stack(struct gateway *g, struct fault_text *fault)
 		.user_agent = "Causeway/" CAUSEWAY_VERSION,
 	};
 
-	int rc = sip_stack_create(&g->sip, &cfg, &part_stack_ops, g, fault->text, fault->room);
+	return sip_stack_create(&g->sip, &cfg, &part_stack_ops, g, fault->text, fault->room);
+}
 
-	if (rc == 0)
-		sip_stack_retry_after(g->sip, conf->overload.retry_after_s);
-	return rc;
+static int start_admission(struct gateway *g, struct fault_text *fault)
+{
+	int rc = admission_start(g);
+
+	return rc < 0 ? fault_say(fault, rc, "out of memory") : 0;
 }
 
 static int make_interfaces(struct gateway *g, struct fault_text *fault)
@@ -161,8 +166,8 @@ static int start_ladders(struct gateway *g, struct fault_text *fault)
 static int start_all(struct gateway *g, struct fault_text *fault)
 {
 	int (*const steps[])(struct gateway *, struct fault_text *) = {
-		start_ladders, start_workers, start_ports, start_stack,
-		make_interfaces, make_trunks, start_lines, start_spans,
+		start_ladders,   start_workers, start_ports, start_stack, start_admission,
+		make_interfaces, make_trunks,   start_lines, start_spans,
 	};
 	int rc = 0;
 
@@ -440,6 +445,7 @@ void gateway_destroy(struct gateway **out)
 	next_step(g);
 	while (!g->stopped)
 		gateway_step(g, 100);
+	overload_destroy(&g->overload);
 	sip_stack_destroy(&g->sip);
 	for (unsigned i = 0; i < g->worker_count; i++)
 		worker_destroy(&g->workers[i]);

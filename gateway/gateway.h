@@ -20,6 +20,7 @@
 struct bridge_ops;
 struct call;
 struct ladder_book;
+struct overload;
 struct reconfiguration;
 struct records;
 struct sip_stack;
@@ -87,6 +88,7 @@ struct gateway {
 	/* The one place where a call may be turned away before it is routed further: value 0 admits
 	 * it. Asked once per call, not for emergencies. NULL: all are admitted. */
 	struct q850_cause (*admit)(const struct call *call);
+	struct overload *overload; /* whether new calls come in at all: admission.h. NULL: they do */
 	struct call_id_source ids;
 	struct list calls; /* struct call */
 	unsigned call_count;

@@ -3,6 +3,7 @@
 #include "gateway/inspect.h"
 
 #include "base/mem.h"
+#include "gateway/overload.h"
 #include "gateway/reconfigure.h"
 #include "hw/e1.h"
 #include "tdm/span.h"
@@ -207,6 +208,21 @@ static json_t *rtp_ports_object(const struct gateway *gateway)
 			 (int)rtp_ports_total(gateway->rtp_ports));
 }
 
+static json_t *overload_object(const struct gateway *gateway)
+{
+	struct overload_state o;
+
+	if (!gateway->overload)
+		return json_null();
+	overload_state(gateway->overload, &o);
+	return json_pack("{s:i, s:i, s:i, s:i, s:{s:I, s:I, s:I}, s:I}", "lag_ms", (int)o.lag_ms,
+			 "busy_permille", (int)o.busy_permille, "admitted_permille",
+			 (int)o.share_permille, "new_calls_per_s", (int)o.rate, "refused", "overload",
+			 (json_int_t)o.refused_lag, "max_calls", (json_int_t)o.refused_calls,
+			 "max_rate", (json_int_t)o.refused_rate, "emergencies",
+			 (json_int_t)o.emergencies);
+}
+
 /* Adds the members of `from` to `object`; takes `from`. */
 static void merge(json_t *object, json_t *from)
 {
@@ -240,6 +256,7 @@ json_t *inspect_status(const struct gateway *gateway)
 	if (!object)
 		return NULL;
 	json_object_set_new(object, "calls", calls_object(gateway));
+	json_object_set_new(object, "overload", overload_object(gateway));
 	json_object_set_new(object, "dialplan", dialplan_object(gateway));
 	json_object_set_new(object, "ending", json_boolean(gateway->refusing || gateway->stopping));
 	json_object_set_new(object, "draining", draining_array(gateway));

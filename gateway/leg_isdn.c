@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/admission.h"
 #include "gateway/call.h"
 #include "trunk/cause_map.h"
 
@@ -387,7 +388,8 @@ void leg_isdn_incoming(struct isdn_span *span, struct isdn_call *call,
 {
 	struct gateway *gateway = arg;
 	struct endpoint *endpoint = gateway_endpoint_of(gateway, span);
-	bool taken = endpoint && endpoint_is_open(endpoint) == 0;
+	bool taken = endpoint && endpoint_is_open(endpoint) == 0 &&
+		     admission_of(endpoint, &elements->called.number);
 	struct isdn_leg *leg = taken ? make(endpoint) : NULL;
 	struct leg_info info;
 

@@ -24,7 +24,7 @@
 
 struct overload {
 	struct loop *loop;
-	const struct conf_overload *conf;
+	struct conf_overload conf;
 	struct loop_timer tick;
 	int schedstat;           /* descriptor, -1: can't be read */
 	uint64_t due_us, window_us, second_us; /* when the tick was due; when these began */
@@ -36,6 +36,7 @@ struct overload {
 	void *backlog_arg;
 	unsigned share, owed;    /* permille that is admitted; what the next call has of a whole one */
 	unsigned asked;          /* in this second */
+	uint64_t *refused;       /* the counter of why the last one was, NULL: it was not */
 	struct overload_state state;
 };
 
@@ -67,7 +68,7 @@ static unsigned permille(uint64_t worked, uint64_t us)
  * saturated. */
 static void adjust(struct overload *o, unsigned busy)
 {
-	uint64_t limit_us = (uint64_t)o->conf->lag_ms * 1000;
+	uint64_t limit_us = (uint64_t)o->conf.lag_ms * 1000;
 
 	if (limit_us == 0)
 		o->share = ALL;
@@ -130,9 +131,9 @@ static bool rate_allows(struct overload *o)
 {
 	uint64_t now_us = clock_now_us(loop_clock(o->loop)), cost_us;
 
-	if (o->conf->max_rate == 0)
+	if (o->conf.max_rate == 0)
 		return true;
-	cost_us = SECOND_US / o->conf->max_rate;
+	cost_us = SECOND_US / o->conf.max_rate;
 	o->tokens_us += now_us - o->tokens_at_us;
 	o->tokens_at_us = now_us;
 	if (o->tokens_us > SECOND_US)
@@ -157,15 +158,24 @@ bool overload_admits(struct overload *o, unsigned calls)
 	uint64_t *refused = NULL;
 
 	o->asked++;
-	if (o->conf->max_calls && calls >= o->conf->max_calls)
+	if (o->conf.max_calls && calls >= o->conf.max_calls)
 		refused = &o->state.refused_calls;
 	else if (!share_allows(o))
 		refused = &o->state.refused_lag;
 	else if (!rate_allows(o))
 		refused = &o->state.refused_rate;
+	o->refused = refused;
 	if (refused)
 		++*refused;
 	return !refused;
+}
+
+void overload_emergency(struct overload *o)
+{
+	o->state.emergencies++;
+	if (o->refused)
+		--*o->refused;
+	o->refused = NULL;
 }
 
 void overload_state(const struct overload *o, struct overload_state *out)
@@ -181,7 +191,7 @@ void overload_watch_backlog(struct overload *o, unsigned (*permille_full)(void *
 
 void overload_set(struct overload *o, const struct conf_overload *conf)
 {
-	o->conf = conf;
+	o->conf = *conf;
 }
 
 int overload_create(struct overload **out, struct loop *loop, const struct conf_overload *conf)
@@ -192,7 +202,7 @@ int overload_create(struct overload **out, struct loop *loop, const struct conf_
 	if (!o)
 		return -ENOMEM;
 	o->loop = loop;
-	o->conf = conf;
+	o->conf = *conf;
 	o->share = o->state.share_permille = ALL;
 	/* Of the thread that opens it: the signalling thread makes this. On a virtual clock the
 	 * thread's real work says nothing. */

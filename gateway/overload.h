@@ -24,7 +24,7 @@ struct overload;
 
 int overload_create(struct overload **out, struct loop *loop, const struct conf_overload *conf);
 void overload_destroy(struct overload **overload);
-/* Other limits from now on; borrowed until the next. */
+/* Other limits from now on; copied. */
 void overload_set(struct overload *overload, const struct conf_overload *conf);
 
 /* A further sign: how full the fullest receive buffer of signalling is, in permille; asked ten times
@@ -33,6 +33,8 @@ void overload_watch_backlog(struct overload *overload, unsigned (*permille_full)
 
 /* May a new call come in, with `calls` in progress? Counts it. */
 bool overload_admits(struct overload *overload, unsigned calls);
+/* The one that was refused last came in after all, as an emergency. */
+void overload_emergency(struct overload *overload);
 
 struct overload_state {
 	unsigned lag_ms;          /* highest of the last second */
@@ -40,6 +42,7 @@ struct overload_state {
 	unsigned share_permille;  /* of new calls that are admitted now */
 	unsigned rate;            /* new calls of the last second */
 	uint64_t refused_lag, refused_calls, refused_rate;
+	uint64_t emergencies;     /* that came in although others were refused */
 };
 void overload_state(const struct overload *overload, struct overload_state *out);
 

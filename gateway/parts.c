@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/admission.h"
 #include "gateway/leg_isdn.h"
 #include "gateway/leg_sip.h"
 
@@ -246,4 +247,5 @@ static void trunk_state(struct sip_trunk *trunk, bool up, void *arg)
 }
 
 const struct sip_stack_ops part_stack_ops = { .incoming = leg_sip_incoming,
+					      .admit = admission_of_invite,
 					      .trunk_state = trunk_state };

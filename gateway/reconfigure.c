@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/admission.h"
 #include "gateway/call.h"
 #include "gateway/ladder.h"
 #include "trunk/rtp.h"
@@ -633,9 +634,9 @@ static void commit_settings(struct reconfiguration *r)
 	if (from->log.level != r->conf->log.level)
 		log_set_level((enum log_level)r->conf->log.level);
 	ladder_book_keep(g->ladders, r->conf->ladder_calls);
-	sip_stack_retry_after(g->sip, r->conf->overload.retry_after_s);
 	g->site = site_ref(r->site);
 	g->conf = r->conf;
+	admission_set(g);
 	site_unref(&old);
 }
 

@@ -78,9 +78,10 @@ struct sip_stack_ops {
 	 * refuse it with sip_call_release() and sip_call_done(). 100 has been sent. */
 	void (*incoming)(struct sip_trunk *trunk, struct sip_call *call, const struct sip_info *info, void *arg);
 	/* Before anything is made of an INVITE that begins a call: false refuses it with
-	 * sip_stack_refuse()'s way for cause 42. Not asked for emergency calls (RFC 5031 URNs,
+	 * sip_stack_refuse()'s way for cause 42. `called` is what sip_info.called will be. Not asked
+	 * for calls that say themselves that they are emergencies (RFC 5031 URNs,
 	 * Resource-Priority). NULL: all are taken. */
-	bool (*admit)(struct sip_trunk *trunk, bool emergency, void *arg);
+	bool (*admit)(struct sip_trunk *trunk, const struct party *called, void *arg);
 	/* OPTIONS keepalive: the peer answers, or doesn't. */
 	void (*trunk_state)(struct sip_trunk *trunk, bool up, void *arg);
 };
@@ -115,6 +116,10 @@ void sip_stack_refuse(struct sip_stack *stack, struct q850_cause cause);
  * now on: of calls refused by sip_stack_refuse(), sip_trunk_refuse(), `admit`, and of OPTIONS
  * meanwhile. 0 (default): none. */
 void sip_stack_retry_after(struct sip_stack *stack, unsigned seconds);
+
+/* How full the fullest of the receive buffers that new calls come in by is, in permille. Asks the
+ * kernel: a system call for each socket. */
+unsigned sip_stack_backlog(const struct sip_stack *stack);
 
 /* ---- Changing while calls are carried ---- */
 

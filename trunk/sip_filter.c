@@ -147,12 +147,26 @@ int sip_filter_attach(int fd, const struct sock_filter *program, size_t length)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0 ? -errno : 0;
 }
 
+static bool memory_of(int fd, uint32_t info[SK_MEMINFO_VARS])
+{
+	socklen_t length = SK_MEMINFO_VARS * sizeof(info[0]);
+
+	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &length) == 0 &&
+	       length >= SK_MEMINFO_VARS * sizeof(info[0]);
+}
+
 uint64_t sip_filter_drops(int fd)
 {
 	uint32_t info[SK_MEMINFO_VARS] = { 0 };
-	socklen_t length = sizeof(info);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &length) < 0 || length < sizeof(info))
+	return memory_of(fd, info) ? info[SK_MEMINFO_DROPS] : 0;
+}
+
+unsigned sip_filter_backlog(int fd)
+{
+	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+
+	if (!memory_of(fd, info) || !info[SK_MEMINFO_RCVBUF])
 		return 0;
-	return info[SK_MEMINFO_DROPS];
+	return (unsigned)((uint64_t)info[SK_MEMINFO_RMEM_ALLOC] * 1000 / info[SK_MEMINFO_RCVBUF]);
 }

@@ -352,12 +352,17 @@ static bool is_emergency(const sip_t *sip)
 	return sip_is_emergency_urn(sip->sip_request->rq_url);
 }
 
+void sip_identity_read_called(const sip_t *sip, struct party *out)
+{
+	read_party(out, NULL, sip->sip_request->rq_url);
+}
+
 void sip_identity_read(const sip_t *sip, bool trusted, struct sip_info *out)
 {
 	const char *diversion = unknown_header(sip, "Diversion"),
 		   *history = unknown_header(sip, "History-Info");
 
-	read_party(&out->called, NULL, sip->sip_request->rq_url);
+	sip_identity_read_called(sip, &out->called);
 	if (!out->called.number.digits[0] && is_emergency(sip) && sip->sip_to)
 		set_number(&out->called.number, url_number(sip->sip_to->a_url));
 	read_calling(sip, trusted, &out->calling);

@@ -83,6 +83,14 @@ static void remember(struct sip_stack *stack, uint64_t hash, struct q850_cause c
 
 /* ---- The decision ---- */
 
+static bool is_admitted(struct sip_trunk *trunk, const sip_t *sip)
+{
+	struct party called = { 0 };
+
+	sip_identity_read_called(sip, &called);
+	return trunk->stack->ops->admit(trunk, &called, trunk->stack->arg);
+}
+
 static struct q850_cause why_refused(struct sip_trunk *trunk, const sip_t *sip)
 {
 	struct sip_stack *stack = trunk->stack;
@@ -94,8 +102,7 @@ static struct q850_cause why_refused(struct sip_trunk *trunk, const sip_t *sip)
 		return trunk->refuse;
 	if (trunk->retired)
 		return congested;
-	if (!stack->ops->admit || sip_is_emergency(sip) ||
-	    stack->ops->admit(trunk, false, stack->arg))
+	if (!stack->ops->admit || sip_is_emergency(sip) || is_admitted(trunk, sip))
 		return q850(0, 0);
 	return congested;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The stack: created with all its interfaces and trunks, run, asked about them. */
 #include "trunk/sip_call_private.h"
+#include "trunk/sip_filter.h"
 #include "trunk/sip_mend.h"
 #include "trunk/sip_trace.h"
 
@@ -236,6 +237,23 @@ void sip_stack_destroy(struct sip_stack **stack)
 }
 
 /* ---- Queries ---- */
+
+unsigned sip_stack_backlog(const struct sip_stack *stack)
+{
+	const struct sip_interface *interface;
+	unsigned fullest = 0;
+
+	list_for_each(interface, &stack->interfaces, struct sip_interface, node)
+	{
+		for (size_t i = 0; i < interface->socket_count; i++) {
+			unsigned permille = sip_filter_backlog(interface->sockets[i]);
+
+			if (permille > fullest)
+				fullest = permille;
+		}
+	}
+	return fullest;
+}
 
 struct sip_trunk *sip_stack_trunk(struct sip_stack *stack, const char *name)
 {

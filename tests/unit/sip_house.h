@@ -157,12 +157,12 @@ static void on_state(struct sip_trunk *trunk, bool up, void *arg)
 		f->down++;
 }
 
-static bool on_admit(struct sip_trunk *trunk, bool emergency, void *arg)
+static bool on_admit(struct sip_trunk *trunk, const struct party *called, void *arg)
 {
 	struct fixture *f = arg;
 
 	(void)trunk;
-	assert_false(emergency);
+	assert_int_not_equal(called->number.digits[0], 0);
 	f->asked++;
 	return f->admits;
 }

@@ -127,6 +127,7 @@ static void without_a_limit_lag_is_not_watched(void **state)
 	struct fixture *f = *state;
 
 	f->conf.lag_ms = 0;
+	overload_set(f->overload, &f->conf);
 	for (unsigned i = 0; i < 20; i++)
 		stall(f, 1000000);
 	assert_int_equal(admitted_of(f, 1000), 1000);
@@ -153,6 +154,7 @@ static void the_rate_is_kept(void **state)
 	unsigned n;
 
 	f->conf.max_rate = 10;
+	overload_set(f->overload, &f->conf);
 	loop_advance(f->loop, &f->clock, 3000000);
 	assert_int_equal(admitted_of(f, 100), 10); /* one second's worth may come at once */
 	n = 0;
@@ -183,6 +185,21 @@ static void what_waits_in_the_sockets_counts(void **state)
 	assert_in_range(admitted_of(f, 1000), 40, 70);
 }
 
+static void emergencies_are_not_refused_ones(void **state)
+{
+	struct fixture *f = *state;
+	struct overload_state now;
+
+	f->conf.max_calls = 1;
+	overload_set(f->overload, &f->conf);
+	assert_false(overload_admits(f->overload, 1));
+	assert_false(overload_admits(f->overload, 1));
+	overload_emergency(f->overload);
+	overload_state(f->overload, &now);
+	assert_int_equal(now.refused_calls, 1);
+	assert_int_equal(now.emergencies, 1);
+}
+
 static void without_memory_there_is_none(void **state)
 {
 	struct fixture *f = *state;
@@ -210,6 +227,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_rate_is_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_waits_in_the_sockets_counts, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(emergencies_are_not_refused_ones, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(without_memory_there_is_none, set_up, tear_down),
 	};
 
