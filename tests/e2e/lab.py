@@ -163,7 +163,8 @@ class Lab:
         for man, (ours, theirs) in zip(self.relays, self.line_ports):
             man.start(('127.0.0.1', ours), ('127.0.0.1', theirs))
         self.sip_port = free_ports(1, socket.SOCK_STREAM)[0]
-        self.rtp_first = port_range(260)
+        self.rtp_ports = 260
+        self.rtp_first = port_range(self.rtp_ports)
         self.socket = os.path.join(self.folder, 'gatewayd.sock')
         self.store, self.api = os.path.join(self.folder, 'store'), ''      # the latter: further keys of api:
         self.control = os.path.join(self.folder, 'exchange.sock')
@@ -210,7 +211,7 @@ lines:
 {chr(10).join(lines)}
 spans:
 {chr(10).join(spans)}
-media: {{ ports: {self.rtp_first}-{self.rtp_first + 259}, jitter: {self.rtp_jitter_ms}ms{", " + self.media if self.media else ""} }}
+media: {{ ports: {self.rtp_first}-{self.rtp_first + self.rtp_ports - 1}, jitter: {self.rtp_jitter_ms}ms{", " + self.media if self.media else ""} }}
 api: {{ socket: {self.socket}{", " + self.api if self.api else ""} }}
 store: {self.store}
 stop-wait: 0s

@@ -220,6 +220,15 @@ static void describes_candidates(void **state)
 	assert_false(decision.emergency);
 }
 
+static void knows_emergency_numbers(void **state)
+{
+	assert_int_equal(dialplan_is_emergency(*state, "112"), 1);
+	assert_int_equal(dialplan_is_emergency(*state, "999"), 1);
+	assert_int_equal(dialplan_is_emergency(*state, "9999"), 0); /* found in the index, no match */
+	assert_int_equal(dialplan_is_emergency(*state, "+442079460000"), 0);
+	assert_int_equal(dialplan_is_emergency(*state, ""), 0);
+}
+
 static void puts_emergency_first(void **state)
 {
 	struct dp_request request = { .policy = NULL, .called = "112" };
@@ -630,6 +639,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(translates, setup, teardown),
 		cmocka_unit_test_setup_teardown(walks_usages_then_priorities, setup, teardown),
 		cmocka_unit_test_setup_teardown(describes_candidates, setup, teardown),
+		cmocka_unit_test_setup_teardown(knows_emergency_numbers, setup, teardown),
 		cmocka_unit_test_setup_teardown(puts_emergency_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(turns_round_robin, setup, teardown),
 		cmocka_unit_test_setup_teardown(shares_by_weight, setup, teardown),

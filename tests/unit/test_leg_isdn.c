@@ -4,6 +4,7 @@
 #include "call_house.h"
 
 #include "gateway/leg_isdn.h"
+#include "gateway/overload.h"
 
 struct isdn_span {
 	struct conf_span conf;
@@ -473,6 +474,34 @@ static void test_plus_and_display(void **state)
 	assert_int_equal(out.user_user.length, 0);
 }
 
+/* At the gateway's limit a new call is refused before anything is made of it; an emergency number
+ * of the dial plan is not. */
+static void test_refused_early(void **state)
+{
+	static const struct conf_overload full = { .max_rate = 1 };
+	struct isdn_info info = { .capability = ISDN_SPEECH };
+	struct overload_state now;
+
+	(void)state;
+	assert_int_equal(overload_create(&fx.gateway.overload, fx.gateway.loop, &full), 0);
+	assert_true(overload_admits(fx.gateway.overload, 0)); /* this second's call */
+	snprintf(info.called.number.digits, NUMBER_DIGITS, "%s", number);
+	leg_isdn_incoming(&span, &isdn, &info, &fx.gateway);
+	took_note("release 42; done; ");
+	assert_int_equal(fx.gateway.call_count, 0);
+	snprintf(info.called.number.digits, NUMBER_DIGITS, "112");
+	leg_isdn_incoming(&span, &isdn, &info, &fx.gateway);
+	took_note("gw1<SETUP; proceeding; ");
+	overload_state(fx.gateway.overload, &now);
+	assert_int_equal(now.refused_rate, 1);
+	assert_int_equal(now.emergencies, 1);
+	overload_destroy(&fx.gateway.overload);
+	tell_cause(GW1, LEG_RELEASE, 16);
+	settle();
+	released(16);
+	settle();
+}
+
 static void test_memory_refused_for_a_caller(void **state)
 {
 	struct isdn_info info = { 0 };
@@ -494,6 +523,7 @@ int main(void)
 		CALLER(test_caller_hears_an_announcement),
 		CALLER(test_alerting_with_audio),
 		CALLER(test_refused),
+		CALLER(test_refused_early),
 		CALLER(test_memory_refused_for_a_caller),
 		CALLER(test_diagnostics_for_a_caller),
 		CALLED(test_called),
