@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "gateway/notify.h"
 #include "gateway/reconfigure.h"
 
 #include <errno.h>
@@ -136,6 +137,7 @@ static void hangup_done(void *arg, int rc, int64_t revision, const char *faults)
 	if (rc >= 0)
 		log_write(LOG_LEVEL_NOTICE, "configuration", NULL,
 			  rc ? "reloaded" : "reloaded: nothing has changed");
+	notify_ready(rc < 0 ? "serving; not reloaded, the log says why" : "serving");
 }
 
 static void reload_now(void *object, void *arg)

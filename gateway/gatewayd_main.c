@@ -8,6 +8,7 @@
 #include "gateway/api.h"
 #include "gateway/control.h"
 #include "gateway/gateway.h"
+#include "gateway/notify.h"
 #include "gateway/places.h"
 #include "gateway/records.h"
 
@@ -30,6 +31,8 @@
 #define RECORDS_WAIT_MS                                                                            \
 	3000 /* at the end, for what is in the spool; the rest comes at the next start */
 #define RECORDS_LOOK_MS 10
+#define STATUS_US 5000000       /* between looks at how many calls there are */
+#define STATUS_MORE_US 15000000 /* asked of the service manager at each of them while ending */
 
 struct options {
 	const char *config;
@@ -48,6 +51,9 @@ struct program {
 	struct admin *admin;
 	struct api *api;
 	bool faulty; /* configuration and stored tables don't fit */
+	struct watchdog *watchdog;
+	struct loop_timer status;
+	unsigned status_calls; /* told last */
 	struct loop_watch signals;
 	int signal_fd;
 };
@@ -63,8 +69,8 @@ static const char usage[] =
 	"  -V, --version\n"
 	"  -h, --help\n"
 	"\n"
-	"Ends on SIGTERM and SIGINT after clearing its calls; SIGHUP reads the configuration "
-	"again. "
+	"SIGTERM and SIGINT: no new calls; it ends when those in progress have finished, or after "
+	"stop-wait;\nthe second of them ends it at once. SIGHUP reads the configuration again. "
 	"Exit status: 0, 1 could not start, 2 faults in the configuration.\n";
 
 /* ---- The command line ---- */
@@ -160,16 +166,46 @@ static void signalled(struct loop_watch *watch, uint32_t events, void *arg)
 	if (read(watch->fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
 	if (info.ssi_signo == SIGHUP) {
-		if (p->admin)
+		if (p->admin && !p->gateway->refusing) {
+			notify_reloading();
 			admin_hangup_signal(p->admin);
+		}
 		return;
 	}
 	log_write(LOG_LEVEL_NOTICE, "gateway", NULL, "ending after %s",
 		  strsignal((int)info.ssi_signo));
-	if (p->gateway->refusing)
+	if (p->gateway->refusing) {
 		gateway_stop(p->gateway);
-	else
-		gateway_finish(p->gateway, p->gateway->conf->stop_wait_s * UINT64_C(1000000));
+		return;
+	}
+	notify_stopping("no new calls; those in progress finish");
+	notify_extend(STATUS_MORE_US);
+	gateway_finish(p->gateway, p->gateway->conf->stop_wait_s * UINT64_C(1000000));
+}
+
+/* What `systemctl status` shows. */
+static void tell_status(struct loop_timer *timer, void *arg)
+{
+	struct program *p = arg;
+	unsigned calls = p->gateway->call_count;
+
+	if (p->gateway->refusing)
+		notify_extend(STATUS_MORE_US);
+	if (calls != p->status_calls)
+		notify_status("%s: %u calls", p->gateway->refusing ? "ending" : "serving", calls);
+	p->status_calls = calls;
+	loop_timer_start(p->loop, timer, STATUS_US, tell_status, p);
+}
+
+static int start_watchdog(struct program *p)
+{
+	int rc = watchdog_create(&p->watchdog, p->loop);
+
+	for (unsigned i = 0; rc == 0 && i < p->gateway->worker_count; i++)
+		rc = watchdog_watch(p->watchdog, p->gateway->workers[i]);
+	if (rc == 0)
+		rc = watchdog_watch(p->watchdog, p->control);
+	return rc;
 }
 
 /* Blocked before any thread is made, so that every thread inherits it and only the loop hears of
@@ -335,6 +371,8 @@ static int start(struct program *p)
 				    sizeof(error));
 	if (rc == 0)
 		rc = start_control(p, error, sizeof(error));
+	if (rc == 0)
+		rc = start_watchdog(p);
 	if (rc < 0 && error[0])
 		fprintf(stderr, "gatewayd: %s\n", error);
 	return rc;
@@ -342,12 +380,16 @@ static int start(struct program *p)
 
 static void end(struct program *p)
 {
+	watchdog_forget(p->watchdog);
+	if (p->loop)
+		loop_timer_stop(p->loop, &p->status);
 	api_destroy(&p->api);
 	gateway_destroy(&p->gateway);
 	drain_records(p);
 	if (p->control)
 		control_call(p->control, close_control, p, NULL);
 	worker_destroy(&p->control);
+	watchdog_destroy(&p->watchdog);
 	admin_start_free(&p->tables);
 	loop_watch_remove(&p->signals);
 	if (p->signal_fd >= 0)
@@ -367,6 +409,8 @@ static int serve(struct program *p)
 			  "serving: %zu trunks, %zu spans, %u media workers",
 			  p->machine->trunk_count, p->machine->span_count,
 			  p->gateway->worker_count);
+		notify_ready("serving");
+		tell_status(&p->status, p);
 		rc = gateway_run(p->gateway);
 	}
 	end(p);
