@@ -220,9 +220,9 @@ void sip_call_rule_status(struct sip_call *call, unsigned status);
  * unless a row of the trunk for 22 says otherwise. Digits, "+" may lead; anything else is ignored.
  */
 void sip_call_moved(struct sip_call *call, const char *digits);
-/* The user lets go of the pointer: after RELEASED, or in `incoming` after sip_call_release(). */
-/* What sip_call_release() would refuse the INVITE of an incoming call with. */
+/* The status that sip_call_release() would refuse the INVITE of an incoming call with. */
 unsigned sip_call_refusal(const struct sip_call *call, struct q850_cause cause);
+/* The user lets go of the pointer: after RELEASED, or in `incoming` after sip_call_release(). */
 void sip_call_done(struct sip_call *call);
 
 /* The trunk that the call is on. */

@@ -96,6 +96,8 @@ void sip_call_free(struct sip_call *call)
 /* Nothing of Sofia's calls back into it but what sip_late.c takes over. */
 static bool is_over(const struct sip_call *call)
 {
+	if (call->fsm.state == CALL_CANCELLING) /* 64·T1 are shorter than what is left lasts */
+		return true;
 	return call->fsm.state == CALL_ENDED && !call->unpracked;
 }
 
@@ -593,7 +595,7 @@ void sip_call_done(struct sip_call *call)
 	call->ops = NULL;
 	if (!call->released)
 		sip_call_release(call, q850(Q850_NORMAL_CLEARING, Q850_LOC_PRIVATE_LOCAL));
-	if (call->fsm.state == CALL_ENDED)
+	if (is_over(call))
 		loop_defer(call->stack->cfg.loop, &call->reap, sip_call_reap, call);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What is left of a call that has ended and that its user is done with: the transactions and the
- * dialog for which something may still come (RFC 3261 13.2.2.4, 15.1.2), and no more. A 2xx of the
- * INVITE is acknowledged and ended, a BYE that crossed ours is answered, all else is of no call. An
- * incoming call that was refused leaves nothing: Sofia's transaction waits for the ACK. */
+/* What is left of a call that has ended, or was cancelled, and that its user is done with: the
+ * transactions and the dialog for which something may still come (RFC 3261 9.1, 13.2.2.4, 15.1.2), and
+ * no more. A 2xx of the INVITE is acknowledged and ended, a BYE that crossed ours is answered, all
+ * else is of no call. An incoming call that was refused leaves nothing: Sofia's transaction waits for
+ * the ACK. */
 #include "trunk/sip_call_private.h"
 
 #include <stdio.h>
@@ -16,6 +17,7 @@ struct sip_late {
 	struct sip_trunk *trunk;
 	struct loop_timer timer;
 	nta_leg_t *leg;         /* of the dialog that we ended; NULL */
+	bool counted;           /* by its trunk: cancelled, and no final response yet */
 	bool bye_in;            /* a crossing one was answered */
 	struct sip_bye bye;     /* ours */
 	nta_outgoing_t *modify; /* our re-INVITE without an answer; NULL */
@@ -24,8 +26,16 @@ struct sip_late {
 	nta_outgoing_t *forks[]; /* its branches */
 };
 
+static void leave_trunk(struct sip_late *late)
+{
+	if (late->counted)
+		late->trunk->calls--;
+	late->counted = false;
+}
+
 static void late_free(struct sip_late *late)
 {
+	leave_trunk(late);
 	loop_timer_stop(late->trunk->stack->cfg.loop, &late->timer);
 	nta_outgoing_destroy(late->modify);
 	nta_outgoing_destroy(late->bye.orq);
@@ -98,7 +108,10 @@ static int response(void *magic, nta_outgoing_t *orq, const sip_t *sip)
 	struct sip_late *late = magic;
 	int status = nta_outgoing_status(orq);
 
-	if (status < 200 || status >= 300 || !sip || !sip->sip_to || !sip->sip_to->a_tag)
+	if (status < 200)
+		return 0;
+	leave_trunk(late);
+	if (status >= 300 || !sip || !sip->sip_to || !sip->sip_to->a_tag)
 		return 0;
 	counter_inc(&late->trunk->stack->counters.late_forks);
 	end_branch(late, sip);
@@ -182,6 +195,8 @@ int sip_late_take(struct sip_call *call)
 		return -1;
 	late->trunk = call->trunk;
 	late->trunk->kept++;
+	late->counted = call->counted;
+	call->counted = false;
 	list_append(&call->stack->late, &late->node);
 	list_for_each(d, &call->dialogs, struct sip_dialog, node) take_dialog(late, d);
 	if (call->invite && nta_outgoing_bind(call->invite, response, late) == 0) {
