@@ -124,6 +124,17 @@ static int flags_text(const struct schema_field *f, const void *in, char **out)
 	return 0;
 }
 
+/* For people: without the quotes that YAML wants, where nothing becomes unclear by it. */
+static void unquote(char *text)
+{
+	size_t n = strlen(text);
+
+	if (n < 3 || text[0] != '"' || strpbrk(text + 1, "\"\\,") != text + n - 1)
+		return;
+	memmove(text, text + 1, n - 2);
+	text[n - 2] = '\0';
+}
+
 /* Of the field in the struct `in`; *out stays NULL when there is none. */
 static int value_text(const struct schema_field *f, const void *in, char **out)
 {
@@ -147,6 +158,8 @@ static int value_text(const struct schema_field *f, const void *in, char **out)
 	case SCHEMA_RANGE: break;
 	}
 	rc = value_print(f, (const char *)in + f->offset, out);
+	if (rc > 0)
+		unquote(*out);
 	return rc < 0 ? rc : 0;
 }
 
