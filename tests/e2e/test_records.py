@@ -6,15 +6,13 @@ import datetime
 import http.client
 import json
 import os
-import signal
 import socket
 import sqlite3
-import struct
 import subprocess
 import sys
 import time
 
-from lab import Lab, GATEWAY_IP, PEER_IP, eventually, free_ports, run_tests, sdp
+from lab import BIN, Lab, PEER_IP, eventually, free_ports, run_tests, sdp
 from postgres import TemporaryPostgres
 from test_failover import TwoCarriers
 
@@ -423,7 +421,7 @@ class SmallDisk(Lab):
 
     def start_gateway(self, wait=True, expect=(0,)):
         config = self.write('gateway.yaml', self.gateway_config())
-        script = f'mount -t tmpfs -o size=8m,mode=0700 none {self.store} && exec {os.environ.get("CAUSEWAY_BIN")}/gatewayd --config {config}'
+        script = f'mount -t tmpfs -o size=8m,mode=0700 none {self.store} && exec {BIN}/gatewayd --config {config}'
         self.gatewayd = self.run('gatewayd', UNSHARE + ['sh', '-c', script], expect=expect)
         eventually(self.spans_up, 30, 'spans up')
         return self.gatewayd
@@ -470,6 +468,33 @@ def disk_is_full():
         assert records_state(lab)['state'] == 'ok'
 
 
+def store_is_read_only():
+    """From the start on; then somebody mounts it as it should be."""
+    if not can_mount():
+        print('       (no user namespaces here: not tried)')
+        return
+    lab = Lab(start=False)
+    lab.extra = f'records: {{ spool: {lab.folder}/spool, spool-size: 8 }}\n'
+    with lab:
+        lab.start_exchange()
+        lab.start_gateway()
+        ids = [hold_call(lab)]
+        record_of(lab, ids[0])
+        lab.gatewayd.stop()
+        config = lab.write('gateway.yaml', lab.gateway_config())
+        script = (f'mount --bind {lab.store} {lab.store} && mount -o remount,ro,bind {lab.store} && '
+                  f'exec {BIN}/gatewayd --config {config}')
+        lab.gatewayd = lab.run('gatewayd', UNSHARE + ['sh', '-c', script])
+        eventually(lab.spans_up, 30, 'spans up')
+        ids += [hold_call(lab, seconds=0.05) for _ in range(4)]
+        state = records_state(lab)
+        assert state['state'] == 'waiting' and state['spool']['queued'] == 4 and 'writable' in state['store']['error'], state
+        subprocess.run(['nsenter', '-m', '-t', str(lab.gatewayd.process.pid)] + ([] if os.geteuid() == 0 else ['-U', '--preserve-credentials'])
+                       + ['mount', '-o', 'remount,rw,bind', lab.store], check=True)
+        eventually(lambda: records_state(lab)['state'] == 'ok' and records_state(lab)['spool']['queued'] == 0, 15, 'drained')
+        assert sorted(r['caller']['key'] for r in all_records(lab)) == sorted(ids)
+
+
 # ---- one after another
 
 def pages_and_filters():
@@ -511,6 +536,6 @@ def crashed_call():
 
 
 TESTS = [sip_to_isdn, isdn_to_sip, sip_to_sip, failover, unanswered, exchange_releases, database_away_for_the_whole_test,
-         spool_tail_is_broken, spool_is_full, disk_is_full, pages_and_filters, crashed_call]
+         spool_tail_is_broken, spool_is_full, disk_is_full, store_is_read_only, pages_and_filters, crashed_call]
 if __name__ == '__main__':
     sys.exit(run_tests(TESTS))
