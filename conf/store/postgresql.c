@@ -720,28 +720,65 @@ static void pg_disconnect(struct store_db *db)
 	mem_free(p);
 }
 
-/* Of the URL, in ms (libpq counts it by itself only when it waits by itself). */
-static unsigned connect_ms(const char *url)
-{
-	PQconninfoOption *options = PQconninfoParse(url, NULL);
-	const char *text = option(options, "connect_timeout");
-	int s = text ? atoi(text) : 0;
+/* What we read of the URL ourselves. */
+struct hosts {
+	unsigned count, timeout_ms;
+	char host[256], hostaddr[64], port[16]; /* of the one whose turn it is; "": not given */
+};
 
-	PQconninfoFree(options);
-	return s > 0 && s < 600 ? (unsigned)s * 1000 : CONNECT_MS;
+static unsigned list_length(const char *list)
+{
+	unsigned n = 1;
+
+	for (; list && *list; list++)
+		n += *list == ',';
+	return n;
 }
 
-/* Defaults first: what the URL says comes after them and counts. A dead host is noticed by the
- * kernel's probes; GSS would wait for servers of its own. */
-static PGconn *start_connection(const char *url)
+/* The n-th of a list with commas; a list of one serves all. */
+static void pick(char *out, size_t room, const char *list, unsigned n)
 {
-	static const char *const keys[] = { "fallback_application_name", "keepalives_idle",
-					    "keepalives_interval",       "keepalives_count",
-					    "tcp_user_timeout",          "gssencmode",
-					    "client_encoding",           "dbname",
-					    NULL };
-	const char *const values[] = { "causeway", "10",  "5", "3", "20000", "disable",
-				       "UTF8",     url, NULL };
+	if (!list)
+		list = "";
+	if (strchr(list, ',')) {
+		for (; n > 0 && *list; list++)
+			n -= *list == ',';
+	}
+	snprintf(out, room, "%.*s", (int)strcspn(list, ","), list);
+}
+
+/* libpq goes on to the next of several hosts when one refuses, but not when it is silent, unless it
+ * waits by itself: so each attempt is made to one of them. The same holds for connect_timeout. */
+static struct hosts read_hosts(const char *url, unsigned attempt)
+{
+	PQconninfoOption *options = PQconninfoParse(url, NULL);
+	const char *host = option(options, "host"), *hostaddr = option(options, "hostaddr");
+	const char *timeout = option(options, "connect_timeout");
+	int s = timeout ? atoi(timeout) : 0;
+	struct hosts h = { .count = list_length(hostaddr && *hostaddr ? hostaddr : host),
+			   .timeout_ms = s > 0 && s < 600 ? (unsigned)s * 1000 : CONNECT_MS };
+
+	pick(h.host, sizeof(h.host), host, attempt % h.count);
+	pick(h.hostaddr, sizeof(h.hostaddr), hostaddr, attempt % h.count);
+	pick(h.port, sizeof(h.port), option(options, "port"), attempt % h.count);
+	PQconninfoFree(options);
+	return h;
+}
+
+/* Defaults first: what the URL says comes after them and counts; then the host. A dead host is
+ * noticed by the kernel's probes; GSS would wait for servers of its own. */
+static PGconn *start_connection(const char *url, const struct hosts *h)
+{
+	const bool several = h->count > 1; /* else the list ends before the host */
+	const char *const keys[] = { "fallback_application_name", "keepalives_idle",
+				     "keepalives_interval",       "keepalives_count",
+				     "tcp_user_timeout",          "gssencmode",
+				     "client_encoding",           "dbname",
+				     several ? "host" : NULL,     "hostaddr",
+				     "port",                      NULL };
+	const char *const values[] = { "causeway", "10",    "5",         "3",     "20000", "disable",
+				       "UTF8",     url,     h->host,     h->hostaddr,
+				       h->port,    NULL };
 
 	return PQconnectStartParams(keys, values, 1);
 }
@@ -757,13 +794,15 @@ static void note_notice(void *arg, const char *message)
 	log_write(LOG_LEVEL_DEBUG, "store", "postgresql", "%s", line);
 }
 
-static int make_connection(struct pg_db *p, const char *url)
+static int make_connection(struct pg_db *p)
 {
-	uint64_t until_us = clock_now_us(&clock_system) + (uint64_t)connect_ms(url) * 1000;
+	const struct store_target *t = p->db.target;
+	const struct hosts hosts = read_hosts(t->url, t->attempt);
+	uint64_t until_us = clock_now_us(&clock_system) + (uint64_t)hosts.timeout_ms * 1000;
 	PostgresPollingStatusType state = PGRES_POLLING_WRITING;
 	int rc = 0;
 
-	p->conn = start_connection(url);
+	p->conn = start_connection(t->url, &hosts);
 	if (!p->conn)
 		return store_fail(&p->db, STORE_FAILED, -ENOMEM, "no memory for a connection");
 	PQsetNoticeProcessor(p->conn, note_notice, NULL);
@@ -824,7 +863,7 @@ static int pg_connect(struct store_db **out, const struct store_target *target, 
 	p->statements.discard = discard;
 	p->statements.arg = p;
 	store_settle(&p->db);
-	rc = make_connection(p, target->url);
+	rc = make_connection(p);
 	if (rc == 0)
 		rc = set_up_session(p);
 	if (rc < 0)

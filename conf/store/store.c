@@ -29,6 +29,8 @@
 /* A job that runs may end by itself for so long when the store is closed. */
 #define CLOSE_GRACE_MS 2000
 
+#define SCHEMAS_MAX 8 /* of struct store_state */
+
 #define dlog(s, level, ...) log_write(level, "store", (s)->name, __VA_ARGS__)
 
 struct job {
@@ -205,6 +207,7 @@ static int connect_once(struct store *s)
 	char error[STORE_ERROR_ROOM] = "";
 	int rc = s->backend->connect(&s->db, &s->target, error, sizeof(error));
 
+	s->target.attempt++;
 	if (rc >= 0) {
 		rc = store_migrate(s->db, s->cfg.schemas, s->cfg.schema_count, versions);
 		if (rc >= 0) {
@@ -313,6 +316,34 @@ static unsigned retry_ms(unsigned tries)
 	return ms > RETRY_MOST_MS ? RETRY_MOST_MS : ms;
 }
 
+/* What is the matter with the database, not with the job: it stays in the state until something has
+ * been written. */
+static bool is_the_databases(int rc)
+{
+	return rc == -ENOSPC || rc == -EIO || rc == -EBADMSG || rc == -ENOMEM || rc == -EACCES;
+}
+
+static void note_outcome(struct store *s, const struct job *job, int rc, const char *error)
+{
+	bool same;
+
+	if (!s->db || (rc >= 0 && job->access != STORE_WRITE))
+		return;
+	if (rc < 0 && !is_the_databases(rc) && !(rc == -EROFS && job->access == STORE_WRITE)) {
+		if (error[0])
+			dlog(s, LOG_LEVEL_DEBUG, "%s", error);
+		return;
+	}
+	lock(s);
+	same = strcmp(s->state.error, rc < 0 ? error : "") == 0;
+	unlock(s);
+	if (same)
+		return;
+	if (rc < 0)
+		dlog(s, LOG_LEVEL_ERROR, "%s", error);
+	set_state(s, true, 0, rc < 0 ? error : "");
+}
+
 static void run_job(struct store *s, struct job *job)
 {
 	int rc = try_job(s, job);
@@ -324,8 +355,7 @@ static void run_job(struct store *s, struct job *job)
 		/* Given up in the middle of a statement: the answer may still be on its way. */
 		if (rc < 0 && !s->backend->alive(s->db))
 			lose(s, error);
-		if (rc < 0 && trouble == STORE_FAILED)
-			dlog(s, LOG_LEVEL_WARNING, "%s", error);
+		note_outcome(s, job, rc, trouble == STORE_FAILED ? error : "");
 		finish_job(s, job, rc, error);
 		return;
 	}
@@ -615,8 +645,11 @@ int store_open(struct store **out, const struct store_cfg *cfg, char *error, siz
 	struct store *s;
 	int rc;
 
-	if (!backend) {
-		snprintf(error, error_room, "the store must be sqlite:FILE or postgresql://…");
+	if (!backend || cfg->schema_count > SCHEMAS_MAX) {
+		snprintf(error, error_room, backend ? "a store has at most %d schemas"
+						    : "the store must be sqlite:FILE or "
+						      "postgresql://…",
+			 SCHEMAS_MAX);
 		return -EINVAL;
 	}
 	s = mem_zalloc(sizeof(*s));

@@ -23,6 +23,7 @@ struct store_target {
 	const char *namespace_name; /* NULL: the server's default */
 	const char *channel;        /* NULL: none */
 	bool read_only;
+	unsigned attempt; /* counts on: of several hosts each has its turn */
 	struct store_stop *stop;
 };
 

@@ -44,10 +44,13 @@ static void test_urls(void **state)
 	struct store *store = NULL;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+	for (size_t i = 0; i <= sizeof(bad) / sizeof(*bad); i++) {
 		struct store_cfg cfg = cfg_of(&version1);
 
-		cfg.url = bad[i];
+		if (i < sizeof(bad) / sizeof(*bad))
+			cfg.url = bad[i];
+		else
+			cfg.schema_count = 9;
 		fx.error[0] = 0;
 		assert_int_equal(store_open(&store, &cfg, fx.error, sizeof(fx.error)), -EINVAL);
 		assert_null(store);
@@ -63,8 +66,8 @@ static void test_state(void **state)
 
 	(void)state;
 	open_fx();
-	loop_turn(fx.loop, 0);
-	assert_true(fx.changes > 0);
+	while (!fx.changes)
+		loop_turn(fx.loop, 1000);
 	assert_int_equal(write_job(insert_one), 1);
 	assert_int_equal(write_job(insert_one), -EEXIST);
 	store_state(fx.store, &s);
@@ -238,6 +241,7 @@ static int fill_much(struct store_db *db, void *arg)
 static void test_disk_full(void **state)
 {
 	struct rlimit before, small = { .rlim_cur = 2000000 };
+	struct store_state s;
 
 	(void)state;
 	open_fx();
@@ -251,9 +255,14 @@ static void test_disk_full(void **state)
 	signal(SIGXFSZ, SIG_DFL);
 	assert_int_equal(fx.rc, -ENOSPC);
 	assert_non_null(strstr(fx.error, "make room"));
+	store_state(fx.store, &s);
+	assert_true(s.up);
+	assert_string_equal(s.error, fx.error); /* shown until something has been written */
 	assert_int_equal(routes(), 1);
 	assert_int_equal(write_job(fill_much), 1);
 	assert_int_equal(routes(), 201);
+	store_state(fx.store, &s);
+	assert_string_equal(s.error, "");
 }
 
 /* Every allocation fails once: what can't be done is told, nothing leaks or hangs, and what was told

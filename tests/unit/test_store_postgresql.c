@@ -3,6 +3,9 @@
 
 #include "postgres_fixture.h"
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
 static struct postgres server;
 static unsigned databases;
 
@@ -360,6 +363,94 @@ static void test_database_missing(void **state)
 	assert_null(strstr(fx.error, "geheim"));
 }
 
+/* ---- Several hosts ---- */
+
+/* A socket where connections are taken and never answered. */
+static int silent_host(const char *folder)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(mkdir(folder, 0755), 0);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/.s.PGSQL.5432", folder);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 5), 0);
+	return fd;
+}
+
+static void test_silent_host_is_passed_by(void **state)
+{
+	struct store_state s;
+	int silent;
+
+	(void)state;
+	silent = silent_host(in_folder("silent"));
+	snprintf(fx.url, sizeof(fx.url),
+		 "postgresql://causeway@/case%u?host=%s,%s&connect_timeout=1", databases,
+		 in_folder("silent"), server.folder);
+	open_fx();
+	assert_int_equal(write_job(insert_one), 1);
+	store_state(fx.store, &s);
+	assert_string_equal(s.error, "");
+	close(silent);
+}
+
+/* ---- Two jobs at once that exclude each other ---- */
+
+static int read_and_insert(struct store_db *db, void *arg)
+{
+	struct fixture own = { .rows = 0 };
+	int rc = store_query(db, "SELECT count(*) FROM route", NULL, 0, keep_cells, &own);
+
+	(void)arg;
+	if (runs++ == 0) {
+		sem_post(&fx.entered);
+		sem_wait(&fx.gate);
+	}
+	return rc < 0 ? rc : insert(db, "counted", own.cells[0].integer);
+}
+
+static int read_counted(struct store_db *db, void *arg)
+{
+	(void)arg;
+	return store_query(db, "SELECT priority FROM route WHERE name = 'counted'", NULL, 0,
+			   keep_cells, &fx);
+}
+
+static int count_and_insert(struct store_db *db, void *arg)
+{
+	struct fixture own = { .rows = 0 };
+	int rc = store_query(db, "SELECT count(*) FROM route", NULL, 0, keep_cells, &own);
+
+	(void)arg;
+	return rc < 0 ? rc : insert(db, "other", own.cells[0].integer);
+}
+
+/* What was read does not hold any more when it commits: it is run again. */
+static void test_serialization_failure(void **state)
+{
+	struct store *other;
+	struct store_state s;
+
+	(void)state;
+	open_fx();
+	other = open_version(&version2);
+	runs = 0;
+	fx.told = false;
+	store_run(fx.store, STORE_WRITE, 0, read_and_insert, done, &fx);
+	sem_wait(&fx.entered);
+	assert_int_equal(run_on(other, STORE_WRITE, count_and_insert), 1);
+	fx.told = false;
+	sem_post(&fx.gate);
+	assert_int_equal(finish(), 1);
+	assert_true(runs >= 2);
+	store_state(fx.store, &s);
+	assert_int_equal(s.retried, runs - 1);
+	assert_int_equal(read_job(read_counted), 1);
+	assert_int_equal(fx.cells[0].integer, 2); /* the seed and the other's */
+	store_close(&other);
+}
+
 static int start_server(void **state)
 {
 	(void)state;
@@ -391,6 +482,8 @@ int main(void)
 		STORE_TEST(test_octets_that_are_no_text),
 		STORE_TEST(test_from_kind_to_kind),
 		STORE_TEST(test_database_missing),
+		STORE_TEST(test_silent_host_is_passed_by),
+		STORE_TEST(test_serialization_failure),
 	};
 
 	if (!postgres_find(&server)) {
