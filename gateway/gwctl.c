@@ -5,158 +5,156 @@
 #include "conf/suggest.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-static const struct gwctl_command commands[] = {
-	{ "status", "", 0, 0, 0, gwctl_status, "the gateway at a glance: calls, spans, trunks, what went wrong" },
-	{ "call list", "", 0, 0, GWCTL_FINISHED, gwctl_call_list,
-	  "calls in progress; --finished: those that have ended and whose messages are kept" },
-	{ "call show", "ID", 1, 1, 0, gwctl_call_show, "one call: numbers as received, normalized and sent; attempts" },
-	{ "call trace", "ID|last", 1, 1, 0, gwctl_call_trace,
-	  "the ladder of a call, also of one that has ended: SIP and Q.931 on one time axis" },
-	{ "call hangup", "ID", 1, 1, 0, gwctl_call_hangup, "end a call" },
-	{ "span list", "", 0, 0, 0, gwctl_span_list, "ISDN spans and their state" },
-	{ "span show", "NAME", 1, 1, 0, gwctl_span_show, "one span: a map of its timeslots, the calls on it, counters" },
-	{ "trunk list", "", 0, 0, 0, gwctl_trunk_list, "SIP trunks and their state" },
-	{ "route test", "NUMBER --from TRUNK|SPAN [--calling NUMBER] [--type TYPE]", 1, 1,
-	  GWCTL_FROM | GWCTL_CALLING | GWCTL_TYPE, gwctl_route_test, "where a call would go and why, step by step, without calling" },
-	{ "config check", "FILE", 1, 1, 0, gwctl_config_check, "all faults of a gateway.yaml; needs no daemon" },
-};
-#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+/* ---- What was given ---- */
 
-static const char *const options[] = { "--json", "--socket", "--help", "--version", "--colour", "--color", "--from",
-				       "--calling", "--finished", "--type", NULL };
-
-static const char *option_at(const void *list, size_t i)
+const char *gwctl_value_at(const struct gwctl *g, const char *option, size_t i)
 {
-	(void)list;
-	return options[i];
+	for (unsigned k = 0; k < g->given_count; k++)
+		if (strcmp(g->given[k].option->name, option) == 0 && i-- == 0)
+			return g->given[k].value ? g->given[k].value : "";
+	return NULL;
 }
 
-static const char *command_at(const void *list, size_t i)
+const char *gwctl_value(const struct gwctl *g, const char *option)
 {
-	(void)list;
-	return i < COMMANDS ? commands[i].words : NULL;
+	const char *value = NULL, *next;
+
+	for (size_t i = 0; (next = gwctl_value_at(g, option, i)); i++)
+		value = next;
+	return value;
 }
 
-/* ---- Help ---- */
-
-static void print_options(const struct gwctl *g)
+bool gwctl_flag(const struct gwctl *g, const char *option)
 {
-	fprintf(g->out,
-		"\nOptions:\n"
-		"  --json            what the API says, as JSON; errors too, on standard error\n"
-		"  --socket PATH     of gatewayd; default: $CAUSEWAY_SOCKET, else " GWCTL_SOCKET "\n"
-		"  --colour WHEN     auto (on a terminal; the default), always, never\n"
-		"  --help            this, or with a command: what it does\n"
-		"  --version\n"
-		"\nExit codes: 0 done; 1 no such thing, or no route; 2 wrong command line or faulty configuration;\n"
-		"3 gatewayd can't be reached; 4 it failed to answer.\n");
+	return gwctl_value(g, option) != NULL;
 }
 
-static void print_help(const struct gwctl *g)
+int gwctl_number_of(struct gwctl *g, const char *option, long long least, long long most,
+		    long long *out)
 {
-	fprintf(g->out, "gwctl asks and steers gatewayd.\n\nUsage: gwctl [OPTION…] COMMAND [ARGUMENT…]\n\n");
-	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(g->out, "  %s%s%s %s\n      %s\n", tint_on(g, TINT_BOLD), commands[i].words,
-			tint_off(g, TINT_BOLD), commands[i].arguments, commands[i].help);
-	print_options(g);
+	const char *text = gwctl_value(g, option);
+	long long n;
+	char *end;
+
+	if (!text)
+		return GWCTL_DONE;
+	errno = 0;
+	n = strtoll(text, &end, 10);
+	if (errno || end == text || *end || n < least || n > most)
+		return gwctl_complain(g, GWCTL_USAGE, "usage",
+				      "%s %s: a whole number from %lld to %lld is accepted", option, text,
+				      least, most);
+	*out = n;
+	return GWCTL_DONE;
 }
 
-static void print_command_help(const struct gwctl *g)
+int64_t gwctl_now(const struct gwctl *g)
 {
-	fprintf(g->out, "Usage: gwctl %s %s\n\n%s\n", g->command->words, g->command->arguments, g->command->help);
-	print_options(g);
+	return g->io->now ? g->io->now(g->io->arg) : (int64_t)time(NULL);
+}
+
+int gwctl_confirm(struct gwctl *g, const char *question)
+{
+	char line[80];
+
+	if (gwctl_flag(g, "--yes"))
+		return GWCTL_DONE;
+	if (!g->io->asks || g->json)
+		return gwctl_complain(g, GWCTL_USAGE, "not-confirmed",
+				      "nobody is there to be asked: nothing was changed; add --yes");
+	fflush(g->out);
+	fprintf(g->io->err, "%s [y/N] ", question);
+	fflush(g->io->err);
+	if (fgets(line, sizeof(line), g->io->in) && (line[0] == 'y' || line[0] == 'Y'))
+		return GWCTL_DONE;
+	return gwctl_complain(g, GWCTL_USAGE, "not-confirmed", "nothing was changed");
 }
 
 /* ---- Options ---- */
 
-/* The value of an option: behind "=", or the next word. NULL after a complaint. */
-static const char *value_of(struct gwctl *g, const char *name, const char *equals, int *at, int argc,
-			    const char *const *argv)
+static const char *option_name_at(const void *list, size_t i)
 {
-	if (equals)
-		return equals + 1;
-	if (*at + 1 < argc)
-		return argv[++*at];
-	gwctl_complain(g, GWCTL_USAGE, "usage", "%s needs a value", name);
+	const struct gwctl_option *option = gwctl_option_at(i);
+
+	(void)list;
+	return option ? option->name : NULL;
+}
+
+/* Of those that a command takes; they are found one by one, for the list has gaps. */
+static const char *own_option_at(const void *list, size_t i)
+{
+	const struct gwctl_option *option;
+
+	for (size_t k = 0; (option = gwctl_option_at(k)); k++)
+		if (gwctl_command_takes(list, option) && i-- == 0)
+			return option->name;
 	return NULL;
 }
 
-static int set_colour(struct gwctl *g, const char *when)
+/* The command that the words of the line are going to be, options left away. */
+static const struct gwctl_command *command_meant(int argc, const char *const *argv)
 {
-	if (strcmp(when, "always") == 0)
-		g->colour = true;
-	else if (strcmp(when, "never") == 0)
-		g->colour = false;
-	else if (strcmp(when, "auto") != 0)
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "--colour is auto, always or never");
-	return GWCTL_DONE;
+	const char *words[2];
+	unsigned count = 0, taken;
+
+	for (int i = 1; i < argc && count < 2; i++)
+		if (argv[i][0] != '-')
+			words[count++] = argv[i];
+	return count ? gwctl_command_of(words, count, &taken) : NULL;
 }
 
-static int set_valued(struct gwctl *g, const char *name, const char *value)
+static int unknown_option(struct gwctl *g, const char *name, const struct gwctl_command *meant)
 {
-	if (!value)
-		return GWCTL_USAGE;
-	if (!value[0] && strcmp(name, "--calling") != 0)
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "%s needs a value; that one is empty", name);
-	if (strcmp(name, "--socket") == 0)
-		g->socket = value;
-	else if (strcmp(name, "--from") == 0)
-		g->from = value;
-	else if (strcmp(name, "--calling") == 0)
-		g->calling = value;
-	else if (strcmp(name, "--type") == 0)
-		g->type = value;
-	else
-		return set_colour(g, value);
-	return GWCTL_DONE;
-}
+	const char *nearest = meant ? suggest_nearest(name, own_option_at, meant) : NULL;
 
-static int unknown_option(struct gwctl *g, const char *name)
-{
-	const char *nearest = suggest_nearest(name, option_at, NULL);
-
+	if (!nearest)
+		nearest = suggest_nearest(name, option_name_at, NULL);
 	if (nearest)
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "there is no option %s; did you mean %s?", name, nearest);
-	return gwctl_complain(g, GWCTL_USAGE, "usage", "there is no option %s; `gwctl --help` lists all. Behind -- a word "
-			      "may begin with -", name);
+		return gwctl_complain(g, GWCTL_USAGE, "usage", "there is no option %s; did you mean %s?",
+				      name, nearest);
+	return gwctl_complain(g, GWCTL_USAGE, "usage",
+			      "there is no option %s; `gwctl %s%s--help` lists all. Behind -- a word may "
+			      "begin with -",
+			      name, meant ? meant->words : "", meant ? " " : "");
 }
 
-static bool *flag_of(struct gwctl *g, const char *name)
+static int note(struct gwctl *g, const struct gwctl_option *option, const char *value)
 {
-	const struct {
-		const char *name;
-		bool *flag;
-	} flags[] = {
-		{ "--json", &g->json }, { "--finished", &g->finished }, { "--help", &g->help }, { "-h", &g->help },
-		{ "--version", &g->version }, { "-V", &g->version },
-	};
-
-	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
-		if (strcmp(name, flags[i].name) == 0)
-			return flags[i].flag;
-	return NULL;
+	if (value && !value[0] && !option->may_be_empty)
+		return gwctl_complain(g, GWCTL_USAGE, "usage", "%s needs a value; that one is empty",
+				      option->name);
+	if (g->given_count == GWCTL_GIVEN)
+		return gwctl_complain(g, GWCTL_USAGE, "usage", "more than %d options; for so much there "
+				      "is `gwctl apply`", GWCTL_GIVEN);
+	g->given[g->given_count++] = (struct gwctl_given){ option, value };
+	g->json = g->json || strcmp(option->name, "--json") == 0;
+	return GWCTL_DONE;
 }
 
 static int read_option(struct gwctl *g, int *at, int argc, const char *const *argv)
 {
-	static const char *const valued[] = { "--socket", "--from", "--calling", "--type", "--colour", "--color" };
 	const char *equals = strchr(argv[*at], '=');
+	const struct gwctl_option *option;
 	char name[64];
-	bool *flag;
 
 	snprintf(name, sizeof(name), "%.*s", equals ? (int)(equals - argv[*at]) : 63, argv[*at]);
-	for (size_t i = 0; i < sizeof(valued) / sizeof(valued[0]); i++)
-		if (strcmp(name, valued[i]) == 0)
-			return set_valued(g, name, value_of(g, name, equals, at, argc, argv));
-	flag = flag_of(g, name);
-	if (!flag)
-		return unknown_option(g, name);
-	if (equals)
+	option = gwctl_option_named(name);
+	if (!option)
+		return unknown_option(g, name, command_meant(argc, argv));
+	if (gwctl_option_is_bare(option) && equals)
 		return gwctl_complain(g, GWCTL_USAGE, "usage", "%s takes no value", name);
-	*flag = true;
-	return GWCTL_DONE;
+	if (equals)
+		return note(g, option, equals + 1);
+	if (gwctl_option_is_bare(option) || gwctl_option_is_optional(option))
+		return note(g, option, NULL);
+	if (*at + 1 >= argc)
+		return gwctl_complain(g, GWCTL_USAGE, "usage", "%s needs a value: %s", option->name,
+				      option->argument);
+	return note(g, option, argv[++*at]);
 }
 
 static int read_words(struct gwctl *g, int argc, const char *const *argv)
@@ -164,81 +162,130 @@ static int read_words(struct gwctl *g, int argc, const char *const *argv)
 	bool only_words = false;
 	int rc = GWCTL_DONE;
 
+	/* Complaints are JSON wherever --json stands. */
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		g->json = g->json || strcmp(argv[i], "--json") == 0;
 	for (int i = 1; rc == GWCTL_DONE && i < argc; i++) {
 		if (!only_words && strcmp(argv[i], "--") == 0)
 			only_words = true;
 		else if (!only_words && argv[i][0] == '-' && argv[i][1])
 			rc = read_option(g, &i, argc, argv);
 		else if (g->word_count == GWCTL_WORDS)
-			rc = gwctl_complain(g, GWCTL_USAGE, "usage", "too many words; `gwctl --help` shows what there is");
+			rc = gwctl_complain(g, GWCTL_USAGE, "usage",
+					    "too many words; `gwctl --help` shows what there is");
 		else
 			g->words[g->word_count++] = argv[i];
 	}
 	return rc;
 }
 
+/* What general options mean. */
+static int take_general(struct gwctl *g)
+{
+	const char *colour = gwctl_value(g, "--colour");
+
+	g->help = gwctl_flag(g, "--help");
+	if (gwctl_value(g, "--socket"))
+		g->socket = gwctl_value(g, "--socket");
+	if (!colour || strcmp(colour, "auto") == 0)
+		return GWCTL_DONE;
+	g->colour = strcmp(colour, "always") == 0;
+	if (g->colour || strcmp(colour, "never") == 0)
+		return GWCTL_DONE;
+	return gwctl_complain(g, GWCTL_USAGE, "usage", "--colour is auto, always or never");
+}
+
 /* ---- Commands ---- */
 
-/* How many words of the line are this command; 0: it is another. */
-static unsigned words_taken(const struct gwctl *g, const struct gwctl_command *command)
+static const char *command_at(const void *list, size_t i)
 {
-	const char *blank = strchr(command->words, ' ');
-	size_t first = blank ? (size_t)(blank - command->words) : strlen(command->words);
+	const struct gwctl_command *command = gwctl_command_at(i);
 
-	if (g->word_count < 1 + (blank != NULL) || strlen(g->words[0]) != first ||
-	    strncmp(g->words[0], command->words, first) != 0)
-		return 0;
-	if (blank && strcmp(g->words[1], blank + 1) != 0)
-		return 0;
-	return blank ? 2 : 1;
+	(void)list;
+	return command ? command->words : NULL;
 }
 
-/* Is the word the first of commands of two, such as "call"? */
-static bool is_group(const char *word, const struct gwctl_command *command)
+/* First words, each once. */
+static const char *first_word_at(const void *list, size_t i)
 {
-	size_t n = strlen(word);
+	static _Thread_local char word[32];
+	const struct gwctl_command *command;
+	char before[32] = "";
 
-	return strncmp(command->words, word, n) == 0 && command->words[n] == ' ';
-}
-
-static void print_group(const struct gwctl *g)
-{
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (is_group(g->words[0], &commands[i]))
-			fprintf(g->out, "  gwctl %s%s%s\n      %s\n", commands[i].words,
-				commands[i].arguments[0] ? " " : "", commands[i].arguments, commands[i].help);
+	(void)list;
+	for (size_t k = 0; (command = gwctl_command_at(k)); k++) {
+		snprintf(word, sizeof(word), "%.*s", (int)strcspn(command->words, " "), command->words);
+		if (strcmp(word, before) != 0 && i-- == 0)
+			return word;
+		snprintf(before, sizeof(before), "%s", word);
+	}
+	return NULL;
 }
 
 /* "call", and nothing behind it. */
 static int half_a_command(struct gwctl *g)
 {
+	const struct gwctl_command *command;
 	char known[400] = "";
 	size_t used = 0;
 
 	if (g->help) {
-		print_group(g);
+		gwctl_print_group(g, g->words[0]);
 		return GWCTL_DONE;
 	}
-	for (size_t i = 0; i < COMMANDS && used < sizeof(known); i++)
-		if (is_group(g->words[0], &commands[i]))
-			used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s", used ? ", " : "",
-						 commands[i].words);
-	return gwctl_complain(g, GWCTL_USAGE, "usage", "\"%s\" needs another word: %s", g->words[0], known);
+	for (size_t i = 0; (command = gwctl_command_at(i)) && used < sizeof(known); i++)
+		if (gwctl_is_group(g->words[0], command))
+			used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s",
+						 used ? ", " : "", command->words);
+	return gwctl_complain(g, GWCTL_USAGE, "usage", "\"%s\" needs another word: %s", g->words[0],
+			      known);
 }
 
-/* "calls", "spans", "trunk": the first command of that group. */
+/* "calls", "spans e1": the first command of that group. */
 static const char *of_group(const char *word)
 {
+	const struct gwctl_command *command;
 	size_t n = strlen(word);
 
-	for (size_t i = 0; i < COMMANDS; i++) {
-		size_t first = strcspn(commands[i].words, " ");
+	for (size_t i = 0; (command = gwctl_command_at(i)); i++) {
+		size_t first = strcspn(command->words, " ");
 
-		if (commands[i].words[first] && strncmp(word, commands[i].words, first) == 0 &&
+		if (command->words[first] && strncmp(word, command->words, first) == 0 &&
 		    (n == first || (n == first + 1 && word[first] == 's')))
-			return commands[i].words;
+			return command->words;
 	}
 	return NULL;
+}
+
+/* The words that a group has, behind its own. */
+static const char *second_word_at(const void *group, size_t i)
+{
+	const struct gwctl_command *command;
+
+	for (size_t k = 0; (command = gwctl_command_at(k)); k++)
+		if (gwctl_is_group(group, command) && i-- == 0)
+			return strchr(command->words, ' ') + 1;
+	return NULL;
+}
+
+static bool is_group_word(const char *word)
+{
+	return second_word_at(word, 0) != NULL;
+}
+
+/* A group's word, and behind it one that it does not have. */
+static int unknown_in_group(struct gwctl *g)
+{
+	const char *group = g->words[0], *nearest = suggest_nearest(g->words[1], second_word_at, group);
+	char known[300];
+
+	if (nearest)
+		return gwctl_complain(g, GWCTL_USAGE, "usage",
+				      "there is no command \"%s %s\"; did you mean \"%s %s\"?", group,
+				      g->words[1], group, nearest);
+	return gwctl_complain(g, GWCTL_USAGE, "usage", "there is no command \"%s %s\"; behind \"%s\" "
+			      "there are: %s", group, g->words[1], group,
+			      suggest_list(known, sizeof(known), second_word_at, group));
 }
 
 static int unknown_command(struct gwctl *g)
@@ -246,73 +293,80 @@ static int unknown_command(struct gwctl *g)
 	char typed[200], known[400];
 	const char *nearest;
 
-	if (g->word_count == 1)
-		for (size_t i = 0; i < COMMANDS; i++)
-			if (is_group(g->words[0], &commands[i]))
-				return half_a_command(g);
+	if (is_group_word(g->words[0]))
+		return g->word_count == 1 ? half_a_command(g) : unknown_in_group(g);
 	snprintf(typed, sizeof(typed), "%s%s%s", g->words[0], g->word_count > 1 ? " " : "",
 		 g->word_count > 1 ? g->words[1] : "");
-	nearest = suggest_nearest(typed, command_at, NULL);
+	nearest = of_group(g->words[0]);
+	if (!nearest || g->word_count > 1)
+		nearest = suggest_nearest(typed, command_at, NULL);
 	if (!nearest)
 		nearest = suggest_nearest(g->words[0], command_at, NULL);
 	if (!nearest)
 		nearest = of_group(g->words[0]);
+	if (!nearest)
+		nearest = suggest_nearest(g->words[0], first_word_at, NULL);
 	if (nearest)
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "there is no command \"%s\"; did you mean \"%s\"?", typed,
-				      nearest);
+		return gwctl_complain(g, GWCTL_USAGE, "usage",
+				      "there is no command \"%s\"; did you mean \"%s\"?", typed, nearest);
 	return gwctl_complain(g, GWCTL_USAGE, "usage", "there is no command \"%s\"; there are: %s", typed,
-			      suggest_list(known, sizeof(known), command_at, NULL));
+			      suggest_list(known, sizeof(known), first_word_at, NULL));
 }
 
-static bool find_command(struct gwctl *g)
+static int check_options(struct gwctl *g)
 {
-	for (size_t i = 0; i < COMMANDS; i++) {
-		unsigned taken = words_taken(g, &commands[i]);
+	for (unsigned i = 0; i < g->given_count; i++) {
+		const struct gwctl_option *option = g->given[i].option;
 
-		if (!taken)
-			continue;
-		g->command = &commands[i];
-		g->arguments = g->words + taken;
-		g->argument_count = g->word_count - taken;
-		return true;
+		if (!gwctl_command_takes(g->command, option))
+			return gwctl_complain(g, GWCTL_USAGE, "usage", "%s does not belong to `%s`",
+					      option->name, g->command->words);
+		for (unsigned k = 0; !option->repeated && k < i; k++)
+			if (g->given[k].option == option && option->argument)
+				return gwctl_complain(g, GWCTL_USAGE, "usage", "%s is given twice",
+						      option->name);
 	}
-	return false;
+	return GWCTL_DONE;
 }
 
 static int check_arguments(struct gwctl *g)
 {
 	const struct gwctl_command *c = g->command;
-	const char *foreign = g->from && !(c->options & GWCTL_FROM)          ? "--from" :
-			      g->calling && !(c->options & GWCTL_CALLING)    ? "--calling" :
-			      g->type && !(c->options & GWCTL_TYPE)          ? "--type" :
-			      g->finished && !(c->options & GWCTL_FINISHED) ? "--finished" : NULL;
+	int rc = check_options(g);
 
-	if (foreign)
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "%s does not belong to `%s`", foreign, c->words);
+	if (rc)
+		return rc;
 	if (g->argument_count < c->least || g->argument_count > c->most)
 		return gwctl_complain(g, GWCTL_USAGE, "usage", "usage: gwctl %s%s%s", c->words,
 				      c->arguments[0] ? " " : "", c->arguments);
 	for (unsigned i = 0; i < g->argument_count; i++)
 		if (!g->arguments[i][0])
-			return gwctl_complain(g, GWCTL_USAGE, "usage", "an argument is empty; usage: gwctl %s %s", c->words,
+			return gwctl_complain(g, GWCTL_USAGE, "usage",
+					      "an argument is empty; usage: gwctl %s %s", c->words,
 					      c->arguments);
 	return GWCTL_DONE;
 }
 
 static int run_command(struct gwctl *g)
 {
+	unsigned taken;
 	int rc;
 
-	if (!find_command(g))
+	g->command = gwctl_command_of(g->words, g->word_count, &taken);
+	if (!g->command)
 		return unknown_command(g);
+	g->arguments = g->words + taken;
+	g->argument_count = g->word_count - taken;
 	if (g->help) {
-		print_command_help(g);
+		gwctl_print_command(g, g->command);
 		return GWCTL_DONE;
 	}
 	rc = check_arguments(g);
-	if (rc == GWCTL_DONE)
+	if (rc == GWCTL_DONE && gwctl_flag(g, "--watch"))
+		rc = gwctl_watch(g);
+	else if (rc == GWCTL_DONE)
 		rc = g->command->run(g);
-	return g->no_memory ? gwctl_complain(g, GWCTL_FAILED, "no-memory", "out of memory") : rc;
+	return g->no_memory && rc == GWCTL_DONE ? gwctl_out_of_memory(g) : rc;
 }
 
 /* What could not be written has not been said: a full disk is no success. */
@@ -320,28 +374,72 @@ static int flushed(struct gwctl *g, int rc)
 {
 	if (fflush(g->out) == 0 && !ferror(g->out))
 		return rc;
-	return gwctl_complain(g, GWCTL_FAILED, "not-written", "standard output can't be written: %s", strerror(errno));
+	return gwctl_complain(g, GWCTL_FAILED, "not-written", "standard output can't be written: %s",
+			      strerror(errno));
+}
+
+/* The command line as the gateway's history keeps it: words that a shell would take apart in
+ * quotes, nothing that could break a header. */
+static void write_line(struct gwctl *g, int argc, const char *const *argv)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+				    "-._~+:,=/@%";
+	size_t used = (size_t)snprintf(g->line, sizeof(g->line), "gwctl");
+
+	for (int i = 1; i < argc && used + 1 < sizeof(g->line); i++) {
+		bool quoted = !argv[i][0] || strspn(argv[i], plain) < strlen(argv[i]);
+
+		used += (size_t)snprintf(g->line + used, sizeof(g->line) - used, " %s%s%s",
+					 quoted ? "'" : "", argv[i], quoted ? "'" : "");
+	}
+	for (char *c = g->line; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+}
+
+static int hidden_word(struct gwctl *g, int argc, const char *const *argv)
+{
+	if (strcmp(argv[1], "__complete") == 0)
+		return gwctl_complete(g, argc - 2, argv + 2);
+	return gwctl_man(g, argc > 2 ? argv[2] : "");
+}
+
+static int run(struct gwctl *g, int argc, const char *const *argv)
+{
+	int rc;
+
+	if (argc > 1 && strncmp(argv[1], "__", 2) == 0)
+		return hidden_word(g, argc, argv);
+	rc = read_words(g, argc, argv);
+	if (rc == GWCTL_DONE)
+		rc = take_general(g);
+	if (rc)
+		return rc;
+	if (gwctl_flag(g, "--version")) {
+		fprintf(g->out, "gwctl %s\n", CAUSEWAY_VERSION);
+		return GWCTL_DONE;
+	}
+	if (g->word_count && strcmp(g->words[0], "help") == 0) {
+		g->help = true;
+		g->word_count--;
+		memmove(g->words, g->words + 1, g->word_count * sizeof(g->words[0]));
+	}
+	if (g->word_count)
+		return run_command(g);
+	gwctl_print_help(g);
+	return g->help ? GWCTL_DONE : GWCTL_USAGE;
 }
 
 int gwctl(int argc, const char *const *argv, const struct gwctl_io *io)
 {
-	struct gwctl g = { .io = io, .out = io->out, .colour = io->colour,
+	struct gwctl g = { .io = io,
+			   .out = io->out,
+			   .colour = io->colour,
 			   .socket = io->socket ? io->socket : GWCTL_SOCKET };
-	int rc = read_words(&g, argc, argv);
+	unsigned lines;
 
-	if (rc)
-		return rc;
-	if (g.version) {
-		fprintf(g.out, "gwctl %s\n", CAUSEWAY_VERSION);
-		return GWCTL_DONE;
-	}
-	if (g.word_count && strcmp(g.words[0], "help") == 0) {
-		g.help = true;
-		g.word_count--;
-		memmove(g.words, g.words + 1, g.word_count * sizeof(g.words[0]));
-	}
-	if (g.word_count)
-		return flushed(&g, run_command(&g));
-	print_help(&g);
-	return g.help ? flushed(&g, GWCTL_DONE) : GWCTL_USAGE;
+	write_line(&g, argc, argv);
+	if (io->size)
+		io->size(io->arg, &g.columns, &lines);
+	return flushed(&g, run(&g, argc, argv));
 }

@@ -59,11 +59,14 @@ static void print_finished(struct gwctl *g, const json_t *calls)
 
 int gwctl_call_list(struct gwctl *g)
 {
+	bool finished = gwctl_flag(g, "--finished");
 	json_t *json = NULL;
-	int rc = gwctl_ask(g, "GET", &json, g->finished ? "calls?finished=true" : "calls");
+	int rc = gwctl_ask(g, "GET", &json, finished ? "calls?finished=true" : "calls");
 
+	if (rc == GWCTL_DONE)
+		rc = gwctl_need(g, json, "calls");
 	if (rc == GWCTL_DONE && !gwctl_printed_json(g, json)) {
-		if (g->finished)
+		if (finished)
 			print_finished(g, json_object_get(json, "calls"));
 		else
 			print_calls(g, json_object_get(json, "calls"));
@@ -75,21 +78,15 @@ int gwctl_call_list(struct gwctl *g)
 
 /* ---- One call ---- */
 
-static void add_fact(struct table *table, const char *what, const char *value)
-{
-	table_add(table, TINT_DIM, "%s", what);
-	table_add(table, TINT_NONE, "%s", value);
-}
-
 static void add_numbers(struct table *table, const json_t *call, const char *stage)
 {
 	const json_t *numbers = json_object_get(call, stage);
 	char what[64];
 
 	snprintf(what, sizeof(what), "called, %s", stage);
-	add_fact(table, what, gwctl_number(numbers, "called"));
+	table_fact(table, what, gwctl_number(numbers, "called"));
 	snprintf(what, sizeof(what), "calling, %s", stage);
-	add_fact(table, what, gwctl_number(numbers, "calling"));
+	table_fact(table, what, gwctl_number(numbers, "calling"));
 }
 
 static void print_facts(struct gwctl *g, const json_t *call)
@@ -98,18 +95,18 @@ static void print_facts(struct gwctl *g, const json_t *call)
 	struct table table;
 
 	table_begin(&table, "CALL VALUE");
-	add_fact(&table, "id", gwctl_text(call, "id"));
-	add_fact(&table, "state", gwctl_text(call, "state"));
-	add_fact(&table, "from", gwctl_text(call, "from"));
-	add_fact(&table, "to", gwctl_text(call, "to"));
+	table_fact(&table, "id", gwctl_text(call, "id"));
+	table_fact(&table, "state", gwctl_text(call, "state"));
+	table_fact(&table, "from", gwctl_text(call, "from"));
+	table_fact(&table, "to", gwctl_text(call, "to"));
 	add_numbers(&table, call, "received");
 	add_numbers(&table, call, "normalized");
-	add_fact(&table, "started (UTC)", gwctl_time(call, "started"));
-	add_fact(&table, "routed after", gwctl_duration(times, "routed_ms"));
-	add_fact(&table, "ringing after", gwctl_duration(times, "ringing_ms"));
-	add_fact(&table, "answered after", gwctl_duration(times, "answered_ms"));
-	add_fact(&table, "talking for", gwctl_duration(call, "talking_ms"));
-	add_fact(&table, "emergency", json_is_true(json_object_get(call, "emergency")) ? "yes" : "no");
+	table_fact(&table, "started (UTC)", gwctl_time(call, "started"));
+	table_fact(&table, "routed after", gwctl_duration(times, "routed_ms"));
+	table_fact(&table, "ringing after", gwctl_duration(times, "ringing_ms"));
+	table_fact(&table, "answered after", gwctl_duration(times, "answered_ms"));
+	table_fact(&table, "talking for", gwctl_duration(call, "talking_ms"));
+	table_fact(&table, "emergency", json_is_true(json_object_get(call, "emergency")) ? "yes" : "no");
 	table_end(&table, g, "");
 }
 
@@ -202,7 +199,7 @@ static void print_attempts(struct gwctl *g, const json_t *attempts)
 
 int gwctl_call_show(struct gwctl *g)
 {
-	char id[300];
+	char id[GWCTL_NAME];
 	json_t *json = NULL;
 	int rc = gwctl_ask(g, "GET", &json, "calls/%s", gwctl_escape(g->arguments[0], id, sizeof(id)));
 
@@ -220,7 +217,7 @@ int gwctl_call_show(struct gwctl *g)
 
 int gwctl_call_hangup(struct gwctl *g)
 {
-	char id[300];
+	char id[GWCTL_NAME];
 	json_t *json = NULL;
 	int rc = gwctl_ask(g, "DELETE", &json, "calls/%s", gwctl_escape(g->arguments[0], id, sizeof(id)));
 
@@ -280,7 +277,7 @@ static int print_ladder(struct gwctl *g, const json_t *array)
 
 int gwctl_call_trace(struct gwctl *g)
 {
-	char id[300];
+	char id[GWCTL_NAME];
 	json_t *json = NULL;
 	int rc = gwctl_ask(g, "GET", &json, "calls/%s/trace", gwctl_escape(g->arguments[0], id, sizeof(id)));
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* config check: reads a gateway.yaml as gatewayd would. Here, without the daemon: a file can be
- * checked before it is installed. */
+/* config check: reads a gateway.yaml as gatewayd would. A file is checked here, without the daemon,
+ * so before it is installed; without one the daemon reads its own again, and holds it against the
+ * tables of its store. */
 #include "gateway/gwctl_private.h"
 
 #include "conf/schema.h"
@@ -54,7 +55,7 @@ static void print_faults(struct gwctl *g, const struct conf_document *document, 
 	}
 }
 
-int gwctl_config_check(struct gwctl *g)
+static int check_here(struct gwctl *g)
 {
 	struct conf_document *document = NULL;
 	struct machine_conf machine = { 0 };
@@ -75,4 +76,26 @@ int gwctl_config_check(struct gwctl *g)
 	conf_free(&machine_schema, &machine);
 	conf_document_destroy(&document);
 	return rc;
+}
+
+static int check_there(struct gwctl *g)
+{
+	json_t *json = NULL;
+	int rc = gwctl_ask_for(g, &(struct gwctl_asking){ .method = "POST", .path = "config/check" }, &json);
+
+	if (rc == GWCTL_DONE)
+		rc = gwctl_need(g, json, "path");
+	if (rc == GWCTL_DONE && !gwctl_printed_json(g, json))
+		fprintf(g->out, "%s%s is good%s: %s, %s, %s; a reload would take it\n", tint_on(g, TINT_GOOD),
+			gwctl_text(json, "path"), tint_off(g, TINT_GOOD),
+			gwctl_count((size_t)gwctl_integer(json, "trunks"), "trunk"),
+			gwctl_count((size_t)gwctl_integer(json, "lines"), "line"),
+			gwctl_count((size_t)gwctl_integer(json, "spans"), "span"));
+	json_decref(json);
+	return rc;
+}
+
+int gwctl_config_check(struct gwctl *g)
+{
+	return g->argument_count ? check_here(g) : check_there(g);
 }

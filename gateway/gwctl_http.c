@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #define BODY_MAX (64u << 20)
-#define TIMEOUT_S 15 /* the daemon's own patience is shorter */
 
 struct body {
 	char *text;
@@ -34,6 +33,7 @@ static size_t take(char *octets, size_t size, size_t count, void *arg)
 	}
 	memcpy(body->text + body->length, octets, n);
 	body->length += n;
+	body->text[body->length] = '\0';
 	return n;
 }
 
@@ -47,9 +47,9 @@ static int why_no_connection(const char *path)
 	if (stat(path, &there) == 0 && !S_ISSOCK(there.st_mode))
 		return -ENOTSOCK; /* connect() would say that it is refused */
 	strcpy(address.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)))
-		rc = errno == ENOTDIR ? -ENOENT : -errno;
+		rc = errno == ENOTDIR ? -ENOENT : -errno; /* EAGAIN: its queue is full */
 	if (fd >= 0)
 		close(fd);
 	return rc ? rc : -EIO;
@@ -77,44 +77,87 @@ static int result_of(CURLcode code, const char *socket)
 	}
 }
 
-static void set_up(CURL *curl, const char *socket, const char *method, const char *url, struct body *body)
+/* False: out of memory. */
+static bool add_header(struct curl_slist **list, const char *name, const char *value)
 {
-	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
+	char text[1024];
+	struct curl_slist *longer;
+
+	if (!value)
+		return true;
+	snprintf(text, sizeof(text), "%s: %s", name, value);
+	longer = curl_slist_append(*list, text);
+	if (longer)
+		*list = longer;
+	return longer != NULL;
+}
+
+static bool make_headers(struct curl_slist **list, const struct gwctl_request *request)
+{
+	char bearer[900];
+
+	snprintf(bearer, sizeof(bearer), "Bearer %s", request->token ? request->token : "");
+	/* Expect: a body of a megabyte is sent without first being asked for. */
+	return add_header(list, "X-Causeway-Command", request->command) &&
+	       add_header(list, "Authorization", request->token ? bearer : NULL) &&
+	       add_header(list, "Content-Type", request->type) && add_header(list, "Expect", "");
+}
+
+static void set_up(CURL *curl, const struct gwctl_request *request, const char *url,
+		   struct curl_slist *headers, struct body *body)
+{
+	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, request->socket);
 	curl_easy_setopt(curl, CURLOPT_URL, url);
-	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+	if (request->body) {
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->length);
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
+	}
+	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
 }
 
-int gwctl_fetch(void *arg, const char *socket, const char *method, const char *path, struct gwctl_answer *answer)
+static int perform(CURL *curl, const struct gwctl_request *request, struct gwctl_answer *answer)
 {
+	struct curl_slist *headers = NULL;
 	struct body body = { 0 };
-	CURL *curl = curl_easy_init();
-	char url[1200];
+	char url[3200];
 	long status = 0;
+	int rc = -ENOMEM;
+
+	snprintf(url, sizeof(url), "http://gatewayd%s", request->path);
+	if (make_headers(&headers, request)) {
+		set_up(curl, request, url, headers, &body);
+		rc = result_of(curl_easy_perform(curl), request->socket);
+	}
+	curl_slist_free_all(headers);
+	if (rc < 0) {
+		mem_free(body.text);
+		return rc;
+	}
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	*answer = (struct gwctl_answer){ (unsigned)status, body.text, body.length };
+	return 0;
+}
+
+int gwctl_fetch(void *arg, const struct gwctl_request *request, struct gwctl_answer *answer)
+{
+	CURL *curl;
 	int rc;
 
 	(void)arg;
+	if (strlen(request->socket) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		return -ENAMETOOLONG;
+	curl = curl_easy_init();
 	if (!curl)
 		return -ENOMEM;
-	if (strlen(socket) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
-		curl_easy_cleanup(curl);
-		return -ENAMETOOLONG;
-	}
-	snprintf(url, sizeof(url), "http://gatewayd%s", path);
-	set_up(curl, socket, method, url, &body);
-	rc = result_of(curl_easy_perform(curl), socket);
-	if (rc == 0) {
-		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-		answer->status = (unsigned)status;
-		answer->json = json_loadb(body.text ? body.text : "", body.length, 0, NULL);
-	}
-	mem_free(body.text);
+	rc = perform(curl, request, answer);
 	curl_easy_cleanup(curl);
 	return rc;
 }

@@ -1,42 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Asking the daemon, and taking its answers apart for people. */
+/* Taking the daemon's answers apart for people. */
 #include "gateway/gwctl_private.h"
 
-#include "gateway/api.h"
+#include "base/mem.h"
 
-#include <errno.h>
-#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TEXTS 16
 #define TEXT_ROOM 480
 
-int gwctl_complain(struct gwctl *g, int exit, const char *code, const char *format, ...)
-{
-	char text[1024];
-	va_list args;
-	json_t *json;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	if (!g->json) {
-		fprintf(g->io->err, "gwctl: %s\n", text);
-		return exit;
-	}
-	json = json_pack("{s:{s:s, s:s}}", "error", "code", code, "message", text);
-	if (json)
-		json_dumpf(json, g->io->err, JSON_COMPACT);
-	fputc('\n', g->io->err);
-	json_decref(json);
-	return exit;
-}
-
 bool gwctl_printed_json(struct gwctl *g, const json_t *json)
 {
+	/* One document to a line when more of them follow. */
+	size_t flags = gwctl_flag(g, "--watch") ? JSON_COMPACT : JSON_INDENT(2);
+
 	if (!g->json)
 		return false;
-	json_dumpf(json, g->out, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+	if (json_dumpf(json, g->out, flags | JSON_REAL_PRECISION(12)))
+		g->no_memory = true;
 	fputc('\n', g->out);
 	return true;
 }
@@ -57,74 +39,6 @@ const char *gwctl_escape(const char *text, char *out, size_t room)
 	return out;
 }
 
-/* The daemon can't be reached: what is wrong, and what to do. */
-static int complain_of_socket(struct gwctl *g, int error)
-{
-	switch (error) {
-	case -ENOENT:
-		return gwctl_complain(g, GWCTL_NO_DAEMON, "no-daemon", "gatewayd is not running: there is no socket %s "
-				      "(start it with `systemctl start gatewayd`, or name its socket with --socket)",
-				      g->socket);
-	case -ECONNREFUSED:
-		return gwctl_complain(g, GWCTL_NO_DAEMON, "no-daemon", "gatewayd is not running: nobody listens at %s "
-				      "(start it with `systemctl start gatewayd`)", g->socket);
-	case -ENOTSOCK:
-		return gwctl_complain(g, GWCTL_NO_DAEMON, "no-socket", "%s is no socket; gatewayd's is what `api: socket:` of "
-				      "its gateway.yaml names", g->socket);
-	case -ENAMETOOLONG:
-		return gwctl_complain(g, GWCTL_NO_DAEMON, "no-socket", "the path %.40s… is too long for a socket (107 "
-				      "characters at most)", g->socket);
-	case -EACCES:
-	case -EPERM:
-		return gwctl_complain(g, GWCTL_NO_DAEMON, "not-allowed", "you may not use the socket %s (be root, or in "
-				      "the group that owns it)", g->socket);
-	case -ECONNRESET:
-		return gwctl_complain(g, GWCTL_FAILED, "failed", "gatewayd at %s ended while it was asked; is it being "
-				      "stopped?", g->socket);
-	case -EPROTO:
-		return gwctl_complain(g, GWCTL_FAILED, "failed", "what answers at %s is not gatewayd", g->socket);
-	case -ETIMEDOUT:
-		return gwctl_complain(g, GWCTL_FAILED, "timeout", "gatewayd at %s does not answer; its log says why",
-				      g->socket);
-	default:
-		return gwctl_complain(g, GWCTL_FAILED, "failed", "asking gatewayd at %s failed: %s", g->socket,
-				      strerror(-error));
-	}
-}
-
-static int complain_of_answer(struct gwctl *g, const struct gwctl_answer *answer)
-{
-	const json_t *error = json_object_get(answer->json, "error");
-	int exit = answer->status == 404 ? GWCTL_NOT_FOUND : answer->status < 500 ? GWCTL_USAGE : GWCTL_FAILED;
-
-	if (!error)
-		return gwctl_complain(g, GWCTL_FAILED, "failed", "what answers at %s is not gatewayd (HTTP status %u)",
-				      g->socket, answer->status);
-	return gwctl_complain(g, exit, gwctl_text(error, "code"), "%s", gwctl_text(error, "message"));
-}
-
-int gwctl_ask(struct gwctl *g, const char *method, json_t **out, const char *format, ...)
-{
-	struct gwctl_answer answer = { 0 };
-	char path[1024] = API_PREFIX;
-	va_list args;
-	int rc;
-
-	va_start(args, format);
-	vsnprintf(path + strlen(path), sizeof(path) - strlen(path), format, args);
-	va_end(args);
-	rc = g->io->fetch(g->io->arg, g->socket, method, path, &answer);
-	if (rc < 0)
-		return complain_of_socket(g, rc);
-	if (answer.status >= 200 && answer.status < 300 && answer.json) {
-		*out = answer.json;
-		return GWCTL_DONE;
-	}
-	rc = complain_of_answer(g, &answer);
-	json_decref(answer.json);
-	return rc;
-}
-
 /* ---- Values for people ---- */
 
 static char *next_text(void)
@@ -135,18 +49,24 @@ static char *next_text(void)
 	return texts[turn++ % TEXTS];
 }
 
+/* What a peer sent must not steer the terminal. */
+static void disarm(char *text)
+{
+	for (unsigned char *c = (unsigned char *)text; *c; c++) {
+		if (*c < ' ' || *c == 0x7f)
+			*c = '?';
+		else if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) /* C1: U+009B is another ESC [ */
+			c[0] = c[1] = '?';
+	}
+}
+
 const char *gwctl_text(const json_t *object, const char *key)
 {
 	const char *value = json_string_value(json_object_get(object, key));
 	char *text = next_text();
 
 	snprintf(text, TEXT_ROOM, "%s", value ? value : "-");
-	for (unsigned char *c = (unsigned char *)text; *c; c++) {
-		if (*c < ' ' || *c == 0x7f)
-			*c = '?';
-		else if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) /* C1 in UTF-8: U+009B is another ESC [ */
-			c[0] = c[1] = '?';
-	}
+	disarm(text);
 	return text;
 }
 
@@ -199,4 +119,142 @@ const char *gwctl_number(const json_t *object, const char *key)
 			 strcmp(presentation, "allowed") ? ", " : "",
 			 strcmp(presentation, "allowed") ? presentation : "");
 	return text;
+}
+
+const char *gwctl_count(size_t count, const char *what)
+{
+	char *text = next_text();
+
+	snprintf(text, TEXT_ROOM, "%zu %.200s%s", count, what, count == 1 ? "" : "s");
+	return text;
+}
+
+/* ---- Values of tables ---- */
+
+static void put_value(FILE *out, const json_t *value);
+
+static void put_list(FILE *out, const json_t *list)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item) {
+		if (i)
+			fputs(", ", out);
+		put_value(out, item);
+	}
+}
+
+/* Only a route's gateway is one: its name and weight. */
+static void put_object(FILE *out, const json_t *object)
+{
+	const json_t *weight = json_object_get(object, "weight");
+
+	put_value(out, json_object_get(object, "name"));
+	if (weight)
+		fprintf(out, ":%lld", (long long)json_integer_value(weight));
+}
+
+static void put_value(FILE *out, const json_t *value)
+{
+	if (json_is_string(value))
+		fputs(json_string_value(value), out);
+	else if (json_is_integer(value))
+		fprintf(out, "%lld", (long long)json_integer_value(value));
+	else if (json_is_real(value))
+		fprintf(out, "%g", json_real_value(value));
+	else if (json_is_boolean(value))
+		fputs(json_is_true(value) ? "yes" : "no", out);
+	else if (json_is_array(value))
+		put_list(out, value);
+	else if (json_is_object(value))
+		put_object(out, value);
+	else
+		fputc('-', out);
+}
+
+char *gwctl_plain_whole(const json_t *value)
+{
+	char *text = NULL, *copy;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	put_value(out, value);
+	fclose(out);
+	copy = text ? mem_strdup(text) : NULL;
+	free(text);
+	if (copy)
+		disarm(copy);
+	return copy;
+}
+
+const char *gwctl_plain(const json_t *value)
+{
+	char *whole = gwctl_plain_whole(value), *text = next_text();
+
+	snprintf(text, TEXT_ROOM, "%s", whole ? whole : "-");
+	mem_free(whole);
+	return text;
+}
+
+/* ---- What differs ---- */
+
+static void print_key(struct gwctl *g, const char *key, const json_t *before, const json_t *after)
+{
+	char *was = gwctl_plain_whole(before), *is = gwctl_plain_whole(after);
+
+	g->no_memory = g->no_memory || !was || !is;
+	if (!was || !is)
+		fputs("", g->out);
+	else if (before && after)
+		fprintf(g->out, "      %s: %s%s%s becomes %s%s%s\n", key, tint_on(g, TINT_BAD), was,
+			tint_off(g, TINT_BAD), tint_on(g, TINT_GOOD), is, tint_off(g, TINT_GOOD));
+	else
+		fprintf(g->out, "      %s: %s%s\n", key, before ? was : is,
+			before ? " is taken away" : "");
+	mem_free(was);
+	mem_free(is);
+}
+
+static void print_body(struct gwctl *g, const json_t *before, const json_t *after)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)before, key, value) {
+		const json_t *is = json_object_get(after, key);
+
+		if (json_is_object(after) && !json_equal(value, is))
+			print_key(g, key, value, is);
+	}
+	json_object_foreach((json_t *)after, key, value)
+		if (!json_object_get(before, key))
+			print_key(g, key, NULL, value);
+}
+
+static void print_difference(struct gwctl *g, const json_t *one)
+{
+	const json_t *before = json_object_get(one, "before"), *after = json_object_get(one, "after");
+	const char *parent = json_string_value(json_object_get(one, "parent"));
+	bool added = !json_is_object(before), gone = !json_is_object(after), inner = parent && *parent;
+	enum tint tint = added ? TINT_GOOD : gone ? TINT_BAD : TINT_WARN;
+
+	fprintf(g->out, "  %s%s %s %s%s%s%s", tint_on(g, tint), added ? "+" : gone ? "-" : "~",
+		gwctl_text(one, "kind"), inner ? gwctl_text(one, "parent") : "", inner ? "/" : "",
+		gwctl_text(one, "name"), tint_off(g, tint));
+	if (json_is_true(json_object_get(one, "moved")) && !added && !gone)
+		fputs(" (moved)", g->out);
+	fputc('\n', g->out);
+	print_body(g, before, after);
+}
+
+void gwctl_print_diff(struct gwctl *g, const json_t *diff)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(diff, i, one)
+		print_difference(g, one);
 }

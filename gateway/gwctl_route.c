@@ -121,23 +121,27 @@ static void print_test(struct gwctl *g, const json_t *test)
 
 int gwctl_route_test(struct gwctl *g)
 {
-	char number[300], from[300], calling[300], type[64];
+	const char *given_from = gwctl_value(g, "--from"), *given_calling = gwctl_value(g, "--calling");
+	const char *given_type = gwctl_value(g, "--type");
+	char number[GWCTL_NAME], from[GWCTL_NAME], calling[GWCTL_NAME], type[120];
 	json_t *json = NULL;
 	int rc;
 
-	if (!g->from)
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "where would the call come from? Add --from and the name "
-				      "of a trunk or span (`gwctl trunk list`, `gwctl span list`)");
+	if (!given_from)
+		return gwctl_complain(g, GWCTL_USAGE, "usage", "where would the call come from? Add --from "
+				      "and the name of a trunk or span (`gwctl trunk list`, `gwctl span "
+				      "list`)");
 	rc = gwctl_ask(g, "GET", &json, "route-test?number=%s&from=%s&calling=%s&type=%s",
-		       gwctl_escape(g->arguments[0], number, sizeof(number)), gwctl_escape(g->from, from, sizeof(from)),
-		       gwctl_escape(g->calling ? g->calling : "", calling, sizeof(calling)),
-		       gwctl_escape(g->type ? g->type : "", type, sizeof(type)));
-	if (rc)
-		return rc;
-	if (json_array_size(json_object_get(json, "candidates")) == 0)
-		rc = GWCTL_NOT_FOUND;
-	if (!gwctl_printed_json(g, json))
+		       gwctl_escape(g->arguments[0], number, sizeof(number)),
+		       gwctl_escape(given_from, from, sizeof(from)),
+		       gwctl_escape(given_calling ? given_calling : "", calling, sizeof(calling)),
+		       gwctl_escape(given_type ? given_type : "", type, sizeof(type)));
+	if (rc == GWCTL_DONE)
+		rc = gwctl_need(g, json, "candidates");
+	if (rc == GWCTL_DONE && !gwctl_printed_json(g, json))
 		print_test(g, json);
+	if (rc == GWCTL_DONE && json_array_size(json_object_get(json, "candidates")) == 0)
+		rc = GWCTL_NOT_FOUND;
 	json_decref(json);
 	return rc;
 }

@@ -1,223 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* status, span list|show, trunk list. */
+/* status: the whole at a glance. */
 #include "gateway/gwctl_private.h"
 
 #include <string.h>
-
-/* ---- Trunks and spans ---- */
-
-static void print_trunks(struct gwctl *g, const json_t *trunks)
-{
-	struct table table;
-	const json_t *trunk;
-	size_t i;
-
-	table_begin(&table, "TRUNK STATE PEER TRANSPORT INTERFACE >CALLS >MOST POLICY");
-	json_array_foreach(trunks, i, trunk) {
-		bool up = json_is_true(json_object_get(trunk, "up"));
-		long long most = gwctl_integer(trunk, "max_calls");
-
-		table_add(&table, TINT_BOLD, "%s", gwctl_text(trunk, "name"));
-		table_add(&table, up ? TINT_GOOD : TINT_BAD, "%s", up ? "up" : "down");
-		table_add(&table, TINT_NONE, "%s", gwctl_text(trunk, "peer"));
-		table_add(&table, TINT_NONE, "%s", gwctl_text(trunk, "transport"));
-		table_add(&table, TINT_NONE, "%s", gwctl_text(trunk, "interface"));
-		table_add(&table, TINT_NONE, "%lld", gwctl_integer(trunk, "calls"));
-		if (most)
-			table_add(&table, TINT_NONE, "%lld", most);
-		else
-			table_add(&table, TINT_DIM, "any");
-		table_add(&table, TINT_NONE, "%s", gwctl_text(trunk, "policy"));
-	}
-	table_end(&table, g, "No trunks are configured.");
-}
-
-int gwctl_trunk_list(struct gwctl *g)
-{
-	json_t *json = NULL;
-	int rc = gwctl_ask(g, "GET", &json, "trunks");
-
-	if (rc == GWCTL_DONE && !gwctl_printed_json(g, json))
-		print_trunks(g, json_object_get(json, "trunks"));
-	json_decref(json);
-	return rc;
-}
-
-static enum tint state_tint(const char *state)
-{
-	return strcmp(state, "up") == 0 ? TINT_GOOD : TINT_BAD;
-}
-
-static void print_spans(struct gwctl *g, const json_t *spans)
-{
-	struct table table;
-	const json_t *span;
-	size_t i;
-
-	table_begin(&table, "SPAN STATE ALARMS LINE ROLE GROUP >CALLS >IDLE");
-	json_array_foreach(spans, i, span) {
-		const char *state = gwctl_text(span, "state");
-
-		table_add(&table, TINT_BOLD, "%s", gwctl_text(span, "name"));
-		table_add(&table, state_tint(state), "%s", state);
-		table_add(&table, json_is_null(json_object_get(span, "alarms")) ? TINT_DIM : TINT_BAD, "%s",
-			  gwctl_text(span, "alarms"));
-		table_add(&table, TINT_NONE, "%s", gwctl_text(span, "line"));
-		table_add(&table, TINT_NONE, "%s", gwctl_text(span, "role"));
-		table_add(&table, TINT_NONE, "%s", gwctl_text(span, "group"));
-		table_add(&table, TINT_NONE, "%lld", gwctl_integer(span, "calls"));
-		table_add(&table, TINT_NONE, "%lld", gwctl_integer(span, "idle"));
-	}
-	table_end(&table, g, "No spans are configured.");
-}
-
-int gwctl_span_list(struct gwctl *g)
-{
-	json_t *json = NULL;
-	int rc = gwctl_ask(g, "GET", &json, "spans");
-
-	if (rc == GWCTL_DONE && !gwctl_printed_json(g, json))
-		print_spans(g, json_object_get(json, "spans"));
-	json_decref(json);
-	return rc;
-}
-
-/* ---- A span's timeslots ---- */
-
-static const struct sign {
-	const char *state, *sign;
-	enum tint tint;
-	const char *meaning;
-} signs[] = {
-	{ "idle", ".", TINT_DIM, "idle" },
-	{ "incoming", "<", TINT_WARN, "call coming in" },
-	{ "outgoing", ">", TINT_WARN, "call going out" },
-	{ "connected", "#", TINT_GOOD, "talking" },
-	{ "releasing", "~", TINT_WARN, "clearing" },
-	{ "restarting", "R", TINT_WARN, "restarting" },
-	{ "blocked", "x", TINT_BAD, "blocked" },
-	{ "d-channel", "D", TINT_BOLD, "D-channel" },
-	{ "framing", "F", TINT_DIM, "framing" },
-	{ "absent", "-", TINT_DIM, "not there" },
-};
-#define SIGNS (sizeof(signs) / sizeof(signs[0]))
-
-static const struct sign *sign_of(const json_t *slot)
-{
-	static const struct sign unknown = { "", "?", TINT_BAD, "unknown" };
-	const char *state = gwctl_text(slot, "state");
-
-	for (size_t i = 0; i < SIGNS; i++)
-		if (strcmp(signs[i].state, state) == 0)
-			return &signs[i];
-	return &unknown;
-}
-
-static void print_map(struct gwctl *g, const json_t *slots)
-{
-	bool used[SIGNS + 1] = { false };
-	size_t count = json_array_size(slots);
-
-	for (size_t row = 0; row < count; row += 16) {
-		fprintf(g->out, "%s  ", tint_on(g, TINT_DIM));
-		for (size_t i = row; i < row + 16 && i < count; i++)
-			fprintf(g->out, " %2zu", i);
-		fprintf(g->out, "%s\n  ", tint_off(g, TINT_DIM));
-		for (size_t i = row; i < row + 16 && i < count; i++) {
-			const struct sign *sign = sign_of(json_array_get(slots, i));
-
-			fprintf(g->out, "  %s%s%s", tint_on(g, sign->tint), sign->sign, tint_off(g, sign->tint));
-			if (sign >= signs && sign < signs + SIGNS)
-				used[sign - signs] = true;
-		}
-		fputc('\n', g->out);
-	}
-	fprintf(g->out, "  %s", tint_on(g, TINT_DIM));
-	for (size_t i = 0; i < SIGNS; i++)
-		if (used[i])
-			fprintf(g->out, " %s %s ", signs[i].sign, signs[i].meaning);
-	fprintf(g->out, "%s\n", tint_off(g, TINT_DIM));
-}
-
-static void print_busy_slots(struct gwctl *g, const json_t *slots)
-{
-	struct table table;
-	const json_t *slot;
-	size_t i;
-
-	table_begin(&table, ">TIMESLOT STATE CALL KEY Q.931");
-	json_array_foreach(slots, i, slot) {
-		if (!json_is_string(json_object_get(slot, "key")))
-			continue;
-		table_add(&table, TINT_NONE, "%lld", gwctl_integer(slot, "timeslot"));
-		table_add(&table, sign_of(slot)->tint, "%s", gwctl_text(slot, "state"));
-		table_add(&table, TINT_BOLD, "%s", gwctl_text(slot, "call"));
-		table_add(&table, TINT_NONE, "%s", gwctl_text(slot, "key"));
-		table_add(&table, TINT_NONE, "%s", gwctl_text(slot, "q931_state"));
-	}
-	table_end(&table, g, "No calls.");
-}
-
-/* ---- Counters: all that count something; what should not happen in colour ---- */
-
-static void add_counters(struct table *table, const json_t *groups, const char *group, enum tint tint)
-{
-	json_t *counters = json_object_get(groups, group), *value;
-	const char *name;
-
-	json_object_foreach(counters, name, value) {
-		if (json_integer_value(value) == 0)
-			continue;
-		table_add(table, tint, "%s", name);
-		table_add(table, tint, "%lld", (long long)json_integer_value(value));
-	}
-}
-
-static void print_counters(struct gwctl *g, const char *heading, const json_t *groups)
-{
-	struct table table;
-
-	table_begin(&table, heading);
-	add_counters(&table, groups, "error", TINT_BAD);
-	add_counters(&table, groups, "undesirable", TINT_WARN);
-	add_counters(&table, groups, "normal", TINT_NONE);
-	table_end(&table, g, "No counter has moved.");
-}
-
-static void print_span(struct gwctl *g, const json_t *span)
-{
-	const char *state = gwctl_text(span, "state");
-	const json_t *slots = json_object_get(span, "timeslots");
-
-	fprintf(g->out, "%s%s%s  %s%s%s", tint_on(g, TINT_BOLD), gwctl_text(span, "name"), tint_off(g, TINT_BOLD),
-		tint_on(g, state_tint(state)), state, tint_off(g, state_tint(state)));
-	if (json_is_string(json_object_get(span, "alarms")))
-		fprintf(g->out, "  %s%s%s", tint_on(g, TINT_BAD), gwctl_text(span, "alarms"), tint_off(g, TINT_BAD));
-	fprintf(g->out, "  line %s, %s, %lld %s, %lld channels idle\n\n", gwctl_text(span, "line"),
-		gwctl_text(span, "role"), gwctl_integer(span, "calls"),
-		gwctl_integer(span, "calls") == 1 ? "call" : "calls", gwctl_integer(span, "idle"));
-	print_map(g, slots);
-	fputc('\n', g->out);
-	print_busy_slots(g, slots);
-	fputc('\n', g->out);
-	print_counters(g, "ISDN_COUNTER >VALUE", json_object_get(span, "counters"));
-	fputc('\n', g->out);
-	print_counters(g, "LINE_COUNTER >VALUE", json_object_get(span, "line_counters"));
-}
-
-int gwctl_span_show(struct gwctl *g)
-{
-	char name[300];
-	json_t *json = NULL;
-	int rc = gwctl_ask(g, "GET", &json, "spans/%s", gwctl_escape(g->arguments[0], name, sizeof(name)));
-
-	if (rc == GWCTL_DONE && !gwctl_printed_json(g, json))
-		print_span(g, json);
-	json_decref(json);
-	return rc;
-}
-
-/* ---- The whole ---- */
 
 static void print_summary(struct gwctl *g, const json_t *status)
 {
@@ -257,18 +42,79 @@ static void print_workers(struct gwctl *g, const json_t *workers)
 	table_end(&table, g, "No media workers.");
 }
 
+/* What is switched off and still carries calls; that the gateway is about to end. */
+static void print_draining(struct gwctl *g, const json_t *status)
+{
+	const json_t *one;
+	size_t i;
+
+	if (json_is_true(json_object_get(status, "ending")))
+		fprintf(g->out, "%sgatewayd is ending: it takes no new calls%s\n", tint_on(g, TINT_BAD),
+			tint_off(g, TINT_BAD));
+	json_array_foreach(json_object_get(status, "draining"), i, one) {
+		fprintf(g->out, "%sdraining: %s %s, %s left%s\n", tint_on(g, TINT_WARN),
+			gwctl_text(one, "kind"), gwctl_text(one, "name"),
+			gwctl_count((size_t)gwctl_integer(one, "calls"), "call"), tint_off(g, TINT_WARN));
+	}
+}
+
+void gwctl_print_tables(struct gwctl *g, const json_t *tables)
+{
+	const json_t *store = json_object_get(tables, "store");
+	bool up = json_is_true(json_object_get(store, "up"));
+
+	if (!json_is_object(tables))
+		return;
+	fprintf(g->out, "tables: revision %lld, %s %s %s%s%s", gwctl_integer(tables, "revision"),
+		gwctl_text(store, "kind"), gwctl_text(store, "where"), tint_on(g, up ? TINT_GOOD : TINT_BAD),
+		up ? "up" : "away", tint_off(g, up ? TINT_GOOD : TINT_BAD));
+	if (!up && json_is_string(json_object_get(store, "error")))
+		fprintf(g->out, " (%s)", gwctl_text(store, "error"));
+	if (json_is_true(json_object_get(tables, "from_file")))
+		fprintf(g->out, "%s; calls go by the tables kept aside, and nothing can be changed%s",
+			tint_on(g, TINT_WARN), tint_off(g, TINT_WARN));
+	if (json_is_string(json_object_get(tables, "trouble")))
+		fprintf(g->out, "%s; the newest tables can't be used: %s%s", tint_on(g, TINT_BAD),
+			gwctl_text(tables, "trouble"), tint_off(g, TINT_BAD));
+	fputc('\n', g->out);
+}
+
+void gwctl_print_records(struct gwctl *g, const json_t *records)
+{
+	const json_t *spool = json_object_get(records, "spool");
+	const char *state = gwctl_text(records, "state");
+	enum tint tint = strcmp(state, "ok") == 0 ? TINT_GOOD : strcmp(state, "waiting") == 0 ? TINT_WARN : TINT_BAD;
+
+	if (!json_is_object(records)) {
+		fputs("records: none are kept (records: enabled is false)\n", g->out);
+		return;
+	}
+	fprintf(g->out, "records: %s%s%s, %lld stored since the start, %lld waiting in the spool", tint_on(g, tint),
+		state, tint_off(g, tint), gwctl_integer(records, "stored"), gwctl_integer(spool, "queued"));
+	if (gwctl_integer(spool, "lost"))
+		fprintf(g->out, ", %s%lld LOST%s", tint_on(g, TINT_BAD), gwctl_integer(spool, "lost"),
+			tint_off(g, TINT_BAD));
+	if (json_is_string(json_object_get(records, "error")))
+		fprintf(g->out, " (%s)", gwctl_text(records, "error"));
+	fputc('\n', g->out);
+}
+
 static void print_status(struct gwctl *g, const json_t *status)
 {
 	print_summary(g, status);
+	gwctl_print_tables(g, json_object_get(status, "tables"));
+	if (json_object_get(status, "records"))
+		gwctl_print_records(g, json_object_get(status, "records"));
+	print_draining(g, status);
 	fputc('\n', g->out);
-	print_trunks(g, json_object_get(status, "trunks"));
+	gwctl_print_trunks(g, json_object_get(status, "trunks"));
 	fputc('\n', g->out);
-	print_spans(g, json_object_get(status, "spans"));
+	gwctl_print_spans(g, json_object_get(status, "spans"));
 	fputc('\n', g->out);
 	print_workers(g, json_object_get(status, "workers"));
 	if (json_object_get(status, "sip")) {
 		fputc('\n', g->out);
-		print_counters(g, "SIP_COUNTER >VALUE", json_object_get(status, "sip"));
+		gwctl_print_counters(g, "SIP_COUNTER >VALUE", json_object_get(status, "sip"));
 	}
 }
 
@@ -277,6 +123,8 @@ int gwctl_status(struct gwctl *g)
 	json_t *json = NULL;
 	int rc = gwctl_ask(g, "GET", &json, "status");
 
+	if (rc == GWCTL_DONE)
+		rc = gwctl_need(g, json, "calls");
 	if (rc == GWCTL_DONE && !gwctl_printed_json(g, json))
 		print_status(g, json);
 	json_decref(json);

@@ -46,8 +46,9 @@ void table_begin(struct table *table, const char *headings)
 
 void table_add(struct table *table, enum tint tint, const char *format, ...)
 {
-	char text[512];
+	char *text = NULL;
 	va_list args;
+	int length;
 
 	if (table->failed)
 		return;
@@ -62,11 +63,23 @@ void table_add(struct table *table, enum tint tint, const char *format, ...)
 		table->room = room;
 	}
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	length = vsnprintf(NULL, 0, format, args);
 	va_end(args);
-	table->cells[table->count] = (struct table_cell){ .text = mem_strdup(text), .tint = tint };
-	table->failed |= !table->cells[table->count].text;
-	table->count += !table->failed;
+	if (length >= 0)
+		text = mem_zalloc((size_t)length + 1);
+	table->failed |= !text;
+	if (!text)
+		return;
+	va_start(args, format);
+	vsnprintf(text, (size_t)length + 1, format, args);
+	va_end(args);
+	table->cells[table->count++] = (struct table_cell){ .text = text, .tint = tint };
+}
+
+void table_fact(struct table *table, const char *what, const char *value)
+{
+	table_add(table, TINT_DIM, "%s", what);
+	table_add(table, TINT_NONE, "%s", value);
 }
 
 /* The heading without its sign, blanks restored. True: to the right. */
@@ -85,21 +98,57 @@ static bool heading_of(const struct table *table, unsigned column, char out[HEAD
 	return right;
 }
 
-static void print_cell(const struct gwctl *g, const char *text, enum tint tint, unsigned width, bool right, bool last)
+/* The text, or as much of it as there is room for, and a sign that there is more. */
+static void print_text(const struct gwctl *g, const char *text, unsigned width)
 {
-	unsigned pad = width - width_of(text);
+	size_t octets = 0;
+
+	if (width_of(text) <= width) {
+		fputs(text, g->out);
+		return;
+	}
+	for (unsigned shown = 0; shown + 1 < width; shown++)
+		do
+			octets++;
+		while (((unsigned char)text[octets] & 0xc0) == 0x80);
+	fprintf(g->out, "%.*s…", (int)octets, text);
+}
+
+static void print_cell(const struct gwctl *g, const char *text, enum tint tint, unsigned width,
+		       bool right, bool last)
+{
+	unsigned own = width_of(text), pad = own < width ? width - own : 0;
 
 	if (right)
 		fprintf(g->out, "%*s", (int)pad, "");
-	fprintf(g->out, "%s%s%s", tint_on(g, tint), text, tint_off(g, tint));
+	fputs(tint_on(g, tint), g->out);
+	print_text(g, text, width);
+	fputs(tint_off(g, tint), g->out);
 	if (!last)
 		fprintf(g->out, "%*s", (int)(right ? 2 : pad + 2), "");
 }
 
-static void print_rows(const struct table *table, const struct gwctl *g)
+#define NARROWEST 8
+
+/* On a terminal the widest columns give way until all fit, or each is at its narrowest. */
+static void fit(unsigned *widths, unsigned columns, unsigned room)
 {
-	unsigned widths[TABLE_COLUMNS] = { 0 };
-	bool right[TABLE_COLUMNS];
+	for (;;) {
+		unsigned total = 2 * (columns - 1), widest = 0;
+
+		for (unsigned c = 0; c < columns; c++) {
+			total += widths[c];
+			if (widths[c] > widths[widest])
+				widest = c;
+		}
+		if (total <= room || widths[widest] <= NARROWEST)
+			return;
+		widths[widest]--;
+	}
+}
+
+static void measure(const struct table *table, unsigned *widths, bool *right)
+{
 	char heading[HEADING];
 
 	for (unsigned c = 0; c < table->columns; c++) {
@@ -109,6 +158,17 @@ static void print_rows(const struct table *table, const struct gwctl *g)
 	for (size_t i = 0; i < table->count; i++)
 		if (width_of(table->cells[i].text) > widths[i % table->columns])
 			widths[i % table->columns] = width_of(table->cells[i].text);
+}
+
+static void print_rows(const struct table *table, const struct gwctl *g)
+{
+	unsigned widths[TABLE_COLUMNS] = { 0 };
+	bool right[TABLE_COLUMNS];
+	char heading[HEADING];
+
+	measure(table, widths, right);
+	if (g->columns)
+		fit(widths, table->columns, g->columns);
 	for (unsigned c = 0; c < table->columns; c++) {
 		heading_of(table, c, heading);
 		print_cell(g, heading, TINT_BOLD, widths[c], right[c], c + 1 == table->columns);
@@ -124,6 +184,14 @@ static void print_rows(const struct table *table, const struct gwctl *g)
 	}
 }
 
+void table_free(struct table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		mem_free(table->cells[i].text);
+	mem_free(table->cells);
+	*table = (struct table){ .columns = 0 };
+}
+
 void table_end(struct table *table, struct gwctl *g, const char *nothing)
 {
 	if (table->failed)
@@ -132,7 +200,5 @@ void table_end(struct table *table, struct gwctl *g, const char *nothing)
 		print_rows(table, g);
 	else
 		fprintf(g->out, "%s\n", nothing);
-	for (size_t i = 0; i < table->count; i++)
-		mem_free(table->cells[i].text);
-	mem_free(table->cells);
+	table_free(table);
 }
