@@ -20,7 +20,7 @@ MAY = {
 HOMES = {
     r'libpri\.h': r'tdm/pri[a-z_]*\.[ch]',
     r'sofia-sip/.*': r'trunk/.*',
-    r'sys/epoll\.h': r'base/.*|hw/.*|trunk/.*|transcoding/.*|tdm/.*|gateway/.*',
+    r'sys/epoll\.h': r'base/.*|conf/store/.*|hw/.*|trunk/.*|transcoding/.*|tdm/.*|gateway/.*',
     r'dahdi/.*': r'hw/dahdi[a-z_]*\.[ch]',
     r'yaml\.h': r'conf/.*',
     r'pcre2\.h': r'dialplan/.*',
