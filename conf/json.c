@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* JSON (RFC 8259) into the nodes that YAML makes. For bodies of stored objects, of which there may be
- * a million: many times as fast as a YAML parser for each. Strict and small; what it does not take
- * is left to the YAML reader, which tells why. */
+/* JSON (RFC 8259) into the nodes that YAML makes. For bodies of stored objects, of which there may
+ * be a million: many times as fast as a YAML parser for each. Strict and small; what it does not
+ * take is left to the YAML reader, which tells why. */
 #include "conf/node.h"
 #include "conf/schema.h"
 #include "base/mem.h"

@@ -50,7 +50,8 @@ void catalog_unref(struct catalog **catalog)
 
 /* ---- Reading ---- */
 
-struct catalog_list *catalog_list_of(const struct catalog *catalog, enum catalog_kind kind, const char *parent)
+struct catalog_list *catalog_list_of(const struct catalog *catalog, enum catalog_kind kind,
+				     const char *parent)
 {
 	int over = catalog_kinds[kind].parent;
 	struct catalog_item *item;
@@ -83,8 +84,8 @@ static const struct catalog_object *object_at(const struct catalog_list *list, s
 	return index < count_of(list) ? &list->at[index]->object : NULL;
 }
 
-const struct catalog_object *catalog_at(const struct catalog *catalog, enum catalog_kind kind, const char *parent,
-					size_t index)
+const struct catalog_object *catalog_at(const struct catalog *catalog, enum catalog_kind kind,
+					const char *parent, size_t index)
 {
 	int over = catalog_kinds[kind].parent;
 
@@ -103,7 +104,8 @@ const struct catalog_object *catalog_at(const struct catalog *catalog, enum cata
 const struct catalog_object *catalog_find(const struct catalog *catalog, enum catalog_kind kind,
 					  const char *parent, const char *name)
 {
-	const struct catalog_item *item = catalog_list_find(catalog_list_of(catalog, kind, parent), name);
+	const struct catalog_item *item =
+		catalog_list_find(catalog_list_of(catalog, kind, parent), name);
 
 	return item ? &item->object : NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Changing a catalog: a draft shares all lists with the catalog it comes from; what a change touches is
- * copied first. */
+/* Changing a catalog: a draft shares all lists with the catalog it comes from; what a change
+ * touches is copied first. */
 #include "dialplan/catalog_private.h"
 
 #include "base/mem.h"
@@ -27,14 +27,14 @@ static const char *name_at(const void *list, size_t i)
 	return l && i < l->count ? l->at[i]->object.name : NULL;
 }
 
-static int tell_missing(struct draft *d, const struct catalog_list *list, enum catalog_kind kind, const char *parent,
-			const char *name)
+static int tell_missing(struct draft *d, const struct catalog_list *list, enum catalog_kind kind,
+			const char *parent, const char *name)
 {
 	const char *nearest = suggest_nearest(name, name_at, list);
 	char label[CATALOG_LABEL];
 
-	TELL(d, "there is no %s%s%.80s%s", catalog_label(label, kind, parent, name), nearest ? ", did you mean " : "",
-	     nearest ? nearest : "", nearest ? "?" : "");
+	TELL(d, "there is no %s%s%.80s%s", catalog_label(label, kind, parent, name),
+	     nearest ? ", did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 	return -ENOENT;
 }
 
@@ -67,8 +67,9 @@ static int own_list(struct draft *d, struct catalog_list ***out, struct catalog_
 	if (over < 0)
 		return catalog_list_own(list);
 	if (!d->change->parent || !d->change->parent[0]) {
-		TELL(d, "%s %.80s: it needs the %s that it belongs to", catalog_kinds[d->change->kind].words,
-		     d->change->name, catalog_kinds[over].words);
+		TELL(d, "%s %.80s: it needs the %s that it belongs to",
+		     catalog_kinds[d->change->kind].words, d->change->name,
+		     catalog_kinds[over].words);
 		return -EINVAL;
 	}
 	*parent = catalog_list_find(*list, d->change->parent);
@@ -86,7 +87,8 @@ static int own_list(struct draft *d, struct catalog_list ***out, struct catalog_
 /* ---- Places in a list ---- */
 
 /* An anchor's index, or -ENOENT. */
-static int find_anchor(struct draft *d, const struct catalog_list *list, const char *name, size_t *index)
+static int find_anchor(struct draft *d, const struct catalog_list *list, const char *name,
+		       size_t *index)
 {
 	const struct catalog_item *anchor = catalog_list_find(list, name);
 
@@ -155,12 +157,17 @@ static int insert_value(struct catalog_list *list, size_t index, struct catalog_
 
 /* ---- Add, set, put ---- */
 
-static int make_value(struct draft *d, struct catalog_value **out, const char *body, const char *over)
+static int make_value(struct draft *d, struct catalog_value **out, const char *body,
+		      const char *over)
 {
 	const struct catalog_change *change = d->change;
 	const struct catalog_making making = {
-		.kind = change->kind, .parent = change->parent, .name = change->name,
-		.body = body ? body : "{}", .over = over, .check = true,
+		.kind = change->kind,
+		.parent = change->parent,
+		.name = change->name,
+		.body = body ? body : "{}",
+		.over = over,
+		.check = true,
 	};
 
 	return catalog_value_make(out, &making, d->teller);
@@ -174,10 +181,12 @@ static int add(struct draft *d, struct catalog_list *list, struct catalog_item *
 	size_t index;
 	int rc;
 
-	if (!catalog_check_name(d->teller, (struct conf_place){ 0, 0 }, change->kind, change->parent, change->name))
+	if (!catalog_check_name(d->teller, (struct conf_place){ 0, 0 }, change->kind,
+				change->parent, change->name))
 		return -EINVAL;
 	if (catalog_list_find(list, change->name)) {
-		TELL(d, "%s is there already", catalog_label(label, change->kind, change->parent, change->name));
+		TELL(d, "%s is there already",
+		     catalog_label(label, change->kind, change->parent, change->name));
 		return -EEXIST;
 	}
 	rc = wanted_index(d, list, &index);
@@ -190,7 +199,8 @@ static int add(struct draft *d, struct catalog_list *list, struct catalog_item *
 }
 
 /* Another value of the same name in an item's place. */
-static int replace_value(struct catalog_list *list, struct catalog_item *old, struct catalog_value *value)
+static int replace_value(struct catalog_list *list, struct catalog_item *old,
+			 struct catalog_value *value)
 {
 	struct catalog_item *item = NULL;
 	int rc;
@@ -205,7 +215,8 @@ static int replace_value(struct catalog_list *list, struct catalog_item *old, st
 	return 0;
 }
 
-static int set(struct draft *d, struct catalog_list *list, struct catalog_item *old, const char *base)
+static int set(struct draft *d, struct catalog_list *list, struct catalog_item *old,
+	       const char *base)
 {
 	struct catalog_value *value = NULL;
 	int rc = make_value(d, &value, base, d->change->body ? d->change->body : "{}");
@@ -230,7 +241,8 @@ static bool list_has(char *const *names, size_t count, const char *name)
 static bool refers(const struct catalog_value *from, enum catalog_kind kind, const char *name)
 {
 	if (from->kind == CATALOG_POLICY)
-		return kind == CATALOG_USAGE && list_has(from->policy.usages, from->policy.usage_count, name);
+		return kind == CATALOG_USAGE &&
+		       list_has(from->policy.usages, from->policy.usage_count, name);
 	if (from->kind != CATALOG_ROUTE)
 		return false;
 	if (kind == CATALOG_USAGE)
@@ -254,7 +266,8 @@ static size_t list_users(const struct draft *d, enum catalog_kind of, char *text
 		users += refers(list->at[i]->value, d->change->kind, d->change->name);
 	if (users == 0)
 		return 0;
-	n += (size_t)snprintf(text, room, "%s", users > 1 ? catalog_kinds[of].plural : catalog_kinds[of].words);
+	n += (size_t)snprintf(text, room, "%s",
+			      users > 1 ? catalog_kinds[of].plural : catalog_kinds[of].words);
 	for (size_t i = 0; shown < USERS_SHOWN && i < list->count; i++)
 		if (refers(list->at[i]->value, d->change->kind, d->change->name))
 			n += (size_t)snprintf(text + n, room - n, "%s %s", shown++ ? "," : "",
@@ -266,7 +279,8 @@ static size_t list_users(const struct draft *d, enum catalog_kind of, char *text
 
 static int check_unused(struct draft *d)
 {
-	char policies[(CATALOG_NAME_MAX + 2) * (USERS_SHOWN + 1)], routes[sizeof(policies)], label[CATALOG_LABEL];
+	char policies[(CATALOG_NAME_MAX + 2) * (USERS_SHOWN + 1)], routes[sizeof(policies)],
+		label[CATALOG_LABEL];
 	size_t users = list_users(d, CATALOG_POLICY, policies, sizeof(policies));
 
 	users += list_users(d, CATALOG_ROUTE, routes, sizeof(routes));
@@ -280,7 +294,7 @@ static int check_unused(struct draft *d)
 
 /* ---- Delete, move ---- */
 
-static int delete(struct draft *d, struct catalog_list *list, struct catalog_item *item)
+static int delete (struct draft *d, struct catalog_list *list, struct catalog_item *item)
 {
 	int rc = check_unused(d);
 
@@ -326,25 +340,29 @@ static char **renamed_list(char *const *names, size_t count, const char *from, c
 	return list;
 }
 
-static int rename_in_policy(struct draft *d, struct catalog_value **out, const struct catalog_value *value)
+static int rename_in_policy(struct draft *d, struct catalog_value **out,
+			    const struct catalog_value *value)
 {
 	struct dp_policy policy = value->policy;
 	int rc = -ENOMEM;
 
-	policy.usages = renamed_list(policy.usages, policy.usage_count, d->change->name, d->change->body);
+	policy.usages =
+		renamed_list(policy.usages, policy.usage_count, d->change->name, d->change->body);
 	if (policy.usages)
 		rc = catalog_value_copy(out, CATALOG_POLICY, NULL, value->name, &policy, d->teller);
 	mem_free(policy.usages);
 	return rc;
 }
 
-static int rename_in_route(struct draft *d, struct catalog_value **out, const struct catalog_value *value)
+static int rename_in_route(struct draft *d, struct catalog_value **out,
+			   const struct catalog_value *value)
 {
 	struct dp_route route = value->route;
 	bool usages = d->change->kind == CATALOG_USAGE;
 	int rc = -ENOMEM;
 
-	route.usages = renamed_list(route.usages, route.usage_count, usages ? d->change->name : "", d->change->body);
+	route.usages = renamed_list(route.usages, route.usage_count, usages ? d->change->name : "",
+				    d->change->body);
 	route.gateways = mem_calloc(route.gateway_count + 1, sizeof(*route.gateways));
 	for (size_t i = 0; route.gateways && i < route.gateway_count; i++) {
 		route.gateways[i] = value->route.gateways[i];
@@ -359,7 +377,8 @@ static int rename_in_route(struct draft *d, struct catalog_value **out, const st
 }
 
 static int rename_in_list(struct draft *d, enum catalog_kind of,
-			  int (*make)(struct draft *d, struct catalog_value **out, const struct catalog_value *value))
+			  int (*make)(struct draft *d, struct catalog_value **out,
+				      const struct catalog_value *value))
 {
 	struct catalog_list **list = &d->catalog->lists[of];
 	int rc = 0;
@@ -391,7 +410,8 @@ static int rename_references(struct draft *d)
 }
 
 /* The same rules below another parent. */
-static int adopt_rules(struct catalog_list **out, const struct catalog_list *from, struct catalog_value *parent)
+static int adopt_rules(struct catalog_list **out, const struct catalog_list *from,
+		       struct catalog_value *parent)
 {
 	const char *twice;
 	int rc = catalog_list_create(out, from->count);
@@ -399,7 +419,8 @@ static int adopt_rules(struct catalog_list **out, const struct catalog_list *fro
 	for (size_t i = 0; rc == 0 && i < from->count; i++) {
 		struct catalog_item *item = NULL;
 
-		rc = catalog_item_make(&item, from->at[i]->value, parent, from->at[i]->object.position);
+		rc = catalog_item_make(&item, from->at[i]->value, parent,
+				       from->at[i]->object.position);
 		if (rc == 0)
 			rc = catalog_list_append(*out, item);
 		if (rc)
@@ -411,7 +432,9 @@ static int adopt_rules(struct catalog_list **out, const struct catalog_list *fro
 static int rename_item(struct draft *d, struct catalog_list *list, struct catalog_item *old)
 {
 	const struct catalog_making making = {
-		.kind = d->change->kind, .parent = d->change->parent, .name = d->change->body,
+		.kind = d->change->kind,
+		.parent = d->change->parent,
+		.name = d->change->body,
 		.body = old->value->body,
 	};
 	size_t index = catalog_list_index(list, old);
@@ -442,10 +465,12 @@ static int rename_object(struct draft *d, struct catalog_list *list, struct cata
 
 	if (strcmp(change->name, to) == 0)
 		return 0;
-	if (!catalog_check_name(d->teller, (struct conf_place){ 0, 0 }, change->kind, change->parent, to))
+	if (!catalog_check_name(d->teller, (struct conf_place){ 0, 0 }, change->kind,
+				change->parent, to))
 		return -EINVAL;
 	if (catalog_list_find(list, to)) {
-		TELL(d, "%s is there already", catalog_label(label, change->kind, change->parent, to));
+		TELL(d, "%s is there already",
+		     catalog_label(label, change->kind, change->parent, to));
 		return -EEXIST;
 	}
 	rc = rename_item(d, list, item);
@@ -474,7 +499,7 @@ static int change_one(struct draft *d)
 	case CATALOG_PUT:
 		return set(d, *list, item, "{}");
 	case CATALOG_DELETE:
-		return delete(d, *list, item);
+		return delete (d, *list, item);
 	case CATALOG_MOVE:
 		return move(d, *list, item);
 	case CATALOG_RENAME:
@@ -485,8 +510,9 @@ static int change_one(struct draft *d)
 	return -EINVAL;
 }
 
-int catalog_change(struct catalog **out, const struct catalog *from, const struct catalog_change *changes,
-		   size_t count, catalog_fault_fn fault, void *arg)
+int catalog_change(struct catalog **out, const struct catalog *from,
+		   const struct catalog_change *changes, size_t count, catalog_fault_fn fault,
+		   void *arg)
 {
 	struct catalog_teller teller = { fault, arg, 0 };
 	struct draft d = { .teller = &teller };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Two catalogs compared. What they share is the same pointer, so that a catalog and its successor by
- * one change are compared at the speed of reading two arrays. */
+/* Two catalogs compared. What they share is the same pointer, so that a catalog and its successor
+ * by one change are compared at the speed of reading two arrays. */
 #include "dialplan/catalog_private.h"
 
 #include "base/mem.h"
@@ -31,12 +31,13 @@ const struct catalog_item *catalog_pair_before(const struct catalog_pairing *p, 
 
 bool catalog_pair_moved(const struct catalog_pairing *p, size_t index)
 {
-	return p->moved && index >= p->head && index < p->to->count - p->tail && p->moved[index - p->head];
+	return p->moved && index >= p->head && index < p->to->count - p->tail &&
+	       p->moved[index - p->head];
 }
 
-/* The longest rising sequence of ranks stays where it is; the others have moved, which are the fewest
- * that can have. Patience sorting: ends[n] is the place with the least rank that ends a sequence of
- * n + 1. */
+/* The longest rising sequence of ranks stays where it is; the others have moved, which are the
+ * fewest that can have. Patience sorting: ends[n] is the place with the least rank that ends a
+ * sequence of n + 1. */
 static void mark_moved(bool *moved, const size_t *ranks, size_t *ends, size_t *before, size_t count)
 {
 	size_t longest = 0, at;
@@ -84,7 +85,8 @@ static int pair_middle(struct catalog_pairing *p)
 	return 0;
 }
 
-int catalog_pair(struct catalog_pairing *p, const struct catalog_list *from, const struct catalog_list *to)
+int catalog_pair(struct catalog_pairing *p, const struct catalog_list *from,
+		 const struct catalog_list *to)
 {
 	size_t least = count_of(from) < count_of(to) ? count_of(from) : count_of(to);
 
@@ -107,16 +109,17 @@ void catalog_pair_free(struct catalog_pairing *p)
 
 /* ---- Lists of a kind ---- */
 
-static int each_list(struct catalog_walk *walk, enum catalog_kind kind, const struct catalog_item *parent,
-		     const struct catalog_list *from, const struct catalog_list *to)
+static int each_list(struct catalog_walk *walk, enum catalog_kind kind,
+		     const struct catalog_item *parent, const struct catalog_list *from,
+		     const struct catalog_list *to)
 {
 	if (from == to || count_of(from) + count_of(to) == 0)
 		return 0;
 	return walk->list(walk, kind, parent, from, to);
 }
 
-static int each_child(struct catalog_walk *walk, enum catalog_kind kind, const struct catalog_list *from,
-		      const struct catalog_list *to)
+static int each_child(struct catalog_walk *walk, enum catalog_kind kind,
+		      const struct catalog_list *from, const struct catalog_list *to)
 {
 	int rc = 0;
 
@@ -126,12 +129,14 @@ static int each_child(struct catalog_walk *walk, enum catalog_kind kind, const s
 	for (size_t i = 0; rc == 0 && i < count_of(to); i++) {
 		const struct catalog_item *before = catalog_list_find(from, to->at[i]->object.name);
 
-		rc = each_list(walk, kind, to->at[i], before ? before->rules : NULL, to->at[i]->rules);
+		rc = each_list(walk, kind, to->at[i], before ? before->rules : NULL,
+			       to->at[i]->rules);
 	}
 	return rc;
 }
 
-int catalog_walk_lists(struct catalog_walk *walk, const struct catalog *from, const struct catalog *to)
+int catalog_walk_lists(struct catalog_walk *walk, const struct catalog *from,
+		       const struct catalog *to)
 {
 	int rc = 0;
 
@@ -139,9 +144,11 @@ int catalog_walk_lists(struct catalog_walk *walk, const struct catalog *from, co
 		int over = catalog_kinds[kind].parent;
 
 		if (over < 0)
-			rc = each_list(walk, (enum catalog_kind)kind, NULL, from->lists[kind], to->lists[kind]);
+			rc = each_list(walk, (enum catalog_kind)kind, NULL, from->lists[kind],
+				       to->lists[kind]);
 		else if (from->lists[over] != to->lists[over])
-			rc = each_child(walk, (enum catalog_kind)kind, from->lists[over], to->lists[over]);
+			rc = each_child(walk, (enum catalog_kind)kind, from->lists[over],
+					to->lists[over]);
 	}
 	return rc;
 }
@@ -155,13 +162,15 @@ struct telling {
 	size_t count;
 };
 
-static void tell(struct telling *t, const struct catalog_item *before, const struct catalog_item *after, bool moved)
+static void tell(struct telling *t, const struct catalog_item *before,
+		 const struct catalog_item *after, bool moved)
 {
 	t->count++;
 	if (t->each)
-		t->each(t->arg, &(struct catalog_difference){ .before = before ? &before->object : NULL,
-							      .after = after ? &after->object : NULL,
-							      .moved = moved });
+		t->each(t->arg,
+			&(struct catalog_difference){ .before = before ? &before->object : NULL,
+						      .after = after ? &after->object : NULL,
+						      .moved = moved });
 }
 
 bool catalog_same_body(const struct catalog_item *a, const struct catalog_item *b)
@@ -169,8 +178,9 @@ bool catalog_same_body(const struct catalog_item *a, const struct catalog_item *
 	return a == b || a->value == b->value || strcmp(a->value->body, b->value->body) == 0;
 }
 
-static int tell_list(struct catalog_walk *walk, enum catalog_kind kind, const struct catalog_item *parent,
-		     const struct catalog_list *from, const struct catalog_list *to)
+static int tell_list(struct catalog_walk *walk, enum catalog_kind kind,
+		     const struct catalog_item *parent, const struct catalog_list *from,
+		     const struct catalog_list *to)
 {
 	struct telling *t = (struct telling *)walk;
 	struct catalog_pairing pairing;

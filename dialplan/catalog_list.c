@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Ordered lists of objects, shared between catalogs: two arrays of pointers, by position and by name. */
+/* Ordered lists of objects, shared between catalogs: two arrays of pointers, by position and by
+ * name. */
 #include "dialplan/catalog_private.h"
 
 #include "base/mem.h"
@@ -10,8 +11,8 @@
 
 /* ---- Items ---- */
 
-int catalog_item_make(struct catalog_item **out, struct catalog_value *value, struct catalog_value *parent,
-		      int64_t position)
+int catalog_item_make(struct catalog_item **out, struct catalog_value *value,
+		      struct catalog_value *parent, int64_t position)
 {
 	struct catalog_item *item = mem_zalloc(sizeof(*item));
 
@@ -21,8 +22,11 @@ int catalog_item_make(struct catalog_item **out, struct catalog_value *value, st
 	item->value = catalog_value_ref(value);
 	item->parent = parent ? catalog_value_ref(parent) : NULL;
 	item->object = (struct catalog_object){
-		.kind = value->kind, .parent = parent ? parent->name : "", .name = value->name,
-		.body = value->body, .position = position,
+		.kind = value->kind,
+		.parent = parent ? parent->name : "",
+		.name = value->name,
+		.body = value->body,
+		.position = position,
 	};
 	*out = item;
 	return 0;
@@ -171,7 +175,8 @@ static int grow(struct catalog_list *list)
 	return 0;
 }
 
-static void put_at(struct catalog_item **array, size_t count, size_t index, struct catalog_item *item)
+static void put_at(struct catalog_item **array, size_t count, size_t index,
+		   struct catalog_item *item)
 {
 	memmove(array + index + 1, array + index, (count - index) * sizeof(*array));
 	array[index] = item;
@@ -208,7 +213,8 @@ int catalog_list_append(struct catalog_list *list, struct catalog_item *item)
 
 static int compare_names(const void *a, const void *b)
 {
-	const struct catalog_item *x = *(struct catalog_item *const *)a, *y = *(struct catalog_item *const *)b;
+	const struct catalog_item *x = *(struct catalog_item *const *)a,
+				  *y = *(struct catalog_item *const *)b;
 
 	return strcmp(x->object.name, y->object.name);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What differs between two catalogs, written into the store as one change. The store's positions are its
- * own: a new or moved object gets one between those of its neighbours, and the others keep theirs. When
- * there is none left between two neighbours, those around them are moved apart. */
+/* What differs between two catalogs, written into the store as one change. The store's positions
+ * are its own: a new or moved object gets one between those of its neighbours, and the others keep
+ * theirs. When there is none left between two neighbours, those around them are moved apart. */
 #include "dialplan/catalog_store.h"
 #include "dialplan/catalog_private.h"
 
@@ -11,6 +11,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Of an object of the list at work. */
+struct place {
+	int64_t position;
+	bool kept;    /* has a position in the store */
+	bool known;   /* and `position` is it, or will be */
+	bool renewed; /* but gets another */
+};
+
 struct save {
 	struct catalog_walk walk;
 	struct store_db *db;
@@ -19,22 +27,44 @@ struct save {
 	const char *kind, *parent;
 	const struct catalog_list *to;
 	struct catalog_pairing pairing;
-	struct place {
-		int64_t position;
-		bool kept;    /* has a position in the store */
-		bool known;   /* and `position` is it, or will be */
-		bool renewed; /* but gets another */
-	} *places;            /* of `to` */
+	struct place *places; /* of `to` */
 };
 
 /* ---- Rows ---- */
 
+/* Parameters 1 to 3 are the object's key everywhere. */
 #define KEY " WHERE kind = $1 AND parent = $2 AND name = $3"
 
-static int row_exec(const struct save *s, const char *sql, const char *name, const struct store_value *more,
-		    size_t count)
+/* What is there goes into the change as it was before. */
+static const char log_delete[] =
+	"INSERT INTO change_object (revision, ordinal, kind, parent, name, body_before, "
+	"position_before, moved) "
+	"SELECT CAST($4 AS BIGINT), CAST($5 AS BIGINT), kind, parent, name, body, position, 0 "
+	"FROM object" KEY;
+static const char log_update[] =
+	"INSERT INTO change_object (revision, ordinal, kind, parent, name, body_before, "
+	"position_before, position_after, body_after, moved) "
+	"SELECT CAST($6 AS BIGINT), CAST($7 AS BIGINT), kind, parent, name, body, position, "
+	"CAST($4 AS BIGINT), CAST($5 AS TEXT), CAST($8 AS BIGINT) FROM object" KEY;
+static const char log_insert[] =
+	"INSERT INTO change_object (kind, parent, name, position_after, body_after, revision, "
+	"ordinal, moved) VALUES ($1, $2, $3, $4, $5, $6, $7, 0)";
+static const char delete_row[] = "DELETE FROM object" KEY;
+static const char update_row[] = "UPDATE object SET position = $4, body = $5" KEY;
+static const char insert_row[] = "INSERT INTO object (kind, parent, name, position, body) "
+				 "VALUES ($1, $2, $3, $4, $5)";
+static const char select_position[] = "SELECT position FROM object" KEY;
+static const char select_positions[] = "SELECT name, position FROM object "
+				       "WHERE kind = $1 AND parent = $2";
+static const char insert_change[] =
+	"INSERT INTO change (revision, at, who, origin, what) VALUES ($1, $2, $3, $4, $5) "
+	"ON CONFLICT DO NOTHING";
+
+static int row_exec(const struct save *s, const char *sql, const char *name,
+		    const struct store_value *more, size_t count)
 {
-	struct store_value values[8] = { store_text(s->kind), store_text(s->parent), store_text(name) };
+	struct store_value values[8] = { store_text(s->kind), store_text(s->parent),
+					 store_text(name) };
 	int rc;
 
 	for (size_t i = 0; i < count; i++)
@@ -48,38 +78,33 @@ static int row_exec(const struct save *s, const char *sql, const char *name, con
 
 static int delete_object(struct save *s, const char *name)
 {
-	const struct store_value more[] = { store_integer(s->revision), store_integer(s->ordinal++) };
-	int rc = row_exec(s, "INSERT INTO change_object (revision, ordinal, kind, parent, name, body_before, "
-			  "position_before, moved) SELECT CAST($4 AS BIGINT), CAST($5 AS BIGINT), kind, parent, name, "
-			  "body, position, 0 FROM object" KEY, name, more, 2);
+	const struct store_value log[] = { store_integer(s->revision),
+					   store_integer(s->ordinal++) };
+	int rc = row_exec(s, log_delete, name, log, 2);
 
-	return rc ? rc : row_exec(s, "DELETE FROM object" KEY, name, NULL, 0);
+	return rc ? rc : row_exec(s, delete_row, name, NULL, 0);
 }
 
 static int insert_object(struct save *s, const struct catalog_item *item, int64_t position)
 {
-	const struct store_value row[] = { store_integer(position), store_text(item->object.body) };
-	const struct store_value log[] = { row[0], row[1], store_integer(s->revision), store_integer(s->ordinal++) };
-	int rc = row_exec(s, "INSERT INTO object (kind, parent, name, position, body) VALUES ($1, $2, $3, $4, $5)",
-			  item->object.name, row, 2);
+	const struct store_value log[] = { store_integer(position), store_text(item->object.body),
+					   store_integer(s->revision),
+					   store_integer(s->ordinal++) };
+	int rc = row_exec(s, insert_row, item->object.name, log, 2);
 
-	return rc ? rc : row_exec(s, "INSERT INTO change_object (kind, parent, name, position_after, body_after, "
-				  "revision, ordinal, moved) VALUES ($1, $2, $3, $4, $5, $6, $7, 0)",
-				  item->object.name, log, 4);
+	return rc ? rc : row_exec(s, log_insert, item->object.name, log, 4);
 }
 
 /* moved: 1: seen by others, 0, -1: renewed only. */
-static int update_object(struct save *s, const struct catalog_item *item, int64_t position, int moved)
+static int update_object(struct save *s, const struct catalog_item *item, int64_t position,
+			 int moved)
 {
-	const struct store_value row[] = { store_integer(position), store_text(item->object.body) };
-	const struct store_value log[] = { row[0], row[1], store_integer(s->revision), store_integer(s->ordinal++),
+	const struct store_value log[] = { store_integer(position), store_text(item->object.body),
+					   store_integer(s->revision), store_integer(s->ordinal++),
 					   store_integer(moved) };
-	int rc = row_exec(s, "INSERT INTO change_object (revision, ordinal, kind, parent, name, body_before, "
-			  "position_before, body_after, position_after, moved) SELECT CAST($6 AS BIGINT), "
-			  "CAST($7 AS BIGINT), kind, parent, name, body, position, CAST($5 AS TEXT), "
-			  "CAST($4 AS BIGINT), CAST($8 AS BIGINT) FROM object" KEY, item->object.name, log, 5);
+	int rc = row_exec(s, log_update, item->object.name, log, 5);
 
-	return rc ? rc : row_exec(s, "UPDATE object SET position = $4, body = $5" KEY, item->object.name, row, 2);
+	return rc ? rc : row_exec(s, update_row, item->object.name, log, 2);
 }
 
 /* ---- Positions ---- */
@@ -101,7 +126,7 @@ static int learn(struct save *s, size_t index)
 
 	if (place->known)
 		return 0;
-	rc = store_query(s->db, "SELECT position FROM object" KEY, values, 3, take_position, &place->position);
+	rc = store_query(s->db, select_position, values, 3, take_position, &place->position);
 	place->known = rc == 1;
 	return rc == 0 ? -ESTALE : rc < 0 ? rc : 0;
 }
@@ -123,14 +148,13 @@ static int take_named_position(void *arg, const struct store_value *columns, siz
 static int learn_all(struct save *s)
 {
 	const struct store_value values[] = { store_text(s->kind), store_text(s->parent) };
-	int rc = store_query(s->db, "SELECT name, position FROM object WHERE kind = $1 AND parent = $2", values, 2,
-			     take_named_position, s);
+	int rc = store_query(s->db, select_positions, values, 2, take_named_position, s);
 
 	return rc < 0 ? rc : 0;
 }
 
-/* Positions for `first` to before `end`, between (if they are there) the ones before and after. False: no
- * room. */
+/* Positions for `first` to before `end`, between (if they are there) the ones before and after.
+ * False: no room. */
 static bool spread(struct save *s, size_t first, size_t end, int64_t least)
 {
 	bool bounded = end < s->to->count;
@@ -139,9 +163,11 @@ static bool spread(struct save *s, size_t first, size_t end, int64_t least)
 
 	if (first > 0 && bounded)
 		step = (int64_t)(((uint64_t)high - (uint64_t)low) / ((uint64_t)count + 1));
-	else if (bounded && (__builtin_mul_overflow(step, count + 1, &low) || __builtin_sub_overflow(high, low, &low)))
+	else if (bounded && (__builtin_mul_overflow(step, count + 1, &low) ||
+			     __builtin_sub_overflow(high, low, &low)))
 		return false;
-	if (step < least || __builtin_mul_overflow(step, count, &last) || __builtin_add_overflow(low, last, &last))
+	if (step < least || __builtin_mul_overflow(step, count, &last) ||
+	    __builtin_add_overflow(low, last, &last))
 		return false;
 	for (size_t i = first; i < end; i++) {
 		struct place *place = &s->places[i];
@@ -164,7 +190,8 @@ static int widen(struct save *s, size_t first, size_t end)
 		size_t from = first > more ? first - more : 0;
 		size_t to = s->to->count - end > more ? end + more : s->to->count;
 
-		/* What still waits for a position of its own can't bound others; before, all have one. */
+		/* What still waits for a position of its own can't bound others; before, all have
+		 * one. */
 		while (to < s->to->count && !s->places[to].known)
 			to++;
 		if (spread(s, from, to, ROOMY))
@@ -250,8 +277,9 @@ static int write_list(struct save *s)
 	return rc;
 }
 
-static int save_list(struct catalog_walk *walk, enum catalog_kind kind, const struct catalog_item *parent,
-		     const struct catalog_list *from, const struct catalog_list *to)
+static int save_list(struct catalog_walk *walk, enum catalog_kind kind,
+		     const struct catalog_item *parent, const struct catalog_list *from,
+		     const struct catalog_list *to)
 {
 	struct save *s = (struct save *)walk;
 	int rc = catalog_pair(&s->pairing, from, to);
@@ -269,13 +297,17 @@ static int save_list(struct catalog_walk *walk, enum catalog_kind kind, const st
 
 /* ---- A change ---- */
 
-/* The change's own row comes first: of two gateways that change the same base at once, one finds its
- * revision taken. */
-static int begin_change(struct store_db *db, int64_t base, const struct catalog_author *author, int64_t wall_us)
+/* The change's own row comes first: of two gateways that change the same base at once, one finds
+ * its revision taken. */
+static int begin_change(struct store_db *db, int64_t base, const struct catalog_author *author,
+			int64_t wall_us)
 {
 	const struct store_value values[] = {
-		store_integer(base + 1), store_integer(wall_us), store_text(author->who ? author->who : ""),
-		store_text(author->origin ? author->origin : ""), store_text(author->what ? author->what : ""),
+		store_integer(base + 1),
+		store_integer(wall_us),
+		store_text(author->who ? author->who : ""),
+		store_text(author->origin ? author->origin : ""),
+		store_text(author->what ? author->what : ""),
 	};
 	int64_t now;
 	int rc = catalog_store_revision(db, &now);
@@ -284,8 +316,7 @@ static int begin_change(struct store_db *db, int64_t base, const struct catalog_
 		return rc;
 	if (now != base)
 		return -ESTALE;
-	rc = store_exec(db, "INSERT INTO change (revision, at, who, origin, what) VALUES ($1, $2, $3, $4, $5) "
-			"ON CONFLICT DO NOTHING", values, 5);
+	rc = store_exec(db, insert_change, values, 5);
 	return rc == 0 ? -ESTALE : rc < 0 ? rc : 0;
 }
 
@@ -297,8 +328,9 @@ static int announce(struct store_db *db, int64_t revision)
 	return store_notify(db, CATALOG_CHANNEL, text);
 }
 
-int catalog_save(struct store_db *db, const struct catalog *from, int64_t base, const struct catalog *to,
-		 const struct catalog_author *author, int64_t wall_us, int64_t *revision)
+int catalog_save(struct store_db *db, const struct catalog *from, int64_t base,
+		 const struct catalog *to, const struct catalog_author *author, int64_t wall_us,
+		 int64_t *revision)
 {
 	struct save s = { .walk = { save_list }, .db = db, .revision = base + 1 };
 	int rc;

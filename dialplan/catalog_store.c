@@ -9,20 +9,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Positions rise within a kind and parent. A change keeps the objects as they were before and after it;
- * NULL: it was not there. moved -1: only its position was renewed, which nobody sees, but who goes
- * back in time must know. */
+/* Positions rise within a kind and parent. A change keeps the objects as they were before and after
+ * it; NULL: it was not there. moved -1: only its position was renewed, which nobody sees, but who
+ * goes back in time must know. */
 static const struct store_migration migrations[] = {
 	{ 1, "CREATE TABLE object (kind TEXT NOT NULL, parent TEXT NOT NULL, name TEXT NOT NULL, "
 	     "position BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, parent, name));"
-	     "CREATE TABLE change (revision BIGINT PRIMARY KEY, at BIGINT NOT NULL, who TEXT NOT NULL, "
+	     "CREATE TABLE change (revision BIGINT PRIMARY KEY, at BIGINT NOT NULL, who TEXT NOT "
+	     "NULL, "
 	     "origin TEXT NOT NULL, what TEXT NOT NULL);"
-	     "CREATE TABLE change_object (revision BIGINT NOT NULL, ordinal BIGINT NOT NULL, kind TEXT NOT NULL, "
-	     "parent TEXT NOT NULL, name TEXT NOT NULL, body_before TEXT, position_before BIGINT, body_after TEXT, "
+	     "CREATE TABLE change_object (revision BIGINT NOT NULL, ordinal BIGINT NOT NULL, kind "
+	     "TEXT NOT NULL, "
+	     "parent TEXT NOT NULL, name TEXT NOT NULL, body_before TEXT, position_before BIGINT, "
+	     "body_after TEXT, "
 	     "position_after BIGINT, moved BIGINT NOT NULL, PRIMARY KEY (revision, ordinal))" },
 };
 const struct store_schema catalog_store_schema = {
-	.name = "tables", .migrations = migrations, .migration_count = sizeof(migrations) / sizeof(migrations[0]),
+	.name = "tables",
+	.migrations = migrations,
+	.migration_count = sizeof(migrations) / sizeof(migrations[0]),
 };
 
 /* ---- Building a catalog of rows in order ---- */
@@ -47,16 +52,20 @@ static struct catalog_list **list_of_row(struct loader *l, const char *parent, c
 	if (l->parent)
 		return &l->parent->rules;
 	catalog_tell(l->teller, (struct conf_place){ 0, 0 }, "%s: there is no %s %.80s",
-		     catalog_label(label, l->kind, parent, name), catalog_kinds[over].words, parent);
+		     catalog_label(label, l->kind, parent, name), catalog_kinds[over].words,
+		     parent);
 	return NULL;
 }
 
 static int value_of_row(struct loader *l, const char *parent, const char *name, const char *body,
 			struct catalog_value **out)
 {
-	const struct catalog_list *list = l->reuse ? catalog_list_of(l->reuse, l->kind, parent) : NULL;
+	const struct catalog_list *list =
+		l->reuse ? catalog_list_of(l->reuse, l->kind, parent) : NULL;
 	const struct catalog_item *same = catalog_list_find(list, name);
-	const struct catalog_making making = { .kind = l->kind, .parent = parent, .name = name, .body = body };
+	const struct catalog_making making = {
+		.kind = l->kind, .parent = parent, .name = name, .body = body
+	};
 
 	if (same && strcmp(same->object.body, body) == 0) {
 		*out = catalog_value_ref(same->value);
@@ -66,8 +75,8 @@ static int value_of_row(struct loader *l, const char *parent, const char *name, 
 }
 
 /* At the end of its list. Positions rise, whatever somebody wrote into the database by hand. */
-static int append_value(struct catalog_list *list, struct catalog_value *value, struct catalog_value *parent,
-			int64_t position)
+static int append_value(struct catalog_list *list, struct catalog_value *value,
+			struct catalog_value *parent, int64_t position)
 {
 	struct catalog_item *item = NULL;
 	int rc;
@@ -82,7 +91,8 @@ static int append_value(struct catalog_list *list, struct catalog_value *value, 
 	return rc;
 }
 
-static int load_row(struct loader *l, const char *parent, const char *name, int64_t position, const char *body)
+static int load_row(struct loader *l, const char *parent, const char *name, int64_t position,
+		    const char *body)
 {
 	struct catalog_list **list = list_of_row(l, parent, name);
 	struct catalog_value *value = NULL;
@@ -97,7 +107,8 @@ static int load_row(struct loader *l, const char *parent, const char *name, int6
 	if (rc == -EINVAL)
 		return 0; /* told */
 	if (rc == 0)
-		rc = append_value(*list, value, catalog_kinds[l->kind].parent < 0 ? NULL : l->parent->value,
+		rc = append_value(*list, value,
+				  catalog_kinds[l->kind].parent < 0 ? NULL : l->parent->value,
 				  position);
 	catalog_value_unref(&value);
 	return rc;
@@ -135,7 +146,8 @@ static int take_integer(void *arg, const struct store_value *columns, size_t n)
 
 int catalog_store_revision(struct store_db *db, int64_t *revision)
 {
-	int rc = store_query(db, "SELECT coalesce(max(revision), 0) FROM change", NULL, 0, take_integer, revision);
+	int rc = store_query(db, "SELECT coalesce(max(revision), 0) FROM change", NULL, 0,
+			     take_integer, revision);
 
 	return rc < 0 ? rc : 0;
 }
@@ -146,6 +158,9 @@ static int load_object(void *arg, const struct store_value *columns, size_t n)
 	return load_row(arg, columns[0].text, columns[1].text, columns[2].integer, columns[3].text);
 }
 
+static const char select_objects[] = "SELECT parent, name, position, body FROM object "
+				     "WHERE kind = $1 ORDER BY parent, position, name";
+
 static int load_kinds(struct store_db *db, struct loader *l)
 {
 	int rc = 0;
@@ -154,8 +169,7 @@ static int load_kinds(struct store_db *db, struct loader *l)
 		struct store_value of = store_text(catalog_kinds[kind].name);
 
 		begin_kind(l, (enum catalog_kind)kind);
-		rc = store_query(db, "SELECT parent, name, position, body FROM object WHERE kind = $1 "
-				 "ORDER BY parent, position", &of, 1, load_object, l);
+		rc = store_query(db, select_objects, &of, 1, load_object, l);
 		end_kind(l);
 	}
 	return rc < 0 ? rc : 0;
@@ -173,7 +187,8 @@ static int finish(struct loader *l, int rc, struct catalog **out)
 	return rc;
 }
 
-int catalog_load(struct store_db *db, struct catalog **out, int64_t *revision, catalog_fault_fn fault, void *arg)
+int catalog_load(struct store_db *db, struct catalog **out, int64_t *revision,
+		 catalog_fault_fn fault, void *arg)
 {
 	struct catalog_teller teller = { fault, arg, 0 };
 	struct loader l = { .teller = &teller };
@@ -210,25 +225,29 @@ static int tell_entry(void *arg, const struct store_value *columns, size_t n)
 
 	(void)n;
 	if (h->entry)
-		h->entry(h->arg, &(struct catalog_entry){
-			.revision = columns[0].integer, .wall_us = columns[1].integer,
-			.who = text_of(&columns[2]), .origin = text_of(&columns[3]), .what = text_of(&columns[4]),
-			.objects = (unsigned)columns[5].integer });
+		h->entry(h->arg,
+			 &(struct catalog_entry){ .revision = columns[0].integer,
+						  .wall_us = columns[1].integer,
+						  .who = text_of(&columns[2]),
+						  .origin = text_of(&columns[3]),
+						  .what = text_of(&columns[4]),
+						  .objects = (unsigned)columns[5].integer });
 	return 0;
 }
 
 #define ENTRY                                                                                      \
-	"SELECT c.revision, c.at, c.who, c.origin, c.what, (SELECT count(*) FROM change_object o "     \
+	"SELECT c.revision, c.at, c.who, c.origin, c.what, (SELECT count(*) FROM change_object o " \
 	"WHERE o.revision = c.revision AND o.moved >= 0) FROM change c "
 
 int catalog_history(struct store_db *db, int64_t before, unsigned limit,
 		    void (*each)(void *arg, const struct catalog_entry *entry), void *arg)
 {
-	const struct store_value values[] = { store_integer(before > 0 ? before : INT64_MAX), store_integer(limit) };
+	const struct store_value values[] = { store_integer(before > 0 ? before : INT64_MAX),
+					      store_integer(limit) };
 	struct history h = { .entry = each, .arg = arg };
 
-	return store_query(db, ENTRY "WHERE c.revision < $1 ORDER BY c.revision DESC LIMIT $2", values, 2, tell_entry,
-			   &h);
+	return store_query(db, ENTRY "WHERE c.revision < $1 ORDER BY c.revision DESC LIMIT $2",
+			   values, 2, tell_entry, &h);
 }
 
 static int tell_change(void *arg, const struct store_value *columns, size_t n)
@@ -240,22 +259,31 @@ static int tell_change(void *arg, const struct store_value *columns, size_t n)
 	(void)n;
 	if (kind < 0)
 		return -EBADMSG;
-	before = (struct catalog_object){ .kind = (enum catalog_kind)kind, .parent = text_of(&columns[1]),
-					  .name = text_of(&columns[2]), .body = columns[3].text,
+	before = (struct catalog_object){ .kind = (enum catalog_kind)kind,
+					  .parent = text_of(&columns[1]),
+					  .name = text_of(&columns[2]),
+					  .body = columns[3].text,
 					  .position = columns[4].integer };
 	after = before;
 	after.body = columns[5].text;
 	after.position = columns[6].integer;
 	if (h->each)
-		h->each(h->arg, &(struct catalog_difference){ .before = before.body ? &before : NULL,
-							      .after = after.body ? &after : NULL,
-							      .moved = columns[7].integer > 0 });
+		h->each(h->arg,
+			&(struct catalog_difference){ .before = before.body ? &before : NULL,
+						      .after = after.body ? &after : NULL,
+						      .moved = columns[7].integer > 0 });
 	return 0;
 }
 
+static const char select_change[] =
+	"SELECT kind, parent, name, body_before, position_before, body_after, position_after, "
+	"moved "
+	"FROM change_object WHERE revision = $1 AND moved >= 0 ORDER BY ordinal";
+
 int catalog_history_show(struct store_db *db, int64_t revision,
 			 void (*entry)(void *arg, const struct catalog_entry *entry),
-			 void (*each)(void *arg, const struct catalog_difference *difference), void *arg)
+			 void (*each)(void *arg, const struct catalog_difference *difference),
+			 void *arg)
 {
 	const struct store_value value = store_integer(revision);
 	struct history h = { entry, each, arg };
@@ -264,9 +292,7 @@ int catalog_history_show(struct store_db *db, int64_t revision,
 	if (rc == 0)
 		return -ENOENT;
 	if (rc > 0)
-		rc = store_query(db, "SELECT kind, parent, name, body_before, position_before, body_after, "
-				 "position_after, moved FROM change_object WHERE revision = $1 AND moved >= 0 "
-				 "ORDER BY ordinal", &value, 1, tell_change, &h);
+		rc = store_query(db, select_change, &value, 1, tell_change, &h);
 	return rc < 0 ? rc : 0;
 }
 
@@ -278,7 +304,7 @@ struct relic {
 	enum catalog_kind kind;
 	char *parent, *name, *body; /* body NULL: it was not there */
 	int64_t position;
-	size_t ordinal;             /* the lowest is the earliest */
+	size_t ordinal; /* the lowest is the earliest */
 	bool stale;
 };
 struct relics {
@@ -315,16 +341,20 @@ static int collect(void *arg, const struct store_value *columns, size_t n)
 		r->room = r->room * 2 + 64;
 	}
 	relic = &r->at[r->count];
-	*relic = (struct relic){ .kind = (enum catalog_kind)kind, .parent = mem_strdup(text_of(&columns[1])),
-				 .name = mem_strdup(text_of(&columns[2])), .body = mem_strdup(columns[3].text),
-				 .position = columns[4].integer, .ordinal = r->count };
+	*relic = (struct relic){ .kind = (enum catalog_kind)kind,
+				 .parent = mem_strdup(text_of(&columns[1])),
+				 .name = mem_strdup(text_of(&columns[2])),
+				 .body = mem_strdup(columns[3].text),
+				 .position = columns[4].integer,
+				 .ordinal = r->count };
 	r->count++;
 	return relic->parent && relic->name && (relic->body || !columns[3].text) ? 0 : -ENOMEM;
 }
 
 static int compare_keys(const struct relic *x, const struct relic *y)
 {
-	int order = x->kind != y->kind ? (x->kind < y->kind ? -1 : 1) : strcmp(x->parent, y->parent);
+	int order =
+		x->kind != y->kind ? (x->kind < y->kind ? -1 : 1) : strcmp(x->parent, y->parent);
 
 	return order ? order : strcmp(x->name, y->name);
 }
@@ -340,7 +370,8 @@ static int compare_ages(const void *a, const void *b)
 static int compare_places(const void *a, const void *b)
 {
 	const struct relic *x = a, *y = b;
-	int order = x->kind != y->kind ? (x->kind < y->kind ? -1 : 1) : strcmp(x->parent, y->parent);
+	int order =
+		x->kind != y->kind ? (x->kind < y->kind ? -1 : 1) : strcmp(x->parent, y->parent);
 
 	if (order)
 		return order;
@@ -369,20 +400,25 @@ static int build_relics(struct loader *l, const struct relics *r)
 		begin_kind(l, (enum catalog_kind)kind);
 		for (; rc == 0 && i < r->count && (int)r->at[i].kind == kind; i++)
 			if (r->at[i].body && !r->at[i].stale)
-				rc = load_row(l, r->at[i].parent, r->at[i].name, r->at[i].position, r->at[i].body);
+				rc = load_row(l, r->at[i].parent, r->at[i].name, r->at[i].position,
+					      r->at[i].body);
 		end_kind(l);
 	}
 	return rc;
 }
 
+static const char select_past[] =
+	"SELECT kind, parent, name, body_before, position_before FROM change_object "
+	"WHERE revision > $1 ORDER BY revision, ordinal";
+static const char select_present[] = "SELECT kind, parent, name, body, position FROM object";
+
 static int collect_all(struct store_db *db, struct relics *r, int64_t revision)
 {
 	const struct store_value after = store_integer(revision);
-	int rc = store_query(db, "SELECT kind, parent, name, body_before, position_before FROM change_object "
-			     "WHERE revision > $1 ORDER BY revision, ordinal", &after, 1, collect, r);
+	int rc = store_query(db, select_past, &after, 1, collect, r);
 
 	if (rc >= 0)
-		rc = store_query(db, "SELECT kind, parent, name, body, position FROM object", NULL, 0, collect, r);
+		rc = store_query(db, select_present, NULL, 0, collect, r);
 	return rc < 0 ? rc : 0;
 }
 
@@ -395,14 +431,15 @@ static int check_revision(struct store_db *db, int64_t newest, int64_t revision)
 	if (rc == 0 && now != newest)
 		rc = -ESTALE;
 	if (rc == 0) {
-		rc = store_query(db, "SELECT revision FROM change WHERE revision = $1", &value, 1, take_integer, &there);
+		rc = store_query(db, "SELECT revision FROM change WHERE revision = $1", &value, 1,
+				 take_integer, &there);
 		rc = rc == 0 ? -ENOENT : rc < 0 ? rc : 0;
 	}
 	return rc;
 }
 
-int catalog_at_revision(struct store_db *db, const struct catalog *now, int64_t newest, int64_t revision,
-			struct catalog **out, catalog_fault_fn fault, void *arg)
+int catalog_at_revision(struct store_db *db, const struct catalog *now, int64_t newest,
+			int64_t revision, struct catalog **out, catalog_fault_fn fault, void *arg)
 {
 	struct catalog_teller teller = { fault, arg, 0 };
 	struct loader l = { .teller = &teller, .reuse = now };

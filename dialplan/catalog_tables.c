@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Catalogs as tables and as YAML, both ways. Tables borrow every text from the catalog's values: only
- * arrays are made. */
+/* Catalogs as tables and as YAML, both ways. Tables borrow every text from the catalog's values:
+ * only arrays are made. */
 #include "dialplan/catalog_private.h"
 
 #include "base/mem.h"
@@ -30,7 +30,8 @@ void catalog_tables_free(struct catalog_tables *t)
 }
 
 /* An array of the structs of a kind. NULL: none, or no memory. */
-static void *array_of(const struct catalog *catalog, enum catalog_kind kind, size_t *count, bool *no_memory)
+static void *array_of(const struct catalog *catalog, enum catalog_kind kind, size_t *count,
+		      bool *no_memory)
 {
 	const struct catalog_list *list = catalog->lists[kind];
 	size_t size = catalog_kinds[kind].body->schema->size;
@@ -50,7 +51,8 @@ static void *array_of(const struct catalog *catalog, enum catalog_kind kind, siz
 }
 
 /* Rules into the sets they belong to, which came without. */
-static struct dp_rule *put_rules(const struct catalog_list *list, struct dp_ruleset *sets, struct dp_rule *to)
+static struct dp_rule *put_rules(const struct catalog_list *list, struct dp_ruleset *sets,
+				 struct dp_rule *to)
 {
 	for (size_t i = 0; list && i < list->count; i++) {
 		const struct catalog_list *rules = list->at[i]->rules;
@@ -86,12 +88,15 @@ static struct catalog_tables *make_tables(const struct catalog *catalog)
 
 	if (!t)
 		return NULL;
-	t->tables.dial_plans = array_of(catalog, CATALOG_DIAL_PLAN, &t->tables.dial_plan_count, &no_memory);
-	t->tables.translations = array_of(catalog, CATALOG_TRANSLATION, &t->tables.translation_count, &no_memory);
+	t->tables.dial_plans =
+		array_of(catalog, CATALOG_DIAL_PLAN, &t->tables.dial_plan_count, &no_memory);
+	t->tables.translations =
+		array_of(catalog, CATALOG_TRANSLATION, &t->tables.translation_count, &no_memory);
 	t->tables.usages = array_of(catalog, CATALOG_USAGE, &t->tables.usage_count, &no_memory);
 	t->tables.policies = array_of(catalog, CATALOG_POLICY, &t->tables.policy_count, &no_memory);
 	t->tables.routes = array_of(catalog, CATALOG_ROUTE, &t->tables.route_count, &no_memory);
-	t->tables.gateways = array_of(catalog, CATALOG_GATEWAY, &t->tables.gateway_count, &no_memory);
+	t->tables.gateways =
+		array_of(catalog, CATALOG_GATEWAY, &t->tables.gateway_count, &no_memory);
 	if (no_memory || fill_rules(catalog, t)) {
 		catalog_tables_free(t);
 		return NULL;
@@ -99,10 +104,12 @@ static struct catalog_tables *make_tables(const struct catalog *catalog)
 	return t;
 }
 
-/* Several threads may ask at once: the first that is done is taken, the others throw theirs away. */
+/* Several threads may ask at once: the first that is done is taken, the others throw theirs away.
+ */
 const struct dialplan_tables *catalog_tables(const struct catalog *catalog)
 {
-	struct catalog_tables *_Atomic *place = (struct catalog_tables *_Atomic *)(uintptr_t)&catalog->tables;
+	struct catalog_tables *_Atomic *place =
+		(struct catalog_tables * _Atomic *)(uintptr_t)&catalog->tables;
 	struct catalog_tables *made, *there = atomic_load_explicit(place, memory_order_acquire);
 
 	if (there)
@@ -165,13 +172,15 @@ static int take_one(struct taking *t, struct catalog_list *list, enum catalog_ki
 	struct catalog_item *item = NULL;
 	int rc;
 
-	if (!catalog_check_name(t->teller, place_of(kind, from), kind, parent ? parent->name : NULL, name))
+	if (!catalog_check_name(t->teller, place_of(kind, from), kind, parent ? parent->name : NULL,
+				name))
 		return 0;
 	rc = catalog_value_copy(&value, kind, parent ? parent->name : NULL, name, from, t->teller);
 	if (rc == -EINVAL)
 		return 0; /* told */
 	if (rc == 0)
-		rc = catalog_item_make(&item, value, parent, ((int64_t)list->count + 1) * CATALOG_GAP);
+		rc = catalog_item_make(&item, value, parent,
+				       ((int64_t)list->count + 1) * CATALOG_GAP);
 	if (rc == 0)
 		rc = catalog_list_append(list, item);
 	if (rc)
@@ -194,13 +203,15 @@ static int take_list(struct taking *t, struct catalog_list **out, enum catalog_k
 	for (size_t i = 0; rc == 0 && i < count; i++, at += size)
 		rc = take_one(t, *out, kind, parent, at);
 	if (rc == 0 && catalog_list_sort(*out, &twice))
-		catalog_tell(t->teller, (struct conf_place){ 0, 0 }, "%s: there are two of this name",
+		catalog_tell(t->teller, (struct conf_place){ 0, 0 },
+			     "%s: there are two of this name",
 			     catalog_label(label, kind, parent ? parent->name : NULL, twice));
 	return rc;
 }
 
 /* Sets that were refused have left no item: the others are found by name. */
-static int take_rulesets(struct taking *t, enum catalog_kind kind, const struct dp_ruleset *sets, size_t count)
+static int take_rulesets(struct taking *t, enum catalog_kind kind, const struct dp_ruleset *sets,
+			 size_t count)
 {
 	int rc = take_list(t, &t->catalog->lists[kind], kind, NULL, sets, count);
 
@@ -209,8 +220,8 @@ static int take_rulesets(struct taking *t, enum catalog_kind kind, const struct 
 	for (size_t i = 0; rc == 0 && i < count; i++) {
 		struct catalog_item *item = t->catalog->lists[kind]->at[i];
 
-		rc = take_list(t, &item->rules, (enum catalog_kind)catalog_kinds[kind].child, item->value,
-			       sets[i].rules, sets[i].rule_count);
+		rc = take_list(t, &item->rules, (enum catalog_kind)catalog_kinds[kind].child,
+			       item->value, sets[i].rules, sets[i].rule_count);
 	}
 	return rc;
 }
@@ -221,22 +232,25 @@ static int take_tables(struct taking *t, const struct dialplan_tables *tables)
 	int rc = take_rulesets(t, CATALOG_DIAL_PLAN, tables->dial_plans, tables->dial_plan_count);
 
 	if (rc == 0)
-		rc = take_rulesets(t, CATALOG_TRANSLATION, tables->translations, tables->translation_count);
+		rc = take_rulesets(t, CATALOG_TRANSLATION, tables->translations,
+				   tables->translation_count);
 	if (rc == 0)
-		rc = take_list(t, &lists[CATALOG_USAGE], CATALOG_USAGE, NULL, tables->usages, tables->usage_count);
+		rc = take_list(t, &lists[CATALOG_USAGE], CATALOG_USAGE, NULL, tables->usages,
+			       tables->usage_count);
 	if (rc == 0)
 		rc = take_list(t, &lists[CATALOG_POLICY], CATALOG_POLICY, NULL, tables->policies,
 			       tables->policy_count);
 	if (rc == 0)
-		rc = take_list(t, &lists[CATALOG_ROUTE], CATALOG_ROUTE, NULL, tables->routes, tables->route_count);
+		rc = take_list(t, &lists[CATALOG_ROUTE], CATALOG_ROUTE, NULL, tables->routes,
+			       tables->route_count);
 	if (rc == 0)
 		rc = take_list(t, &lists[CATALOG_GATEWAY], CATALOG_GATEWAY, NULL, tables->gateways,
 			       tables->gateway_count);
 	return rc;
 }
 
-int catalog_from_tables(struct catalog **out, const struct dialplan_tables *tables, catalog_fault_fn fault,
-			void *arg)
+int catalog_from_tables(struct catalog **out, const struct dialplan_tables *tables,
+			catalog_fault_fn fault, void *arg)
 {
 	struct catalog_teller teller = { fault, arg, 0 };
 	struct taking t = { .teller = &teller };

@@ -11,10 +11,11 @@
 #include <string.h>
 
 const struct catalog_kind_info catalog_kinds[CATALOG_KIND_COUNT] = {
-	[CATALOG_DIAL_PLAN] = { "dial-plan", "dial-plans", "dial plan", -1, CATALOG_RULE, &dialplan_dial_plan_body },
+	[CATALOG_DIAL_PLAN] = { "dial-plan", "dial-plans", "dial plan", -1, CATALOG_RULE,
+				&dialplan_dial_plan_body },
 	[CATALOG_RULE] = { "rule", "rules", "rule", CATALOG_DIAL_PLAN, -1, &dialplan_rule_body },
-	[CATALOG_TRANSLATION] = { "translation", "translations", "translation", -1, CATALOG_TRANSLATION_RULE,
-				  &dialplan_translation_body },
+	[CATALOG_TRANSLATION] = { "translation", "translations", "translation", -1,
+				  CATALOG_TRANSLATION_RULE, &dialplan_translation_body },
 	[CATALOG_TRANSLATION_RULE] = { "translation-rule", "translation-rules", "translation rule",
 				       CATALOG_TRANSLATION, -1, &dialplan_translation_rule_body },
 	[CATALOG_USAGE] = { "usage", "usages", "usage", -1, -1, &dialplan_usage_body },
@@ -31,7 +32,8 @@ const char *catalog_kind_name(enum catalog_kind kind)
 int catalog_kind_by_name(const char *name)
 {
 	for (int kind = 0; kind < CATALOG_KIND_COUNT; kind++)
-		if (strcmp(name, catalog_kinds[kind].name) == 0 || strcmp(name, catalog_kinds[kind].plural) == 0)
+		if (strcmp(name, catalog_kinds[kind].name) == 0 ||
+		    strcmp(name, catalog_kinds[kind].plural) == 0)
 			return kind;
 	return -1;
 }
@@ -52,7 +54,8 @@ void catalog_tell(struct catalog_teller *teller, struct conf_place place, const 
 	teller->fault(teller->arg, place, text);
 }
 
-const char *catalog_label(char text[CATALOG_LABEL], enum catalog_kind kind, const char *parent, const char *name)
+const char *catalog_label(char text[CATALOG_LABEL], enum catalog_kind kind, const char *parent,
+			  const char *name)
 {
 	snprintf(text, CATALOG_LABEL, "%s %.64s%s%.80s", catalog_kinds[kind].words,
 		 catalog_kinds[kind].parent >= 0 && parent ? parent : "",
@@ -95,8 +98,8 @@ static const char *why_no_name(const char *name)
 	return NULL;
 }
 
-bool catalog_check_name(struct catalog_teller *teller, struct conf_place place, enum catalog_kind kind,
-			const char *parent, const char *name)
+bool catalog_check_name(struct catalog_teller *teller, struct conf_place place,
+			enum catalog_kind kind, const char *parent, const char *name)
 {
 	const char *why = why_no_name(name);
 	char label[CATALOG_LABEL];
@@ -107,8 +110,10 @@ bool catalog_check_name(struct catalog_teller *teller, struct conf_place place, 
 		for (char *c = label; *c; c++)
 			if ((unsigned char)*c < 0x20 || *c == 0x7f)
 				*c = '?';
-		catalog_tell(teller, place, "%s: %s; accepted: 1 to 64 octets in one line without / and :, and no "
-			     "blank at either end", label, why);
+		catalog_tell(teller, place,
+			     "%s: %s; accepted: 1 to 64 octets in one line without / and :, and no "
+			     "blank at either end",
+			     label, why);
 	}
 	return !why;
 }
@@ -156,7 +161,8 @@ static void tell_inner_rules(struct catalog_teller *teller, const struct catalog
 {
 	char label[CATALOG_LABEL];
 
-	catalog_tell(teller, making->place, "%s: its rules are objects of their own: add them one by one, as %s %s/NAME",
+	catalog_tell(teller, making->place,
+		     "%s: its rules are objects of their own: add them one by one, as %s %s/NAME",
 		     catalog_label(label, making->kind, NULL, making->name),
 		     catalog_kinds[catalog_kinds[making->kind].child].words, making->name);
 }
@@ -169,7 +175,8 @@ static void tell_body_faults(struct catalog_teller *teller, const struct catalog
 	for (size_t i = 0; i < conf_fault_count(document); i++) {
 		const struct conf_fault *fault = conf_fault_at(document, i);
 
-		if (catalog_kinds[making->kind].child >= 0 && strstr(fault->text, "unknown key \"rules\""))
+		if (catalog_kinds[making->kind].child >= 0 &&
+		    strstr(fault->text, "unknown key \"rules\""))
 			inner = true;
 		else
 			tell_body_fault(teller, making, fault);
@@ -214,7 +221,8 @@ static int load_value(struct catalog_value *value, const struct catalog_making *
 	}
 	if (rc)
 		return rc;
-	rc = conf_load_body(document, body->schema, making->name, catalog_value_struct(value), making->check ? body->check : NULL);
+	rc = conf_load_body(document, body->schema, making->name, catalog_value_struct(value),
+			    making->check ? body->check : NULL);
 	if (rc == -EINVAL)
 		tell_body_faults(teller, making, document);
 	conf_document_destroy(&document);
@@ -243,8 +251,8 @@ int catalog_value_make(struct catalog_value **out, const struct catalog_making *
 	return 0;
 }
 
-int catalog_value_copy(struct catalog_value **out, enum catalog_kind kind, const char *parent, const char *name,
-		       const void *from, struct catalog_teller *teller)
+int catalog_value_copy(struct catalog_value **out, enum catalog_kind kind, const char *parent,
+		       const char *name, const void *from, struct catalog_teller *teller)
 {
 	struct catalog_making making = { .kind = kind, .parent = parent, .name = name };
 	char *body = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What routes may name for a gateway: trunks and spans, groups of spans, and the administrator's own
- * names (aliases) for any of these. Each name is written out as its members once, before routes are
- * compiled. */
+/* What routes may name for a gateway: trunks and spans, groups of spans, and the administrator's
+ * own names (aliases) for any of these. Each name is written out as its members once, before routes
+ * are compiled. */
 #include "dialplan/plan_private.h"
 
 #include "base/mem.h"
@@ -62,7 +62,8 @@ static const char *intern(struct dialplan *plan, const char *name)
 	copy = mem_strdup(name);
 	if (!copy)
 		return NULL;
-	memmove(plan->names + at + 1, plan->names + at, (plan->name_count - at) * sizeof(*plan->names));
+	memmove(plan->names + at + 1, plan->names + at,
+		(plan->name_count - at) * sizeof(*plan->names));
 	plan->names[at] = copy;
 	plan->name_count++;
 	return copy;
@@ -120,7 +121,8 @@ static struct plan_target *get_target(struct plan_builder *b, const char *name)
 	return &b->targets[at];
 }
 
-static int add_member(struct plan_builder *b, struct plan_target *target, const char *name, unsigned index)
+static int add_member(struct plan_builder *b, struct plan_target *target, const char *name,
+		      unsigned index)
 {
 	const char *kept = intern(b->plan, name);
 	struct plan_member *more = NULL;
@@ -177,8 +179,9 @@ static int build_machine_targets(struct plan_builder *b)
 		if (strcmp(from->name, DP_GATEWAY_ELSEWHERE) == 0)
 			continue;
 		target = get_target(b, from->name);
-		rc = target ? add_member(b, target, from->member ? from->member : from->name, from->index) :
-			      -ENOMEM;
+		rc = target ? add_member(b, target, from->member ? from->member : from->name,
+					 from->index)
+			    : -ENOMEM;
 	}
 	return rc;
 }
@@ -202,8 +205,10 @@ static int build_alias_names(struct plan_builder *b)
 			return -ENOMEM;
 		}
 		if (target->count)
-			plan_fault(b, from->place, "gateway %s: a trunk, span or group of this machine has "
-				   "that name already; give it another", from->name);
+			plan_fault(b, from->place,
+				   "gateway %s: a trunk, span or group of this machine has "
+				   "that name already; give it another",
+				   from->name);
 		else
 			target->alias = true;
 	}
@@ -212,26 +217,30 @@ static int build_alias_names(struct plan_builder *b)
 	return 0;
 }
 
-static int build_alias_member(struct plan_builder *b, const struct dp_gateway *from, const char *member)
+static int build_alias_member(struct plan_builder *b, const struct dp_gateway *from,
+			      const char *member)
 {
 	const struct plan_target *to = find_target(b, member);
 	char nearest[120];
 	int rc = 0;
 
 	if (to && to->alias) {
-		plan_fault(b, from->place, "gateway %s: its member %s is a gateway of the tables as well; members "
-			   "are trunks, spans and groups", from->name, member);
+		plan_fault(b, from->place,
+			   "gateway %s: its member %s is a gateway of the tables as well; members "
+			   "are trunks, spans and groups",
+			   from->name, member);
 		return 0;
 	}
 	if (!to && !b->takes_unknown) {
-		plan_fault(b, from->place, "gateway %s: there is no trunk, span or group %s%s", from->name, member,
-			   nearest_target(b, member, nearest));
+		plan_fault(b, from->place, "gateway %s: there is no trunk, span or group %s%s",
+			   from->name, member, nearest_target(b, member, nearest));
 		return 0;
 	}
 	if (!to)
 		return add_member(b, find_target(b, from->name), member, unknown_index(b));
 	for (size_t i = 0; rc == 0 && i < to->count; i++)
-		rc = add_member(b, find_target(b, from->name), to->members[i].name, to->members[i].index);
+		rc = add_member(b, find_target(b, from->name), to->members[i].name,
+				to->members[i].index);
 	return rc;
 }
 
@@ -249,8 +258,8 @@ static int build_alias(struct plan_builder *b, const struct dp_gateway *from)
 		while (strcmp(from->members[seen], from->members[i]) != 0)
 			seen++;
 		if (seen < i)
-			plan_fault(b, from->place, "gateway %s: the member %s is listed twice", from->name,
-				   from->members[i]);
+			plan_fault(b, from->place, "gateway %s: the member %s is listed twice",
+				   from->name, from->members[i]);
 		else
 			rc = build_alias_member(b, from, from->members[i]);
 	}
@@ -286,7 +295,8 @@ void plan_free_names(struct dialplan *plan)
 /* ---- Routes ---- */
 
 /* Names that nobody checks stand for themselves. */
-static int unchecked_target(struct plan_builder *b, const char *name, const struct plan_target **out)
+static int unchecked_target(struct plan_builder *b, const char *name,
+			    const struct plan_target **out)
 {
 	struct plan_target *target = get_target(b, name);
 	int rc = target ? add_member(b, target, name, unknown_index(b)) : -ENOMEM;
@@ -295,8 +305,8 @@ static int unchecked_target(struct plan_builder *b, const char *name, const stru
 	return rc;
 }
 
-int plan_add_gateway(struct plan_builder *b, const char *route_name, const struct dp_gateway_ref *ref,
-		     struct plan_route *route)
+int plan_add_gateway(struct plan_builder *b, const char *route_name,
+		     const struct dp_gateway_ref *ref, struct plan_route *route)
 {
 	const struct plan_target *target = find_target(b, ref->name);
 	struct plan_gateway *more;
@@ -304,7 +314,8 @@ int plan_add_gateway(struct plan_builder *b, const char *route_name, const struc
 	int rc = 0;
 
 	if (!target && !b->takes_unknown) {
-		plan_fault(b, ref->place, "route %s: there is no trunk, span, group or gateway %s%s", route_name,
+		plan_fault(b, ref->place,
+			   "route %s: there is no trunk, span, group or gateway %s%s", route_name,
 			   ref->name, nearest_target(b, ref->name, nearest));
 		return 0;
 	}
@@ -318,8 +329,10 @@ int plan_add_gateway(struct plan_builder *b, const char *route_name, const struc
 	route->gateways = more;
 	for (size_t i = 0; i < target->count; i++) {
 		more[route->gateway_count++] = (struct plan_gateway){
-			.name = target->name, .member = target->members[i].name,
-			.index = target->members[i].index, .weight = ref->weight,
+			.name = target->name,
+			.member = target->members[i].name,
+			.index = target->members[i].index,
+			.weight = ref->weight,
 		};
 		route->total_weight += ref->weight;
 	}

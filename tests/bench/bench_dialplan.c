@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The dial plan's cost, and that it does not follow the size of the table.
  *
- * Per table of 10, 1,000, 10,000 and 100,000 routes (and as many rules): seconds to build the snapshot,
- * and how many times as long that is as compiling the patterns alone (the reference of the same run);
- * decisions and normalizations per second, and what one costs compared with the table of 10.
+ * Per table of 10, 1,000, 10,000 and 100,000 routes (and as many rules): seconds to build the
+ * snapshot, and how many times as long that is as compiling the patterns alone (the reference of
+ * the same run); decisions and normalizations per second, and what one costs compared with the
+ * table of 10.
  *
- * Then what an administrator waits for with 100,000 routes in an SQLite store: seeding, loading (compared
- * with reading the rows alone), and one changed route on its way to the calls. */
+ * Then what an administrator waits for with 100,000 routes in an SQLite store: seeding, loading
+ * (compared with reading the rows alone), and one changed route on its way to the calls. */
 #include "dialplan/catalog_store.h"
 #include "dialplan/dialplan.h"
 #include "dialplan/pattern.h"
@@ -58,18 +59,30 @@ static void fill(struct table *t, size_t count)
 	t->routes = mem_calloc(count, sizeof(*t->routes));
 	t->rules = mem_calloc(count, sizeof(*t->rules));
 	for (size_t i = 0; i < count; i++) {
-		t->routes[i] = (struct dp_route){
-			.name = mem_printf("r%zu", i), .pattern = mem_printf("^\\+44%06zu\\d{4}$", i * 97),
-			.usages = t->usages, .usage_count = 1, .gateways = t->gateways, .gateway_count = 2 };
-		t->rules[i] = (struct dp_rule){
-			.name = t->routes[i].name, .pattern = mem_printf("^0(%06zu\\d{4})$", i * 97),
-			.translation = mem_strdup("+44$1"), .type = -1, .plan = -1, .match_type = -1 };
+		t->routes[i] =
+			(struct dp_route){ .name = mem_printf("r%zu", i),
+					   .pattern = mem_printf("^\\+44%06zu\\d{4}$", i * 97),
+					   .usages = t->usages,
+					   .usage_count = 1,
+					   .gateways = t->gateways,
+					   .gateway_count = 2 };
+		t->rules[i] = (struct dp_rule){ .name = t->routes[i].name,
+						.pattern = mem_printf("^0(%06zu\\d{4})$", i * 97),
+						.translation = mem_strdup("+44$1"),
+						.type = -1,
+						.plan = -1,
+						.match_type = -1 };
 	}
 	t->policy = (struct dp_policy){ .name = policy, .usages = t->usages, .usage_count = 1 };
 	t->set = (struct dp_ruleset){ .name = set, .rules = t->rules, .rule_count = count };
-	t->tables = (struct dialplan_tables){
-		.dial_plans = &t->set, .dial_plan_count = 1, .usages = t->usages, .usage_count = 1,
-		.policies = &t->policy, .policy_count = 1, .routes = t->routes, .route_count = count };
+	t->tables = (struct dialplan_tables){ .dial_plans = &t->set,
+					      .dial_plan_count = 1,
+					      .usages = t->usages,
+					      .usage_count = 1,
+					      .policies = &t->policy,
+					      .policy_count = 1,
+					      .routes = t->routes,
+					      .route_count = count };
 }
 
 static void empty(struct table *t, size_t count)
@@ -145,8 +158,8 @@ static void bench_decisions(void)
 	static const size_t sizes[] = { 10, 1000, 10000, LARGE };
 	double decided[4], normalized[4];
 
-	printf("%8s %10s %12s %14s %8s %18s %8s\n", "routes", "build s", "x patterns", "decisions/s", "cost",
-	       "normalizations/s", "cost");
+	printf("%8s %10s %12s %14s %8s %18s %8s\n", "routes", "build s", "x patterns",
+	       "decisions/s", "cost", "normalizations/s", "cost");
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct dialplan *plan = NULL;
 		struct table t = { 0 };
@@ -160,8 +173,9 @@ static void bench_decisions(void)
 		built = now_s() - start;
 		decided[i] = decide(plan, sizes[i]);
 		normalized[i] = normalize(plan, sizes[i]);
-		printf("%8zu %10.4f %12.2f %14.0f %8.2f %18.0f %8.2f\n", sizes[i], built, built / alone, decided[i],
-		       decided[0] / decided[i], normalized[i], normalized[0] / normalized[i]);
+		printf("%8zu %10.4f %12.2f %14.0f %8.2f %18.0f %8.2f\n", sizes[i], built,
+		       built / alone, decided[i], decided[0] / decided[i], normalized[i],
+		       normalized[0] / normalized[i]);
 		dialplan_unref(&plan);
 		empty(&t, sizes[i]);
 	}
@@ -210,8 +224,10 @@ static int read_rows(struct store_db *db, void *arg)
 	struct work *w = arg;
 	double start = now_s();
 	size_t octets = 0;
-	int rc = store_query(db, "SELECT parent, name, position, body FROM object ORDER BY kind, parent, position",
-			     NULL, 0, ignore_row, &octets);
+	int rc = store_query(
+		db,
+		"SELECT parent, name, position, body FROM object ORDER BY kind, parent, position",
+		NULL, 0, ignore_row, &octets);
 
 	w->taken = now_s() - start;
 	return rc < 0 ? rc : 0;
@@ -227,7 +243,8 @@ static void done(void *arg, int rc, const char *error)
 	w->done = true;
 }
 
-static double run(struct loop *loop, struct store *store, enum store_access access, store_job_fn job, struct work *w)
+static double run(struct loop *loop, struct store *store, enum store_access access,
+		  store_job_fn job, struct work *w)
 {
 	double start = now_s();
 
@@ -243,7 +260,8 @@ static double run(struct loop *loop, struct store *store, enum store_access acce
 
 static double timed_change(struct catalog **out, const struct catalog *from, const char *body)
 {
-	const struct catalog_change change = { CATALOG_SET, CATALOG_ROUTE, .name = "r50000", .body = body };
+	const struct catalog_change change = { CATALOG_SET, CATALOG_ROUTE, .name = "r50000",
+					       .body = body };
 	double start = now_s();
 
 	if (catalog_change(out, from, &change, 1, told, NULL))
@@ -256,7 +274,8 @@ static void bench_change(struct loop *loop, struct store *store, struct work *w)
 {
 	struct dialplan *plan = NULL;
 	struct catalog *next = NULL;
-	double changed = timed_change(&next, w->to, "{\"priority\":7}"), start, diffed, tables, built, stored;
+	double changed = timed_change(&next, w->to, "{\"priority\":7}"), start, diffed, tables,
+	       built, stored;
 
 	start = now_s();
 	if (catalog_diff(w->to, next, NULL, NULL) != 1)
@@ -274,7 +293,8 @@ static void bench_change(struct loop *loop, struct store *store, struct work *w)
 	w->to = next;
 	w->base = w->revision;
 	stored = run(loop, store, STORE_WRITE, save, w);
-	printf("one route changed: catalog %.1f ms, compared %.1f ms, tables %.1f ms, snapshot %.0f ms, stored %.1f ms\n",
+	printf("one route changed: catalog %.1f ms, compared %.1f ms, tables %.1f ms, snapshot "
+	       "%.0f ms, stored %.1f ms\n",
 	       changed * 1e3, diffed * 1e3, tables * 1e3, built * 1e3, stored * 1e3);
 	start = now_s();
 	catalog_unref(&w->from);
@@ -293,7 +313,8 @@ static void bench_store(struct loop *loop, struct store *store, const struct tab
 	if (catalog_create(&w.from) || catalog_from_tables(&w.to, &t->tables, told, NULL))
 		exit(1);
 	made = now_s() - start;
-	printf("catalog of %d routes and rules from tables: %.2f s, %ld blocks\n", LARGE, made, mem_live_blocks() - before);
+	printf("catalog of %d routes and rules from tables: %.2f s, %ld blocks\n", LARGE, made,
+	       mem_live_blocks() - before);
 	run(loop, store, STORE_WRITE, save, &w);
 	printf("stored (SQLite, seeded): %.2f s\n", w.taken);
 	catalog_unref(&w.from);
@@ -301,7 +322,8 @@ static void bench_store(struct loop *loop, struct store *store, const struct tab
 	run(loop, store, STORE_READ, read_rows, &w);
 	made = w.taken;
 	run(loop, store, STORE_READ, load, &w);
-	printf("loaded: %.2f s, %.1f times as long as reading the rows alone\n", w.taken, w.taken / made);
+	printf("loaded: %.2f s, %.1f times as long as reading the rows alone\n", w.taken,
+	       w.taken / made);
 	bench_change(loop, store, &w);
 	start = now_s();
 	yaml = catalog_yaml(w.to);
@@ -314,7 +336,8 @@ static void bench_store(struct loop *loop, struct store *store, const struct tab
 	start = now_s();
 	if (catalog_diff(w.to, w.from, NULL, NULL) != 0)
 		exit(1);
-	printf("read back: %.2f s, compared in %.1f ms: nothing changes\n", made, (now_s() - start) * 1e3);
+	printf("read back: %.2f s, compared in %.1f ms: nothing changes\n", made,
+	       (now_s() - start) * 1e3);
 	mem_free(yaml);
 	catalog_unref(&w.from);
 	catalog_unref(&w.to);
@@ -323,7 +346,9 @@ static void bench_store(struct loop *loop, struct store *store, const struct tab
 static void bench_catalog(void)
 {
 	char folder[] = "/tmp/cw-bench-XXXXXX", url[64], error[256], command[64];
-	struct store_cfg cfg = { .url = url, .schemas = &catalog_store_schema, .schema_count = 1,
+	struct store_cfg cfg = { .url = url,
+				 .schemas = &catalog_store_schema,
+				 .schema_count = 1,
 				 .thread_name = "tables" };
 	struct store *store = NULL;
 	struct loop *loop = NULL;
@@ -333,7 +358,8 @@ static void bench_catalog(void)
 		exit(1);
 	snprintf(url, sizeof(url), "sqlite:%s/tables.db", folder);
 	cfg.home = loop;
-	if (store_open(&store, &cfg, error, sizeof(error)) || store_wait(store, 10000, error, sizeof(error))) {
+	if (store_open(&store, &cfg, error, sizeof(error)) ||
+	    store_wait(store, 10000, error, sizeof(error))) {
 		fprintf(stderr, "%s\n", error);
 		exit(1);
 	}

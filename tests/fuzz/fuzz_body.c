@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Any text as the name and body of an object of the tables: it is taken or refused with a reason; what
- * was taken has one form, which reads as itself, goes out as YAML and comes back the same. */
+/* Any text as the name and body of an object of the tables: it is taken or refused with a reason;
+ * what was taken has one form, which reads as itself, goes out as YAML and comes back the same. */
 #include "base/mem.h"
 #include "dialplan/catalog.h"
 
@@ -21,8 +21,9 @@ static void count_fault(void *arg, struct conf_place place, const char *what)
 /* A dial plan and a translation for rules to be in, and a route to be changed. */
 static struct catalog *base(void)
 {
-	static const char text[] = "dial-plans: { p: [] }\ntranslations: { p: [] }\nusages: [u]\n"
-				   "routes: { n: { pattern: '1', usages: [u], gateways: [g], priority: 3 } }\n";
+	static const char text[] =
+		"dial-plans: { p: [] }\ntranslations: { p: [] }\nusages: [u]\n"
+		"routes: { n: { pattern: '1', usages: [u], gateways: [g], priority: 3 } }\n";
 	struct catalog *catalog = NULL;
 
 	if (catalog_from_yaml(&catalog, "base", text, strlen(text), NULL, NULL))
@@ -32,7 +33,8 @@ static struct catalog *base(void)
 
 static void check_form(const struct catalog *catalog, const struct catalog_change *change)
 {
-	const struct catalog_object *object = catalog_find(catalog, change->kind, change->parent, change->name);
+	const struct catalog_object *object =
+		catalog_find(catalog, change->kind, change->parent, change->name);
 	struct catalog_change again = *change;
 	struct catalog *same = NULL;
 

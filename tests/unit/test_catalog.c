@@ -18,45 +18,44 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const char site[] =
-	"dial-plans:\n"
-	"  uk:\n"
-	"    - name: national\n"
-	"      pattern: \"^0(\\\\d{10})$\"\n"
-	"      translation: \"+44$1\"\n"
-	"    - name: international\n"
-	"      pattern: \"^00(\\\\d+)$\"\n"
-	"      translation: \"+$1\"\n"
-	"      type: international\n"
-	"      match-type: national\n"
-	"  empty: []\n"
-	"translations:\n"
-	"  plain:\n"
-	"    - name: anonymous\n"
-	"      pattern: \".*\"\n"
-	"      translation: \"\"\n"
-	"usages:\n"
-	"  - National\n"
-	"  - International\n"
-	"policies:\n"
-	"  staff: [National, International]\n"
-	"  lobby: [National]\n"
-	"routes:\n"
-	"  London:\n"
-	"    pattern: \"^\\\\+4420\"\n"
-	"    usages: [National]\n"
-	"    gateways: [e1-london, { name: carrier-a, weight: 3 }]\n"
-	"    priority: 10\n"
-	"  World:\n"
-	"    pattern: \"^\\\\+\"\n"
-	"    usages: [International, National]\n"
-	"    gateways: [carrier-a]\n"
-	"    description: \"the \\\"rest\\\" of it: \\\\ \xc3\xbc\"\n"
-	"gateways:\n"
-	"  e1-london: [telco-1]\n"
-	"  old:\n"
-	"    members: [telco-1, telco-2]\n"
-	"    description: unused\n";
+static const char site[] = "dial-plans:\n"
+			   "  uk:\n"
+			   "    - name: national\n"
+			   "      pattern: \"^0(\\\\d{10})$\"\n"
+			   "      translation: \"+44$1\"\n"
+			   "    - name: international\n"
+			   "      pattern: \"^00(\\\\d+)$\"\n"
+			   "      translation: \"+$1\"\n"
+			   "      type: international\n"
+			   "      match-type: national\n"
+			   "  empty: []\n"
+			   "translations:\n"
+			   "  plain:\n"
+			   "    - name: anonymous\n"
+			   "      pattern: \".*\"\n"
+			   "      translation: \"\"\n"
+			   "usages:\n"
+			   "  - National\n"
+			   "  - International\n"
+			   "policies:\n"
+			   "  staff: [National, International]\n"
+			   "  lobby: [National]\n"
+			   "routes:\n"
+			   "  London:\n"
+			   "    pattern: \"^\\\\+4420\"\n"
+			   "    usages: [National]\n"
+			   "    gateways: [e1-london, { name: carrier-a, weight: 3 }]\n"
+			   "    priority: 10\n"
+			   "  World:\n"
+			   "    pattern: \"^\\\\+\"\n"
+			   "    usages: [International, National]\n"
+			   "    gateways: [carrier-a]\n"
+			   "    description: \"the \\\"rest\\\" of it: \\\\ \xc3\xbc\"\n"
+			   "gateways:\n"
+			   "  e1-london: [telco-1]\n"
+			   "  old:\n"
+			   "    members: [telco-1, telco-2]\n"
+			   "    description: unused\n";
 
 /* ---- Faults ---- */
 
@@ -72,7 +71,8 @@ static void note(void *arg, struct conf_place place, const char *what)
 
 	faults->count++;
 	if (place.line)
-		snprintf(faults->text + n, sizeof(faults->text) - n, "%u:%u ", place.line, place.column);
+		snprintf(faults->text + n, sizeof(faults->text) - n, "%u:%u ", place.line,
+			 place.column);
 	n = strlen(faults->text);
 	snprintf(faults->text + n, sizeof(faults->text) - n, "%s\n", what);
 }
@@ -130,7 +130,8 @@ static int change(struct fixture *fx, struct catalog_change one)
 }
 
 /* "a b c": names of a list in order; positions must rise. */
-static const char *names(const struct catalog *catalog, enum catalog_kind kind, const char *parent, char text[2048])
+static const char *names(const struct catalog *catalog, enum catalog_kind kind, const char *parent,
+			 char text[2048])
 {
 	size_t count = catalog_count(catalog, kind, parent);
 
@@ -140,7 +141,8 @@ static const char *names(const struct catalog *catalog, enum catalog_kind kind, 
 
 		assert_int_equal(object->kind, kind);
 		if (i > 0 && parent)
-			assert_true(catalog_at(catalog, kind, parent, i - 1)->position < object->position);
+			assert_true(catalog_at(catalog, kind, parent, i - 1)->position <
+				    object->position);
 		if (parent)
 			assert_ptr_equal(catalog_find(catalog, kind, parent, object->name), object);
 		sprintf(text + strlen(text), "%s%s", i ? " " : "", object->name);
@@ -149,7 +151,8 @@ static const char *names(const struct catalog *catalog, enum catalog_kind kind, 
 	return text;
 }
 
-static const char *body(const struct fixture *fx, enum catalog_kind kind, const char *parent, const char *name)
+static const char *body(const struct fixture *fx, enum catalog_kind kind, const char *parent,
+			const char *name)
 {
 	const struct catalog_object *object = catalog_find(fx->catalog, kind, parent, name);
 
@@ -169,11 +172,13 @@ static void is_made_of_yaml(void **state)
 	assert_string_equal(names(fx->catalog, CATALOG_RULE, "nowhere", text), "");
 	assert_string_equal(names(fx->catalog, CATALOG_RULE, NULL, text), "national international");
 	assert_string_equal(names(fx->catalog, CATALOG_TRANSLATION_RULE, NULL, text), "anonymous");
-	assert_string_equal(names(fx->catalog, CATALOG_USAGE, NULL, text), "National International");
+	assert_string_equal(names(fx->catalog, CATALOG_USAGE, NULL, text),
+			    "National International");
 	assert_string_equal(names(fx->catalog, CATALOG_POLICY, NULL, text), "staff lobby");
 	assert_string_equal(names(fx->catalog, CATALOG_ROUTE, NULL, text), "London World");
 	assert_string_equal(names(fx->catalog, CATALOG_GATEWAY, NULL, text), "e1-london old");
-	assert_string_equal(catalog_find(fx->catalog, CATALOG_RULE, "uk", "national")->parent, "uk");
+	assert_string_equal(catalog_find(fx->catalog, CATALOG_RULE, "uk", "national")->parent,
+			    "uk");
 	assert_null(catalog_find(fx->catalog, CATALOG_RULE, "empty", "national"));
 	assert_null(catalog_find(fx->catalog, CATALOG_RULE, NULL, "national"));
 	assert_null(catalog_find(fx->catalog, CATALOG_ROUTE, NULL, "Rome"));
@@ -188,19 +193,24 @@ static void bodies_are_canonical(void **state)
 	assert_string_equal(body(fx, CATALOG_USAGE, NULL, "National"), "{}");
 	assert_string_equal(body(fx, CATALOG_RULE, "uk", "national"),
 			    "{\"pattern\":\"^0(\\\\d{10})$\",\"translation\":\"+44$1\"}");
-	assert_string_equal(body(fx, CATALOG_RULE, "uk", "international"),
-			    "{\"pattern\":\"^00(\\\\d+)$\",\"translation\":\"+$1\",\"type\":\"international\","
-			    "\"match-type\":\"national\"}");
+	assert_string_equal(
+		body(fx, CATALOG_RULE, "uk", "international"),
+		"{\"pattern\":\"^00(\\\\d+)$\",\"translation\":\"+$1\",\"type\":\"international\","
+		"\"match-type\":\"national\"}");
 	assert_string_equal(body(fx, CATALOG_TRANSLATION_RULE, "plain", "anonymous"),
 			    "{\"pattern\":\".*\",\"translation\":\"\"}");
 	assert_string_equal(body(fx, CATALOG_POLICY, NULL, "lobby"), "{\"usages\":[\"National\"]}");
 	assert_string_equal(body(fx, CATALOG_ROUTE, NULL, "London"),
-			    "{\"pattern\":\"^\\\\+4420\",\"usages\":[\"National\"],\"gateways\":[{\"name\":\"e1-london\"},"
+			    "{\"pattern\":\"^\\\\+4420\",\"usages\":[\"National\"],\"gateways\":[{"
+			    "\"name\":\"e1-london\"},"
 			    "{\"name\":\"carrier-a\",\"weight\":3}],\"priority\":10}");
-	assert_string_equal(body(fx, CATALOG_ROUTE, NULL, "World"),
-			    "{\"pattern\":\"^\\\\+\",\"usages\":[\"International\",\"National\"],\"gateways\":"
-			    "[{\"name\":\"carrier-a\"}],\"description\":\"the \\\"rest\\\" of it: \\\\ \xc3\xbc\"}");
-	assert_string_equal(body(fx, CATALOG_GATEWAY, NULL, "e1-london"), "{\"members\":[\"telco-1\"]}");
+	assert_string_equal(
+		body(fx, CATALOG_ROUTE, NULL, "World"),
+		"{\"pattern\":\"^\\\\+\",\"usages\":[\"International\",\"National\"],\"gateways\":"
+		"[{\"name\":\"carrier-a\"}],\"description\":\"the \\\"rest\\\" of it: \\\\ "
+		"\xc3\xbc\"}");
+	assert_string_equal(body(fx, CATALOG_GATEWAY, NULL, "e1-london"),
+			    "{\"members\":[\"telco-1\"]}");
 }
 
 /* What is written reads the same, and is what was read when that was written so. */
@@ -221,7 +231,9 @@ static void yaml_is_a_fixed_point(void **state)
 static void compiles(void **state)
 {
 	static const struct dp_gateway_name machine[] = {
-		{ "telco-1", 0, NULL }, { "telco-2", 1, NULL }, { "carrier-a", 2, NULL },
+		{ "telco-1", 0, NULL },
+		{ "telco-2", 1, NULL },
+		{ "carrier-a", 2, NULL },
 	};
 	struct fixture *fx = *state;
 	const struct dialplan_tables *tables = catalog_tables(fx->catalog);
@@ -231,7 +243,8 @@ static void compiles(void **state)
 
 	assert_non_null(tables);
 	assert_ptr_equal(catalog_tables(fx->catalog), tables);
-	assert_int_equal(dialplan_compile(&plan, tables, machine, COUNT(machine), note, &fx->faults), 0);
+	assert_int_equal(
+		dialplan_compile(&plan, tables, machine, COUNT(machine), note, &fx->faults), 0);
 	assert_int_equal(dialplan_route(plan, &request, &decision, NULL), 0);
 	assert_int_equal(decision.count, 2);
 	assert_string_equal(decision.candidates[0].member, "telco-1");
@@ -262,8 +275,10 @@ static void an_empty_one(void **state)
 
 static void kinds_have_names(void **state)
 {
-	static const char *const kinds[] = { "dial-plan", "rule", "translation", "translation-rule",
-					     "usage", "policy", "route", "gateway" };
+	static const char *const kinds[] = { "dial-plan",   "rule",
+					     "translation", "translation-rule",
+					     "usage",       "policy",
+					     "route",       "gateway" };
 
 	(void)state;
 	for (int kind = 0; kind < CATALOG_KIND_COUNT; kind++) {
@@ -281,19 +296,24 @@ static void tells_faults_of_yaml(void **state)
 		const char *text, *faults;
 	} rows[] = {
 		{ "routes:\n  a/b: { pattern: '1', emergency: true, gateways: [x] }\n",
-		  "2:3 \"a/b\" is no name for a route; accepted: 1 to 64 octets in one line, no slash, no blank at either "
+		  "2:3 \"a/b\" is no name for a route; accepted: 1 to 64 octets in one line, no "
+		  "slash, no blank at either "
 		  "end\n" },
 		{ "routes:\n  'a:b': { pattern: '1', emergency: true, gateways: [x] }\n",
-		  "2:3 route a:b: a colon in the name; accepted: 1 to 64 octets in one line without / and :, and no blank "
+		  "2:3 route a:b: a colon in the name; accepted: 1 to 64 octets in one line "
+		  "without / and :, and no blank "
 		  "at either end\n" },
 		{ "usages: [a/b]\n",
-		  "usage a/b: a slash in the name, which stands between a rule's table and the rule; accepted: 1 to 64 "
+		  "usage a/b: a slash in the name, which stands between a rule's table and the "
+		  "rule; accepted: 1 to 64 "
 		  "octets in one line without / and :, and no blank at either end\n" },
 		{ "usages: [a, b]\npolicies: { p: [c] }\n",
 		  "2:17 usages: no usage \"c\" is defined; accepted: a, b\n" },
 		{ "rutes: {}\n", NULL },
-		{ "dial-plans: { uk: [{ name: a, pattern: '(', translation: x }, { name: a, pattern: '1', translation: x }] }\n",
-		  "1:40 pattern: at offset 1: missing closing parenthesis\n1:63 the rule a is listed twice\n" },
+		{ "dial-plans: { uk: [{ name: a, pattern: '(', translation: x }, { name: a, "
+		  "pattern: '1', translation: x }] }\n",
+		  "1:40 pattern: at offset 1: missing closing parenthesis\n1:63 the rule a is "
+		  "listed twice\n" },
 	};
 	struct catalog *catalog = NULL;
 	struct faults faults;
@@ -317,24 +337,44 @@ static void adds(void **state)
 	char text[2048];
 
 	(void)before;
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_ADD, CATALOG_USAGE, .name = "Local" }), 0);
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_ADD, CATALOG_USAGE, .name = "First", .first = true }), 0);
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_ADD, CATALOG_USAGE, .name = "A", .before = "National" }), 0);
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_ADD, CATALOG_USAGE, .name = "B", .after = "National" }), 0);
-	assert_string_equal(names(fx->catalog, CATALOG_USAGE, NULL, text), "First A National B International Local");
-	assert_int_equal(change(fx, (struct catalog_change){
-		CATALOG_ADD, CATALOG_ROUTE, .name = "Rome", .after = "London",
-		.body = "{\"pattern\": \"^\\\\+3906\", \"usages\": [\"International\"], \"gateways\": [\"carrier-a\"], "
-			"\"priority\": 100, \"description\": null}" }), 0);
+	assert_int_equal(
+		change(fx, (struct catalog_change){ CATALOG_ADD, CATALOG_USAGE, .name = "Local" }),
+		0);
+	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_ADD, CATALOG_USAGE,
+							     .name = "First", .first = true }),
+			 0);
+	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_ADD, CATALOG_USAGE,
+							     .name = "A", .before = "National" }),
+			 0);
+	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_ADD, CATALOG_USAGE,
+							     .name = "B", .after = "National" }),
+			 0);
+	assert_string_equal(names(fx->catalog, CATALOG_USAGE, NULL, text),
+			    "First A National B International Local");
+	assert_int_equal(
+		change(fx,
+		       (struct catalog_change){
+			       CATALOG_ADD, CATALOG_ROUTE, .name = "Rome", .after = "London",
+			       .body = "{\"pattern\": \"^\\\\+3906\", \"usages\": "
+				       "[\"International\"], \"gateways\": [\"carrier-a\"], "
+				       "\"priority\": 100, \"description\": null}" }),
+		0);
 	assert_string_equal(names(fx->catalog, CATALOG_ROUTE, NULL, text), "London Rome World");
 	assert_string_equal(body(fx, CATALOG_ROUTE, NULL, "Rome"),
-			    "{\"pattern\":\"^\\\\+3906\",\"usages\":[\"International\"],\"gateways\":[{\"name\":"
+			    "{\"pattern\":\"^\\\\+3906\",\"usages\":[\"International\"],"
+			    "\"gateways\":[{\"name\":"
 			    "\"carrier-a\"}]}");
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_ADD, CATALOG_DIAL_PLAN, .name = "new", .body = "{}" }), 0);
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_ADD, CATALOG_RULE, .parent = "new", .name = "all",
-							     .body = "{pattern: '^(.*)$', translation: $1}" }), 0);
+	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_ADD, CATALOG_DIAL_PLAN,
+							     .name = "new", .body = "{}" }),
+			 0);
+	assert_int_equal(change(fx,
+				(struct catalog_change){
+					CATALOG_ADD, CATALOG_RULE, .parent = "new", .name = "all",
+					.body = "{pattern: '^(.*)$', translation: $1}" }),
+			 0);
 	assert_string_equal(names(fx->catalog, CATALOG_RULE, "new", text), "all");
-	assert_string_equal(names(fx->catalog, CATALOG_RULE, NULL, text), "national international all");
+	assert_string_equal(names(fx->catalog, CATALOG_RULE, NULL, text),
+			    "national international all");
 }
 
 /* A list of faults, and nothing is changed. */
@@ -345,63 +385,111 @@ static void refuses(void **state)
 		int rc;
 		const char *faults;
 	} rows[] = {
-		{ { CATALOG_ADD, CATALOG_USAGE, .name = "National" }, -EEXIST, "usage National is there already\n" },
-		{ { CATALOG_ADD, CATALOG_ROUTE, .name = "a/b" }, -EINVAL,
-		  "route a/b: a slash in the name, which stands between a rule's table and the rule; accepted: 1 to 64 "
+		{ { CATALOG_ADD, CATALOG_USAGE, .name = "National" },
+		  -EEXIST,
+		  "usage National is there already\n" },
+		{ { CATALOG_ADD, CATALOG_ROUTE, .name = "a/b" },
+		  -EINVAL,
+		  "route a/b: a slash in the name, which stands between a rule's table and the "
+		  "rule; accepted: 1 to 64 "
 		  "octets in one line without / and :, and no blank at either end\n" },
-		{ { CATALOG_ADD, CATALOG_ROUTE, .name = "Service: Medium" }, -EINVAL,
-		  "route Service: Medium: a colon in the name; accepted: 1 to 64 octets in one line without / and :, and "
+		{ { CATALOG_ADD, CATALOG_ROUTE, .name = "Service: Medium" },
+		  -EINVAL,
+		  "route Service: Medium: a colon in the name; accepted: 1 to 64 octets in one "
+		  "line without / and :, and "
 		  "no blank at either end\n" },
-		{ { CATALOG_ADD, CATALOG_ROUTE, .name = "a\nb" }, -EINVAL,
-		  "route a?b: a control character in the name, or one that is no UTF-8; accepted: 1 to 64 octets in one "
+		{ { CATALOG_ADD, CATALOG_ROUTE, .name = "a\nb" },
+		  -EINVAL,
+		  "route a?b: a control character in the name, or one that is no UTF-8; accepted: "
+		  "1 to 64 octets in one "
 		  "line without / and :, and no blank at either end\n" },
-		{ { CATALOG_ADD, CATALOG_ROUTE, .name = "" }, -EINVAL,
-		  "route : an empty name; accepted: 1 to 64 octets in one line without / and :, and no blank at either "
+		{ { CATALOG_ADD, CATALOG_ROUTE, .name = "" },
+		  -EINVAL,
+		  "route : an empty name; accepted: 1 to 64 octets in one line without / and :, "
+		  "and no blank at either "
 		  "end\n" },
-		{ { CATALOG_ADD, CATALOG_ROUTE, .name = ".." }, -EINVAL,
-		  "route ..: a name of dots alone; accepted: 1 to 64 octets in one line without / and :, and no blank at "
+		{ { CATALOG_ADD, CATALOG_ROUTE, .name = ".." },
+		  -EINVAL,
+		  "route ..: a name of dots alone; accepted: 1 to 64 octets in one line without / "
+		  "and :, and no blank at "
 		  "either end\n" },
-		{ { CATALOG_ADD, CATALOG_ROUTE, .name = "x", .body = "{\"patern\":\"1\",\"usages\":[\"National\"],"
-		  "\"gateways\":[\"a\"],\"priority\":\"high\"}" }, -EINVAL,
-		  "route x: \"pattern\" is missing (regular expression on the normalized called number); accepted: a text "
+		{ { CATALOG_ADD, CATALOG_ROUTE, .name = "x",
+		    .body = "{\"patern\":\"1\",\"usages\":[\"National\"],"
+			    "\"gateways\":[\"a\"],\"priority\":\"high\"}" },
+		  -EINVAL,
+		  "route x: \"pattern\" is missing (regular expression on the normalized called "
+		  "number); accepted: a text "
 		  "of at least 1 and at most 1024 octets in one line\n"
-		  "route x: unknown key \"patern\", did you mean \"pattern\"?; accepted: pattern, usages, gateways, "
-		  "priority, selection, emergency, suppress-caller-id, alternate-caller-id, description\n"
-		  "route x: priority: \"high\" is no whole number; accepted: a whole number from -1000000 to 1000000\n" },
-		{ { CATALOG_ADD, CATALOG_ROUTE, .name = "x", .body = "{\"pattern\":\"(\",\"gateways\":[\"a\",\"a\"]}" }, -EINVAL,
-		  "route x: the route has no usages, so no policy leads to it; give it `usages: [ … ]` or `emergency: true`\n"
+		  "route x: unknown key \"patern\", did you mean \"pattern\"?; accepted: pattern, "
+		  "usages, gateways, "
+		  "priority, selection, emergency, suppress-caller-id, alternate-caller-id, "
+		  "description\n"
+		  "route x: priority: \"high\" is no whole number; accepted: a whole number from "
+		  "-1000000 to 1000000\n" },
+		{ { CATALOG_ADD, CATALOG_ROUTE, .name = "x",
+		    .body = "{\"pattern\":\"(\",\"gateways\":[\"a\",\"a\"]}" },
+		  -EINVAL,
+		  "route x: the route has no usages, so no policy leads to it; give it `usages: [ "
+		  "… ]` or `emergency: true`\n"
 		  "route x: pattern: at offset 1: missing closing parenthesis\n"
 		  "route x: the gateway a is listed twice\n" },
 		{ { CATALOG_ADD, CATALOG_ROUTE, .name = "x", .body = "pattern" }, -EINVAL, NULL },
-		{ { CATALOG_ADD, CATALOG_ROUTE, .name = "x", .body = "{\"pattern\": " }, -EINVAL, NULL },
-		{ { CATALOG_ADD, CATALOG_RULE, .name = "x", .parent = "uk", .body = "{\"pattern\":\"^0\",\"translation\":\"$1\"}" },
-		  -EINVAL, "rule uk/x: translation: at offset 0: $1: the pattern has 0 groups\n" },
-		{ { CATALOG_ADD, CATALOG_RULE, .name = "x", .parent = "uk", .body = "{\"pattern\":\"^0\",\"name\":\"y\"}" },
-		  -EINVAL, NULL },
-		{ { CATALOG_ADD, CATALOG_RULE, .name = "x", .parent = "ku" }, -ENOENT,
+		{ { CATALOG_ADD, CATALOG_ROUTE, .name = "x", .body = "{\"pattern\": " },
+		  -EINVAL,
+		  NULL },
+		{ { CATALOG_ADD, CATALOG_RULE, .name = "x", .parent = "uk",
+		    .body = "{\"pattern\":\"^0\",\"translation\":\"$1\"}" },
+		  -EINVAL,
+		  "rule uk/x: translation: at offset 0: $1: the pattern has 0 groups\n" },
+		{ { CATALOG_ADD, CATALOG_RULE, .name = "x", .parent = "uk",
+		    .body = "{\"pattern\":\"^0\",\"name\":\"y\"}" },
+		  -EINVAL,
+		  NULL },
+		{ { CATALOG_ADD, CATALOG_RULE, .name = "x", .parent = "ku" },
+		  -ENOENT,
 		  "there is no dial plan ku, did you mean uk?\n" },
-		{ { CATALOG_ADD, CATALOG_RULE, .name = "x" }, -EINVAL, "rule x: it needs the dial plan that it belongs to\n" },
-		{ { CATALOG_ADD, CATALOG_DIAL_PLAN, .name = "x", .body = "{\"rules\":[]}" }, -EINVAL,
-		  "dial plan x: its rules are objects of their own: add them one by one, as rule x/NAME\n" },
-		{ { CATALOG_ADD, CATALOG_USAGE, .name = "x", .before = "Nationl" }, -ENOENT,
+		{ { CATALOG_ADD, CATALOG_RULE, .name = "x" },
+		  -EINVAL,
+		  "rule x: it needs the dial plan that it belongs to\n" },
+		{ { CATALOG_ADD, CATALOG_DIAL_PLAN, .name = "x", .body = "{\"rules\":[]}" },
+		  -EINVAL,
+		  "dial plan x: its rules are objects of their own: add them one by one, as rule "
+		  "x/NAME\n" },
+		{ { CATALOG_ADD, CATALOG_USAGE, .name = "x", .before = "Nationl" },
+		  -ENOENT,
 		  "there is no usage Nationl, did you mean National?\n" },
-		{ { CATALOG_SET, CATALOG_ROUTE, .name = "Londn", .body = "{}" }, -ENOENT,
+		{ { CATALOG_SET, CATALOG_ROUTE, .name = "Londn", .body = "{}" },
+		  -ENOENT,
 		  "there is no route Londn, did you mean London?\n" },
-		{ { CATALOG_SET, CATALOG_RULE, .parent = "uk", .name = "nationl", .body = "{}" }, -ENOENT,
+		{ { CATALOG_SET, CATALOG_RULE, .parent = "uk", .name = "nationl", .body = "{}" },
+		  -ENOENT,
 		  "there is no rule uk/nationl, did you mean national?\n" },
-		{ { CATALOG_SET, CATALOG_ROUTE, .name = "London", .body = "{\"pattern\":null}" }, -EINVAL, NULL },
+		{ { CATALOG_SET, CATALOG_ROUTE, .name = "London", .body = "{\"pattern\":null}" },
+		  -EINVAL,
+		  NULL },
 		{ { CATALOG_SET, CATALOG_ROUTE, .name = "London", .body = "[1]" }, -EINVAL, NULL },
-		{ { CATALOG_DELETE, CATALOG_USAGE, .name = "National" }, -EBUSY,
-		  "usage National is in use by policies staff, lobby and routes London, World; take it out of them first\n" },
-		{ { CATALOG_DELETE, CATALOG_GATEWAY, .name = "e1-london" }, -EBUSY,
+		{ { CATALOG_DELETE, CATALOG_USAGE, .name = "National" },
+		  -EBUSY,
+		  "usage National is in use by policies staff, lobby and routes London, World; "
+		  "take it out of them first\n" },
+		{ { CATALOG_DELETE, CATALOG_GATEWAY, .name = "e1-london" },
+		  -EBUSY,
 		  "gateway e1-london is in use by route London; take it out of it first\n" },
-		{ { CATALOG_DELETE, CATALOG_GATEWAY, .name = "e1" }, -ENOENT, "there is no gateway e1\n" },
-		{ { CATALOG_MOVE, CATALOG_ROUTE, .name = "London", .before = "Word" }, -ENOENT,
+		{ { CATALOG_DELETE, CATALOG_GATEWAY, .name = "e1" },
+		  -ENOENT,
+		  "there is no gateway e1\n" },
+		{ { CATALOG_MOVE, CATALOG_ROUTE, .name = "London", .before = "Word" },
+		  -ENOENT,
 		  "there is no route Word, did you mean World?\n" },
-		{ { CATALOG_MOVE, CATALOG_ROUTE, .name = "London", .before = "London" }, -EINVAL,
+		{ { CATALOG_MOVE, CATALOG_ROUTE, .name = "London", .before = "London" },
+		  -EINVAL,
 		  "route London can't be moved before or after itself\n" },
-		{ { CATALOG_RENAME, CATALOG_ROUTE, .name = "London", .body = "World" }, -EEXIST, "route World is there already\n" },
-		{ { CATALOG_RENAME, CATALOG_ROUTE, .name = "London", .body = "a:b" }, -EINVAL, NULL },
+		{ { CATALOG_RENAME, CATALOG_ROUTE, .name = "London", .body = "World" },
+		  -EEXIST,
+		  "route World is there already\n" },
+		{ { CATALOG_RENAME, CATALOG_ROUTE, .name = "London", .body = "a:b" },
+		  -EINVAL,
+		  NULL },
 		{ { CATALOG_RENAME, CATALOG_ROUTE, .name = "London" }, -EINVAL, NULL },
 	};
 	struct fixture *fx = *state;
@@ -411,7 +499,8 @@ static void refuses(void **state)
 		char *text;
 		int rc = change(fx, rows[i].change);
 
-		if (rc != rows[i].rc || (rows[i].faults && strcmp(fx->faults.text, rows[i].faults) != 0))
+		if (rc != rows[i].rc ||
+		    (rows[i].faults && strcmp(fx->faults.text, rows[i].faults) != 0))
 			fail_msg("row %zu: %d\n%s", i, rc, fx->faults.text);
 		if (getenv("SHOW") && !rows[i].faults)
 			print_message("%s", fx->faults.text);
@@ -426,21 +515,34 @@ static void sets(void **state)
 {
 	struct fixture *fx = *state;
 
-	assert_int_equal(change(fx, (struct catalog_change){
-		CATALOG_SET, CATALOG_ROUTE, .name = "London",
-		.body = "{\"priority\":null,\"emergency\":true,\"gateways\":[\"x\"]}" }), 0);
+	assert_int_equal(
+		change(fx, (struct catalog_change){ CATALOG_SET, CATALOG_ROUTE, .name = "London",
+						    .body = "{\"priority\":null,\"emergency\":true,"
+							    "\"gateways\":[\"x\"]}" }),
+		0);
 	assert_string_equal(body(fx, CATALOG_ROUTE, NULL, "London"),
-			    "{\"pattern\":\"^\\\\+4420\",\"usages\":[\"National\"],\"gateways\":[{\"name\":\"x\"}],"
+			    "{\"pattern\":\"^\\\\+4420\",\"usages\":[\"National\"],\"gateways\":[{"
+			    "\"name\":\"x\"}],"
 			    "\"emergency\":true}");
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_SET, CATALOG_RULE, .parent = "uk", .name = "national",
-							     .body = "{\"description\":\"\\u00e9\\ud83d\\ude00\"}" }), 0);
-	assert_string_equal(body(fx, CATALOG_RULE, "uk", "national"),
-			    "{\"pattern\":\"^0(\\\\d{10})$\",\"translation\":\"+44$1\",\"description\":"
-			    "\"\xc3\xa9\xf0\x9f\x98\x80\"}");
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_PUT, CATALOG_POLICY, .name = "lobby" }), 0);
+	assert_int_equal(
+		change(fx,
+		       (struct catalog_change){
+			       CATALOG_SET, CATALOG_RULE, .parent = "uk", .name = "national",
+			       .body = "{\"description\":\"\\u00e9\\ud83d\\ude00\"}" }),
+		0);
+	assert_string_equal(
+		body(fx, CATALOG_RULE, "uk", "national"),
+		"{\"pattern\":\"^0(\\\\d{10})$\",\"translation\":\"+44$1\",\"description\":"
+		"\"\xc3\xa9\xf0\x9f\x98\x80\"}");
+	assert_int_equal(
+		change(fx, (struct catalog_change){ CATALOG_PUT, CATALOG_POLICY, .name = "lobby" }),
+		0);
 	assert_string_equal(body(fx, CATALOG_POLICY, NULL, "lobby"), "{}");
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_PUT, CATALOG_POLICY, .name = "new",
-							     .body = "{\"usages\":[\"National\"]}", .first = true }), 0);
+	assert_int_equal(
+		change(fx, (struct catalog_change){ CATALOG_PUT, CATALOG_POLICY, .name = "new",
+						    .body = "{\"usages\":[\"National\"]}",
+						    .first = true }),
+		0);
 	assert_string_equal(catalog_at(fx->catalog, CATALOG_POLICY, NULL, 0)->name, "new");
 }
 
@@ -449,12 +551,20 @@ static void deletes(void **state)
 	struct fixture *fx = *state;
 	char text[2048];
 
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_DELETE, CATALOG_DIAL_PLAN, .name = "uk" }), 0);
+	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_DELETE, CATALOG_DIAL_PLAN,
+							     .name = "uk" }),
+			 0);
 	assert_int_equal(catalog_count(fx->catalog, CATALOG_RULE, NULL), 0);
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_DELETE, CATALOG_ROUTE, .name = "London" }), 0);
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_DELETE, CATALOG_GATEWAY, .name = "e1-london" }), 0);
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_DELETE, CATALOG_TRANSLATION_RULE, .parent = "plain",
-							     .name = "anonymous" }), 0);
+	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_DELETE, CATALOG_ROUTE,
+							     .name = "London" }),
+			 0);
+	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_DELETE, CATALOG_GATEWAY,
+							     .name = "e1-london" }),
+			 0);
+	assert_int_equal(
+		change(fx, (struct catalog_change){ CATALOG_DELETE, CATALOG_TRANSLATION_RULE,
+						    .parent = "plain", .name = "anonymous" }),
+		0);
 	assert_string_equal(names(fx->catalog, CATALOG_GATEWAY, NULL, text), "old");
 	assert_int_equal(catalog_count(fx->catalog, CATALOG_TRANSLATION_RULE, "plain"), 0);
 }
@@ -465,17 +575,30 @@ static void moves(void **state)
 	char text[2048];
 
 	for (char name[] = "a"; *name <= 'e'; ++*name)
-		assert_int_equal(change(fx, (struct catalog_change){ CATALOG_ADD, CATALOG_USAGE, .name = name }), 0);
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_MOVE, CATALOG_USAGE, .name = "a", .first = true }), 0);
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_MOVE, CATALOG_USAGE, .name = "b" }), 0);
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_MOVE, CATALOG_USAGE, .name = "e", .before = "c" }), 0);
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_MOVE, CATALOG_USAGE, .name = "National", .after = "c" }), 0);
-	assert_string_equal(names(fx->catalog, CATALOG_USAGE, NULL, text), "a International e c National d b");
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_MOVE, CATALOG_RULE, .parent = "uk",
-							     .name = "international", .first = true }), 0);
+		assert_int_equal(change(fx, (struct catalog_change){ CATALOG_ADD, CATALOG_USAGE,
+								     .name = name }),
+				 0);
+	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_MOVE, CATALOG_USAGE,
+							     .name = "a", .first = true }),
+			 0);
+	assert_int_equal(
+		change(fx, (struct catalog_change){ CATALOG_MOVE, CATALOG_USAGE, .name = "b" }), 0);
+	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_MOVE, CATALOG_USAGE,
+							     .name = "e", .before = "c" }),
+			 0);
+	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_MOVE, CATALOG_USAGE,
+							     .name = "National", .after = "c" }),
+			 0);
+	assert_string_equal(names(fx->catalog, CATALOG_USAGE, NULL, text),
+			    "a International e c National d b");
+	assert_int_equal(
+		change(fx, (struct catalog_change){ CATALOG_MOVE, CATALOG_RULE, .parent = "uk",
+						    .name = "international", .first = true }),
+		0);
 	assert_string_equal(names(fx->catalog, CATALOG_RULE, "uk", text), "international national");
 	/* To where it is: the very same object. */
-	assert_ptr_equal(catalog_at(fx->catalog, CATALOG_USAGE, NULL, 0), catalog_find(fx->catalog, CATALOG_USAGE, NULL, "a"));
+	assert_ptr_equal(catalog_at(fx->catalog, CATALOG_USAGE, NULL, 0),
+			 catalog_find(fx->catalog, CATALOG_USAGE, NULL, "a"));
 }
 
 /* Hundreds at one spot: gaps are used up, and all is numbered anew. */
@@ -486,11 +609,15 @@ static void finds_room(void **state)
 
 	for (unsigned i = 0; i < 100; i++) {
 		sprintf(name, "u%u", i);
-		assert_int_equal(change(fx, (struct catalog_change){ CATALOG_ADD, CATALOG_USAGE, .name = name,
-								     .before = "International" }), 0);
+		assert_int_equal(change(fx, (struct catalog_change){ CATALOG_ADD, CATALOG_USAGE,
+								     .name = name,
+								     .before = "International" }),
+				 0);
 		sprintf(name, "f%u", i);
-		assert_int_equal(change(fx, (struct catalog_change){ CATALOG_ADD, CATALOG_USAGE, .name = name,
-								     .after = "National" }), 0);
+		assert_int_equal(
+			change(fx, (struct catalog_change){ CATALOG_ADD, CATALOG_USAGE,
+							    .name = name, .after = "National" }),
+			0);
 	}
 	names(fx->catalog, CATALOG_USAGE, NULL, text);
 	assert_int_equal(strncmp(text, "National f99 f98 ", 17), 0);
@@ -503,23 +630,37 @@ static void renames(void **state)
 	struct fixture *fx = *state;
 	char text[2048];
 
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_RENAME, CATALOG_USAGE, .name = "National", .body = "UK" }), 0);
+	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_RENAME, CATALOG_USAGE,
+							     .name = "National", .body = "UK" }),
+			 0);
 	assert_string_equal(names(fx->catalog, CATALOG_USAGE, NULL, text), "UK International");
-	assert_string_equal(body(fx, CATALOG_POLICY, NULL, "staff"), "{\"usages\":[\"UK\",\"International\"]}");
+	assert_string_equal(body(fx, CATALOG_POLICY, NULL, "staff"),
+			    "{\"usages\":[\"UK\",\"International\"]}");
 	assert_non_null(strstr(body(fx, CATALOG_ROUTE, NULL, "London"), "\"usages\":[\"UK\"]"));
-	assert_non_null(strstr(body(fx, CATALOG_ROUTE, NULL, "World"), "\"usages\":[\"International\",\"UK\"]"));
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_RENAME, CATALOG_GATEWAY, .name = "e1-london",
-							     .body = "the-line" }), 0);
-	assert_non_null(strstr(body(fx, CATALOG_ROUTE, NULL, "London"),
-			       "\"gateways\":[{\"name\":\"the-line\"},{\"name\":\"carrier-a\",\"weight\":3}]"));
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_RENAME, CATALOG_DIAL_PLAN, .name = "uk", .body = "gb" }), 0);
+	assert_non_null(strstr(body(fx, CATALOG_ROUTE, NULL, "World"),
+			       "\"usages\":[\"International\",\"UK\"]"));
+	assert_int_equal(
+		change(fx, (struct catalog_change){ CATALOG_RENAME, CATALOG_GATEWAY,
+						    .name = "e1-london", .body = "the-line" }),
+		0);
+	assert_non_null(strstr(
+		body(fx, CATALOG_ROUTE, NULL, "London"),
+		"\"gateways\":[{\"name\":\"the-line\"},{\"name\":\"carrier-a\",\"weight\":3}]"));
+	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_RENAME, CATALOG_DIAL_PLAN,
+							     .name = "uk", .body = "gb" }),
+			 0);
 	assert_string_equal(names(fx->catalog, CATALOG_RULE, "gb", text), "national international");
-	assert_string_equal(catalog_find(fx->catalog, CATALOG_RULE, "gb", "national")->parent, "gb");
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_RENAME, CATALOG_RULE, .parent = "gb", .name = "national",
-							     .body = "inland" }), 0);
+	assert_string_equal(catalog_find(fx->catalog, CATALOG_RULE, "gb", "national")->parent,
+			    "gb");
+	assert_int_equal(
+		change(fx, (struct catalog_change){ CATALOG_RENAME, CATALOG_RULE, .parent = "gb",
+						    .name = "national", .body = "inland" }),
+		0);
 	assert_string_equal(names(fx->catalog, CATALOG_RULE, "gb", text), "inland international");
-	assert_int_equal(change(fx, (struct catalog_change){ CATALOG_RENAME, CATALOG_RULE, .parent = "gb", .name = "inland",
-							     .body = "inland" }), 0);
+	assert_int_equal(
+		change(fx, (struct catalog_change){ CATALOG_RENAME, CATALOG_RULE, .parent = "gb",
+						    .name = "inland", .body = "inland" }),
+		0);
 	assert_string_equal(names(fx->catalog, CATALOG_DIAL_PLAN, NULL, text), "gb empty");
 }
 
@@ -536,12 +677,14 @@ static void all_or_nothing(void **state)
 
 	assert_int_equal(catalog_change(&next, fx->catalog, changes, 3, note, &fx->faults), -EBUSY);
 	assert_null(next);
-	assert_string_equal(fx->faults.text, "usage x is in use by policy lobby; take it out of it first\n");
+	assert_string_equal(fx->faults.text,
+			    "usage x is in use by policy lobby; take it out of it first\n");
 	assert_int_equal(catalog_change(&next, fx->catalog, changes, 2, note, &fx->faults), 0);
 	assert_non_null(catalog_find(next, CATALOG_USAGE, NULL, "x"));
 	assert_null(catalog_find(fx->catalog, CATALOG_USAGE, NULL, "x"));
 	/* What is untouched is shared. */
-	assert_ptr_equal(catalog_find(next, CATALOG_ROUTE, NULL, "London"), catalog_find(fx->catalog, CATALOG_ROUTE, NULL, "London"));
+	assert_ptr_equal(catalog_find(next, CATALOG_ROUTE, NULL, "London"),
+			 catalog_find(fx->catalog, CATALOG_ROUTE, NULL, "London"));
 	assert_ptr_equal(catalog_find(next, CATALOG_USAGE, NULL, "National"),
 			 catalog_find(fx->catalog, CATALOG_USAGE, NULL, "National"));
 	catalog_unref(&next);
@@ -554,8 +697,9 @@ static void note_difference(void *arg, const struct catalog_difference *d)
 	const struct catalog_object *one = d->after ? d->after : d->before;
 	char *text = arg;
 
-	sprintf(text + strlen(text), "%s%s %s%s%s%s\n", d->before ? d->after ? "" : "-" : "+", catalog_kind_name(one->kind),
-		one->parent, one->parent[0] ? "/" : "", one->name, d->moved ? " moved" : "");
+	sprintf(text + strlen(text), "%s%s %s%s%s%s\n", d->before ? d->after ? "" : "-" : "+",
+		catalog_kind_name(one->kind), one->parent, one->parent[0] ? "/" : "", one->name,
+		d->moved ? " moved" : "");
 	if (d->before && d->after)
 		assert_true(d->moved || strcmp(d->before->body, d->after->body) != 0);
 }
@@ -566,18 +710,23 @@ static void compares(void **state)
 		{ CATALOG_ADD, CATALOG_USAGE, .name = "x", .first = true },
 		{ CATALOG_MOVE, CATALOG_ROUTE, .name = "London" },
 		{ CATALOG_SET, CATALOG_ROUTE, .name = "London", .body = "{\"priority\":20}" },
-		{ CATALOG_SET, CATALOG_RULE, .parent = "uk", .name = "national", .body = "{\"pattern\":\"^(0)\"}" },
-		{ CATALOG_ADD, CATALOG_RULE, .parent = "empty", .name = "y", .body = "{\"pattern\":\"1\",\"translation\":\"1\"}" },
+		{ CATALOG_SET, CATALOG_RULE, .parent = "uk", .name = "national",
+		  .body = "{\"pattern\":\"^(0)\"}" },
+		{ CATALOG_ADD, CATALOG_RULE, .parent = "empty", .name = "y",
+		  .body = "{\"pattern\":\"1\",\"translation\":\"1\"}" },
 		{ CATALOG_DELETE, CATALOG_TRANSLATION, .name = "plain" },
-		{ CATALOG_SET, CATALOG_POLICY, .name = "staff", .body = "{\"usages\":[\"National\",\"International\"]}" },
+		{ CATALOG_SET, CATALOG_POLICY, .name = "staff",
+		  .body = "{\"usages\":[\"National\",\"International\"]}" },
 	};
 	struct fixture *fx = *state;
 	struct catalog *next = NULL;
 	char text[2048] = "";
 
-	assert_int_equal(catalog_change(&next, fx->catalog, changes, COUNT(changes), note, &fx->faults), 0);
+	assert_int_equal(
+		catalog_change(&next, fx->catalog, changes, COUNT(changes), note, &fx->faults), 0);
 	assert_int_equal(catalog_diff(fx->catalog, next, note_difference, text), 7);
-	assert_string_equal(text, "rule uk/national\n+rule empty/y\n-translation plain\n-translation-rule plain/anonymous\n"
+	assert_string_equal(text, "rule uk/national\n+rule empty/y\n-translation "
+				  "plain\n-translation-rule plain/anonymous\n"
 				  "+usage x\nroute World moved\nroute London\n");
 	text[0] = '\0';
 	assert_int_equal(catalog_diff(next, fx->catalog, note_difference, text), 6);
@@ -617,18 +766,53 @@ static unsigned dice(unsigned sides)
 	return (seed >> 10) % sides;
 }
 
-/* A name or text with all that might be misread: quotes, words of YAML, digits, dashes, other scripts. */
+/* A name or text with all that might be misread: quotes, words of YAML, digits, dashes, other
+ * scripts. */
 static const char *random_text(char *out, bool name)
 {
-	static const char *const pieces[] = { "a", "Z", "7", "0x1", "-", " ", "'", "\"", "\\", "#", "{", "]", ",", "&", "*", "!", "%", "@", "`",
-					      "yes", "null", "~", "1.5", "=", "<<", "?", "|", ">", "\xc3\xbc", "\xe6\x97\xa5", "\xef\xbb\xbf",
-					      "\xf0\x9f\x98\x80", "$", ".", "+", "é" };
+	static const char *const pieces[] = { "a",
+					      "Z",
+					      "7",
+					      "0x1",
+					      "-",
+					      " ",
+					      "'",
+					      "\"",
+					      "\\",
+					      "#",
+					      "{",
+					      "]",
+					      ",",
+					      "&",
+					      "*",
+					      "!",
+					      "%",
+					      "@",
+					      "`",
+					      "yes",
+					      "null",
+					      "~",
+					      "1.5",
+					      "=",
+					      "<<",
+					      "?",
+					      "|",
+					      ">",
+					      "\xc3\xbc",
+					      "\xe6\x97\xa5",
+					      "\xef\xbb\xbf",
+					      "\xf0\x9f\x98\x80",
+					      "$",
+					      ".",
+					      "+",
+					      "é" };
 
 	do {
 		out[0] = '\0';
 		for (unsigned n = 1 + dice(5); n > 0; n--)
 			strcat(out, pieces[dice(COUNT(pieces))]);
-	} while (name && (out[0] == ' ' || out[strlen(out) - 1] == ' ' || strcmp(out, ".") == 0 || strcmp(out, "..") == 0));
+	} while (name && (out[0] == ' ' || out[strlen(out) - 1] == ' ' || strcmp(out, ".") == 0 ||
+			  strcmp(out, "..") == 0));
 	return out;
 }
 
@@ -645,11 +829,13 @@ static void put_text(char *out, const char *text)
 	strcat(out, "\"");
 }
 
-static const char *random_name_of(const struct catalog *catalog, enum catalog_kind kind, char name[64])
+static const char *random_name_of(const struct catalog *catalog, enum catalog_kind kind,
+				  char name[64])
 {
 	size_t count = catalog_count(catalog, kind, NULL);
 
-	return count ? strcpy(name, catalog_at(catalog, kind, NULL, dice((unsigned)count))->name) : NULL;
+	return count ? strcpy(name, catalog_at(catalog, kind, NULL, dice((unsigned)count))->name)
+		     : NULL;
 }
 
 static void random_route(const struct catalog *catalog, char *body)
@@ -693,7 +879,8 @@ static void random_addition(struct catalog **catalog)
 {
 	enum catalog_kind kind = (enum catalog_kind)dice(CATALOG_KIND_COUNT);
 	char name[64], text[64], parent[64], body[1024] = "{}";
-	struct catalog_change one = { CATALOG_ADD, kind, .name = random_text(name, true), .body = body, .first = dice(2) };
+	struct catalog_change one = { CATALOG_ADD, kind, .name = random_text(name, true),
+				      .body = body, .first = dice(2) };
 	struct catalog *next = NULL;
 	int rc;
 
@@ -772,7 +959,9 @@ static void many_may_read(void **state)
 	pthread_t threads[READERS];
 
 	for (int i = 0; i < READERS; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, read_tables, catalog_ref(fx->catalog)), 0);
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, read_tables, catalog_ref(fx->catalog)),
+			0);
 	for (int i = 0; i < READERS; i++)
 		pthread_join(threads[i], NULL);
 	assert_int_equal(catalog_count(fx->catalog, CATALOG_USAGE, NULL), 2);
@@ -788,7 +977,8 @@ static int all_of_it(struct catalog *from)
 		{ CATALOG_MOVE, CATALOG_ROUTE, .name = "London" },
 		{ CATALOG_SET, CATALOG_ROUTE, .name = "London", .body = "{\"priority\":20}" },
 		{ CATALOG_PUT, CATALOG_POLICY, .name = "new", .body = "[x]" },
-		{ CATALOG_ADD, CATALOG_RULE, .parent = "uk", .name = "y", .body = "{\"pattern\":\"1\",\"translation\":\"1\"}" },
+		{ CATALOG_ADD, CATALOG_RULE, .parent = "uk", .name = "y",
+		  .body = "{\"pattern\":\"1\",\"translation\":\"1\"}" },
 		{ CATALOG_RENAME, CATALOG_DIAL_PLAN, .name = "uk", .body = "gb" },
 		{ CATALOG_RENAME, CATALOG_USAGE, .name = "National", .body = "UK" },
 		{ CATALOG_RENAME, CATALOG_GATEWAY, .name = "e1-london", .body = "line" },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Catalogs in a store, in SQLite and in PostgreSQL: saved as differences, loaded the same, and as they
- * were after every revision. */
+/* Catalogs in a store, in SQLite and in PostgreSQL: saved as differences, loaded the same, and as
+ * they were after every revision. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,8 +25,10 @@ static const char site[] =
 	"usages: [National, International, \"it's a \\\"name\\\"\"]\n"
 	"policies: { staff: [National, International], lobby: [National] }\n"
 	"routes:\n"
-	"  London: { pattern: '^\\+4420', usages: [National], gateways: [e1, carrier], priority: 10 }\n"
-	"  UK: { pattern: '^\\+44', usages: [National], gateways: [carrier], description: \"\xc3\xbc \\\\ ' %s $1\" }\n"
+	"  London: { pattern: '^\\+4420', usages: [National], gateways: [e1, carrier], priority: "
+	"10 }\n"
+	"  UK: { pattern: '^\\+44', usages: [National], gateways: [carrier], description: "
+	"\"\xc3\xbc \\\\ ' %s $1\" }\n"
 	"  World: { pattern: '^\\+', usages: [International], gateways: [carrier] }\n"
 	"gateways: { e1: [telco-1] }\n";
 
@@ -76,9 +78,14 @@ static void notified(void *arg, const char *payload)
 
 static struct store *open_store(void)
 {
-	const struct store_cfg cfg = { .url = fx.url, .namespace_name = "tables", .schemas = &catalog_store_schema,
-				       .schema_count = 1, .home = fx.loop, .thread_name = "tables",
-				       .channel = CATALOG_CHANNEL, .notified = notified };
+	const struct store_cfg cfg = { .url = fx.url,
+				       .namespace_name = "tables",
+				       .schemas = &catalog_store_schema,
+				       .schema_count = 1,
+				       .home = fx.loop,
+				       .thread_name = "tables",
+				       .channel = CATALOG_CHANNEL,
+				       .notified = notified };
 	struct store *store = NULL;
 
 	assert_int_equal(store_open(&store, &cfg, fx.error, sizeof(fx.error)), 0);
@@ -101,7 +108,8 @@ static int setup(void **state)
 	if (on_postgresql) {
 		snprintf(sql, sizeof(sql), "CREATE DATABASE case%u", ++databases);
 		postgres_do(&server, sql);
-		snprintf(fx.url, sizeof(fx.url), "postgresql://causeway@/case%u?host=%s", databases, server.folder);
+		snprintf(fx.url, sizeof(fx.url), "postgresql://causeway@/case%u?host=%s", databases,
+			 server.folder);
 	}
 	fx.store = open_store();
 	return 0;
@@ -263,8 +271,8 @@ static void tell_entry(void *arg, const struct catalog_entry *e)
 {
 	struct work *w = arg;
 
-	sprintf(w->text + strlen(w->text), "%d at %d by %s from %s: %s (%u)\n", (int)e->revision, (int)e->wall_us, e->who,
-		e->origin, e->what, e->objects);
+	sprintf(w->text + strlen(w->text), "%d at %d by %s from %s: %s (%u)\n", (int)e->revision,
+		(int)e->wall_us, e->who, e->origin, e->what, e->objects);
 }
 
 static void tell_difference(void *arg, const struct catalog_difference *d)
@@ -272,8 +280,9 @@ static void tell_difference(void *arg, const struct catalog_difference *d)
 	const struct catalog_object *one = d->after ? d->after : d->before;
 	struct work *w = arg;
 
-	sprintf(w->text + strlen(w->text), "%s%s%s%s%s%s%s%s\n", catalog_kind_name(one->kind), " ", one->parent,
-		one->parent[0] ? "/" : "", one->name, d->moved ? " moved" : "", d->before ? " -" : "", d->after ? " +" : "");
+	sprintf(w->text + strlen(w->text), "%s%s%s%s%s%s%s%s\n", catalog_kind_name(one->kind), " ",
+		one->parent, one->parent[0] ? "/" : "", one->name, d->moved ? " moved" : "",
+		d->before ? " -" : "", d->after ? " +" : "");
 }
 
 static int history_job(struct store_db *db, void *arg)
@@ -327,15 +336,21 @@ static void keeps_a_history(void **state)
 
 	(void)state;
 	seed();
-	change((struct catalog_change[]){ { CATALOG_ADD, CATALOG_USAGE, .name = "Local", .first = true } }, 1);
-	change((struct catalog_change[]){
-		{ CATALOG_SET, CATALOG_ROUTE, .name = "UK", .body = "{\"priority\":20}" },
-		{ CATALOG_MOVE, CATALOG_ROUTE, .name = "World", .first = true },
-		{ CATALOG_DELETE, CATALOG_RULE, .parent = "uk", .name = "last" },
-		{ CATALOG_RENAME, CATALOG_DIAL_PLAN, .name = "empty", .body = "full" },
-		{ CATALOG_ADD, CATALOG_RULE, .parent = "full", .name = "x", .body = "{\"pattern\":\"1\",\"translation\":\"2\"}" } },
-	       5);
-	assert_string_equal(show(&w, 2), "2 at 1000001 by ann from gwctl (socket): route add London (1)\nusage Local +\n");
+	change((struct catalog_change[]){ { CATALOG_ADD, CATALOG_USAGE, .name = "Local",
+					    .first = true } },
+	       1);
+	change(
+		(struct catalog_change[]){
+			{ CATALOG_SET, CATALOG_ROUTE, .name = "UK", .body = "{\"priority\":20}" },
+			{ CATALOG_MOVE, CATALOG_ROUTE, .name = "World", .first = true },
+			{ CATALOG_DELETE, CATALOG_RULE, .parent = "uk", .name = "last" },
+			{ CATALOG_RENAME, CATALOG_DIAL_PLAN, .name = "empty", .body = "full" },
+			{ CATALOG_ADD, CATALOG_RULE, .parent = "full", .name = "x",
+			  .body = "{\"pattern\":\"1\",\"translation\":\"2\"}" } },
+		5);
+	assert_string_equal(
+		show(&w, 2),
+		"2 at 1000001 by ann from gwctl (socket): route add London (1)\nusage Local +\n");
 	assert_string_equal(show(&w, 3),
 			    "3 at 1000002 by ann from gwctl (socket): route add London (6)\n"
 			    "dial-plan empty -\ndial-plan full +\nrule uk/last -\nrule full/x +\n"
@@ -344,8 +359,9 @@ static void keeps_a_history(void **state)
 	assert_int_equal(run(STORE_READ, show_job, &w), -ENOENT);
 	w = (struct work){ .base = 0, .revision = 2 };
 	assert_int_equal(run(STORE_READ, history_job, &w), 2);
-	assert_string_equal(w.text, "3 at 1000002 by ann from gwctl (socket): route add London (6)\n"
-				    "2 at 1000001 by ann from gwctl (socket): route add London (1)\n");
+	assert_string_equal(w.text,
+			    "3 at 1000002 by ann from gwctl (socket): route add London (6)\n"
+			    "2 at 1000001 by ann from gwctl (socket): route add London (1)\n");
 	w = (struct work){ .base = 2, .revision = 10 };
 	assert_int_equal(run(STORE_READ, history_job, &w), 1);
 	assert_non_null(strstr(w.text, "1 at 1000000 "));
@@ -368,8 +384,11 @@ static void refuses_what_is_stale(void **state)
 	w.base = 1;
 	assert_int_equal(run(STORE_WRITE, save_job, &w), -ESTALE);
 	catalog_unref(&next);
-	assert_int_equal(catalog_change(&next, fx.catalog, &(struct catalog_change){ CATALOG_ADD, CATALOG_USAGE, .name = "y" },
-					1, note, NULL), 0);
+	assert_int_equal(
+		catalog_change(&next, fx.catalog,
+			       &(struct catalog_change){ CATALOG_ADD, CATALOG_USAGE, .name = "y" },
+			       1, note, NULL),
+		0);
 	w.from = fx.catalog;
 	w.to = next;
 	w.base = 7; /* there is no such revision yet */
@@ -385,26 +404,27 @@ static void refuses_what_is_stale(void **state)
 /* The store and what is held have different positions for the same order, after an apply. */
 static void applies_whole_tables(void **state)
 {
-	static const char text[] =
-		"usages: [c, a, b, d]\n"
-		"routes:\n"
-		"  z: { pattern: '1', usages: [a], gateways: [x] }\n"
-		"  UK: { pattern: '^\\+44', usages: [a], gateways: [x] }\n"
-		"  y: { pattern: '1', usages: [a], gateways: [x] }\n"
-		"  London: { pattern: '^\\+4420', usages: [b], gateways: [x] }\n"
-		"  x: { pattern: '1', usages: [a], gateways: [x] }\n";
+	static const char text[] = "usages: [c, a, b, d]\n"
+				   "routes:\n"
+				   "  z: { pattern: '1', usages: [a], gateways: [x] }\n"
+				   "  UK: { pattern: '^\\+44', usages: [a], gateways: [x] }\n"
+				   "  y: { pattern: '1', usages: [a], gateways: [x] }\n"
+				   "  London: { pattern: '^\\+4420', usages: [b], gateways: [x] }\n"
+				   "  x: { pattern: '1', usages: [a], gateways: [x] }\n";
 
 	(void)state;
 	seed();
 	save(of_yaml(text));
-	change((struct catalog_change[]){ { CATALOG_MOVE, CATALOG_ROUTE, .name = "x", .before = "UK" },
-					  { CATALOG_MOVE, CATALOG_USAGE, .name = "a" } }, 2);
+	change((struct catalog_change[]){ { CATALOG_MOVE, CATALOG_ROUTE, .name = "x",
+					    .before = "UK" },
+					  { CATALOG_MOVE, CATALOG_USAGE, .name = "a" } },
+	       2);
 	save(of_yaml(site));
 	save(of_yaml(text));
 }
 
-/* A hundred and more between two neighbours, one change each: those around are moved apart, and nobody
- * sees it. */
+/* A hundred and more between two neighbours, one change each: those around are moved apart, and
+ * nobody sees it. */
 static void makes_room(void **state)
 {
 	char name[16], before[16] = "International";
@@ -414,13 +434,17 @@ static void makes_room(void **state)
 	seed();
 	for (unsigned i = 0; i < 130; i++) {
 		sprintf(name, "u%u", i);
-		change(&(struct catalog_change){ CATALOG_ADD, CATALOG_USAGE, .name = name, .before = before }, 1);
+		change(&(struct catalog_change){ CATALOG_ADD, CATALOG_USAGE, .name = name,
+						 .before = before },
+		       1);
 		if (i % 3)
 			strcpy(before, name);
 		show(&w, fx.revision);
 		assert_non_null(strstr(w.text, "(1)\n"));
 	}
-	w = (struct work){ .from = fx.catalog, .base = fx.revision, .revision = 1, .fail_after = -1 };
+	w = (struct work){
+		.from = fx.catalog, .base = fx.revision, .revision = 1, .fail_after = -1
+	};
 	assert_int_equal(run(STORE_READ, past_job, &w), 0);
 	assert_int_equal(catalog_count(w.out, CATALOG_USAGE, NULL), 3);
 	catalog_unref(&w.out);
@@ -435,32 +459,41 @@ static void makes_room_everywhere(void **state)
 
 	(void)state;
 	seed();
-	assert_int_equal(run(STORE_WRITE, spoil_job, (void *)(uintptr_t)"DELETE FROM object WHERE kind = 'usage'"), 3);
+	assert_int_equal(run(STORE_WRITE, spoil_job,
+			     (void *)(uintptr_t) "DELETE FROM object WHERE kind = 'usage'"),
+			 3);
 	for (unsigned i = 0; i < 60; i++) {
 		char sql[160];
 
 		sprintf(names[i], "c%u", i);
 		sprintf(between[i], "d%u", i);
 		sprintf(more[i], "e%u", i);
-		snprintf(sql, sizeof(sql), "INSERT INTO object (kind, parent, name, position, body) VALUES "
-			 "('usage', '', '%s', %u, '{}')", names[i], 1000 + i);
+		snprintf(sql, sizeof(sql),
+			 "INSERT INTO object (kind, parent, name, position, body) VALUES "
+			 "('usage', '', '%s', %u, '{}')",
+			 names[i], 1000 + i);
 		assert_int_equal(run(STORE_WRITE, spoil_job, sql), 1);
 	}
 	catalog_unref(&fx.catalog);
 	fx.catalog = load(&fx.revision);
 	for (unsigned i = 0; i < 59; i++) { /* none after the last */
-		changes[count++] = (struct catalog_change){ CATALOG_ADD, CATALOG_USAGE, .name = between[i],
-							    .after = names[i] };
+		changes[count++] = (struct catalog_change){ CATALOG_ADD, CATALOG_USAGE,
+							    .name = between[i], .after = names[i] };
 		if (i % 3 == 2)
-			changes[count++] = (struct catalog_change){ CATALOG_ADD, CATALOG_USAGE, .name = more[i],
-								    .after = between[i] };
+			changes[count++] =
+				(struct catalog_change){ CATALOG_ADD, CATALOG_USAGE,
+							 .name = more[i], .after = between[i] };
 	}
 	change(changes, count);
 	assert_string_equal(catalog_at(fx.catalog, CATALOG_USAGE, NULL, 0)->name, "c0");
-	assert_string_equal(catalog_at(fx.catalog, CATALOG_USAGE, NULL, 60 + count - 1)->name, "c59");
+	assert_string_equal(catalog_at(fx.catalog, CATALOG_USAGE, NULL, 60 + count - 1)->name,
+			    "c59");
 	/* Far from the ends, too, and without a gap at either side. */
-	change((struct catalog_change[]){ { CATALOG_MOVE, CATALOG_USAGE, .name = "c0", .before = "c30" },
-					  { CATALOG_MOVE, CATALOG_USAGE, .name = "c59", .before = "c30" } }, 2);
+	change(
+		(struct catalog_change[]){
+			{ CATALOG_MOVE, CATALOG_USAGE, .name = "c0", .before = "c30" },
+			{ CATALOG_MOVE, CATALOG_USAGE, .name = "c59", .before = "c30" } },
+		2);
 }
 
 /* ---- Random changes: every revision can be had again ---- */
@@ -476,11 +509,16 @@ static unsigned dice(unsigned sides)
 /* A valid change of the catalog, or one that is refused. */
 static struct catalog_change random_change(const struct catalog *catalog, char texts[4][24])
 {
-	static const enum catalog_kind kinds[] = { CATALOG_DIAL_PLAN, CATALOG_RULE, CATALOG_USAGE, CATALOG_POLICY,
-						   CATALOG_ROUTE, CATALOG_GATEWAY };
-	struct catalog_change c = { .verb = (enum catalog_verb)dice(6), .kind = kinds[dice(6)], .first = dice(2) };
+	static const enum catalog_kind kinds[] = {
+		CATALOG_DIAL_PLAN, CATALOG_RULE,  CATALOG_USAGE,
+		CATALOG_POLICY,    CATALOG_ROUTE, CATALOG_GATEWAY
+	};
+	struct catalog_change c = { .verb = (enum catalog_verb)dice(6),
+				    .kind = kinds[dice(6)],
+				    .first = dice(2) };
 	size_t count = catalog_count(catalog, c.kind, NULL);
-	const struct catalog_object *object = count ? catalog_at(catalog, c.kind, NULL, dice((unsigned)count)) : NULL;
+	const struct catalog_object *object =
+		count ? catalog_at(catalog, c.kind, NULL, dice((unsigned)count)) : NULL;
 
 	sprintf(texts[0], "n%u", dice(30));
 	sprintf(texts[1], "m%u", dice(30));
@@ -490,10 +528,13 @@ static struct catalog_change random_change(const struct catalog *catalog, char t
 	if (c.verb == CATALOG_RENAME)
 		c.body = texts[1];
 	else if (c.kind == CATALOG_ROUTE)
-		c.body = dice(2) ? "{\"pattern\":\"1\",\"usages\":[\"National\"],\"gateways\":[\"a\"],\"priority\":7}" :
-				   "{\"pattern\":\"12\",\"usages\":[\"National\"],\"gateways\":[\"b\"]}";
+		c.body = dice(2) ? "{\"pattern\":\"1\",\"usages\":[\"National\"],\"gateways\":["
+				   "\"a\"],\"priority\":7}"
+				 : "{\"pattern\":\"12\",\"usages\":[\"National\"],\"gateways\":["
+				   "\"b\"]}";
 	else if (c.kind == CATALOG_RULE)
-		c.body = dice(2) ? "{\"pattern\":\"1\",\"translation\":\"2\"}" : "{\"pattern\":\"3\",\"translation\":\"4\"}";
+		c.body = dice(2) ? "{\"pattern\":\"1\",\"translation\":\"2\"}"
+				 : "{\"pattern\":\"3\",\"translation\":\"4\"}";
 	else if (c.kind == CATALOG_GATEWAY)
 		c.body = dice(2) ? "{\"members\":[\"a\"]}" : "{\"members\":[\"b\",\"c\"]}";
 	else if (c.kind == CATALOG_POLICY)
@@ -535,7 +576,9 @@ static void goes_back_in_time(void **state)
 		past[fx.revision] = catalog_ref(fx.catalog);
 	}
 	for (int64_t i = 1; i <= REVISIONS; i++) {
-		w = (struct work){ .from = fx.catalog, .base = fx.revision, .revision = i, .fail_after = -1 };
+		w = (struct work){
+			.from = fx.catalog, .base = fx.revision, .revision = i, .fail_after = -1
+		};
 		if (run(STORE_READ, past_job, &w))
 			fail_msg("%d %s %s", fx.rc, fx.error, fx.faults);
 		same(w.out, past[i]);
@@ -546,7 +589,9 @@ static void goes_back_in_time(void **state)
 		catalog_unref(&w.out);
 		catalog_unref(&past[i]);
 	}
-	w = (struct work){ .from = fx.catalog, .base = fx.revision, .revision = 0, .fail_after = -1 };
+	w = (struct work){
+		.from = fx.catalog, .base = fx.revision, .revision = 0, .fail_after = -1
+	};
 	assert_int_equal(run(STORE_READ, past_job, &w), -ENOENT);
 	w.revision = fx.revision + 1;
 	assert_int_equal(run(STORE_READ, past_job, &w), -ENOENT);
@@ -562,12 +607,17 @@ static void tells_what_does_not_fit(void **state)
 	static const struct {
 		const char *sql, *faults;
 	} rows[] = {
-		{ "UPDATE object SET body = '{\"pattern\":\"1\",\"color\":\"blue\"}' WHERE name = 'UK'",
-		  "route UK: \"gateways\" is missing (trunks, spans, groups or names of gateways, tried one after the other); "
+		{ "UPDATE object SET body = '{\"pattern\":\"1\",\"color\":\"blue\"}' WHERE name = "
+		  "'UK'",
+		  "route UK: \"gateways\" is missing (trunks, spans, groups or names of gateways, "
+		  "tried one after the other); "
 		  "accepted: a list, such as [a, b]\n"
-		  "route UK: unknown key \"color\"; accepted: pattern, usages, gateways, priority, selection, emergency, "
+		  "route UK: unknown key \"color\"; accepted: pattern, usages, gateways, priority, "
+		  "selection, emergency, "
 		  "suppress-caller-id, alternate-caller-id, description\n" },
-		{ "INSERT INTO object (kind, parent, name, position, body) VALUES ('rule', 'gone', 'x', 1, '{}')", NULL },
+		{ "INSERT INTO object (kind, parent, name, position, body) VALUES ('rule', 'gone', "
+		  "'x', 1, '{}')",
+		  NULL },
 	};
 	struct work w = { .fail_after = -1 };
 
@@ -592,12 +642,19 @@ static void bears_equal_positions(void **state)
 
 	(void)state;
 	seed();
-	assert_int_equal(run(STORE_WRITE, spoil_job, (void *)(uintptr_t)"UPDATE object SET position = 5 WHERE kind = 'usage'"), 3);
+	assert_int_equal(
+		run(STORE_WRITE, spoil_job,
+		    (void *)(uintptr_t) "UPDATE object SET position = 5 WHERE kind = 'usage'"),
+		3);
 	loaded = load(&revision);
 	assert_int_equal(catalog_count(loaded, CATALOG_USAGE, NULL), 3);
 	catalog_unref(&fx.catalog);
 	fx.catalog = loaded;
-	change((struct catalog_change[]){ { CATALOG_ADD, CATALOG_USAGE, .name = "x", .after = catalog_at(loaded, CATALOG_USAGE, NULL, 0)->name } }, 1);
+	change(
+		(struct catalog_change[]){
+			{ CATALOG_ADD, CATALOG_USAGE, .name = "x",
+			  .after = catalog_at(loaded, CATALOG_USAGE, NULL, 0)->name } },
+		1);
 	assert_string_equal(catalog_at(fx.catalog, CATALOG_USAGE, NULL, 1)->name, "x");
 }
 
@@ -629,7 +686,9 @@ static void survives_want_of_memory(void **state)
 	fx.catalog = to;
 	n = 0;
 	do {
-		w = (struct work){ .from = fx.catalog, .base = 2, .revision = 1, .fail_after = n++ };
+		w = (struct work){
+			.from = fx.catalog, .base = 2, .revision = 1, .fail_after = n++
+		};
 		rc = run(STORE_READ, past_job, &w);
 		assert_true(rc == 0 || rc == -ENOMEM);
 		catalog_unref(&w.out);
@@ -685,14 +744,23 @@ static void one_of_two_wins(void **state)
 			struct catalog *to = NULL;
 
 			sprintf(name, "r%d", round * 2 + (int)i);
-			assert_int_equal(catalog_change(&to, fx.catalog, &(struct catalog_change){
-				CATALOG_ADD, CATALOG_USAGE, .name = name }, 1, note, NULL), 0);
-			races[i].work = (struct work){ .from = fx.catalog, .to = to, .out = to, .base = fx.revision,
+			assert_int_equal(
+				catalog_change(&to, fx.catalog,
+					       &(struct catalog_change){ CATALOG_ADD, CATALOG_USAGE,
+									 .name = name },
+					       1, note, NULL),
+				0);
+			races[i].work = (struct work){ .from = fx.catalog,
+						       .to = to,
+						       .out = to,
+						       .base = fx.revision,
 						       .fail_after = -1 };
 			races[i].told = false;
 		}
 		for (unsigned i = 0; i < 2; i++)
-			assert_int_equal(store_run(races[i].store, STORE_WRITE, 0, save_job, race_done, &races[i]), 0);
+			assert_int_equal(store_run(races[i].store, STORE_WRITE, 0, save_job,
+						   race_done, &races[i]),
+					 0);
 		while (!races[0].told || !races[1].told)
 			loop_turn(fx.loop, 20000);
 		assert_int_equal(races[0].rc + races[1].rc, 1 - ESTALE);
@@ -744,7 +812,8 @@ int main(void)
 	failed = cmocka_run_group_tests_name("SQLite", tests, NULL, NULL);
 
 	if (postgres_find(&server))
-		failed += cmocka_run_group_tests_name("PostgreSQL", tests, start_server, stop_server);
+		failed +=
+			cmocka_run_group_tests_name("PostgreSQL", tests, start_server, stop_server);
 	else
 		printf("PostgreSQL: skipped, there is no server (package postgresql)\n");
 	return failed;

@@ -70,8 +70,10 @@ static void reads_values(void **state)
 		{ "[0,-1,10,1.5,-0.25,1e3,2E-2,3.0e+10]", "[0,-1,10,1.5,-0.25,1e3,2E-2,3.0e+10]" },
 		{ "[true,false,null,\"true\",\"\"]", "[true,false,null,'true','']" },
 		{ "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "'\"\\/\b\f\n\r\t'" },
-		{ "\"\\u0041\\u00e9\\u20AC\\ud83d\\ude00\"", "'A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80'" },
-		{ "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"", "'\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80'" },
+		{ "\"\\u0041\\u00e9\\u20AC\\ud83d\\ude00\"",
+		  "'A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80'" },
+		{ "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"",
+		  "'\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80'" },
 		{ "\t\r\n 7", "7" },
 	};
 	char out[4096];
@@ -87,11 +89,60 @@ static void reads_values(void **state)
 static void refuses_the_rest(void **state)
 {
 	static const char *const rows[] = {
-		"", " ", "{", "[", "[1", "[1,", "[1,]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{'a':1}", "{1:2}",
-		"[1 2]", "1 2", "{} {}", "\"a", "\"a\\", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\u\x10\x10\x10\x10\"",
-		"\"\\u0000\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\\ud800\\n\"", "\"a\nb\"", "\"\x01\"", "\"\xff\"",
-		"\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xe2\x82\"", "\"\xe2\x82", "01", "-", "-a", "1.", ".5", "1e",
-		"1e+", "+1", "tru", "nulls", "True", "NaN", "{\"a\":1,\"a\":2}", "# comment\n{}", "[1,#\n2]", "]", "}", ":",
+		"",
+		" ",
+		"{",
+		"[",
+		"[1",
+		"[1,",
+		"[1,]",
+		"{\"a\"}",
+		"{\"a\":}",
+		"{\"a\":1,}",
+		"{a:1}",
+		"{'a':1}",
+		"{1:2}",
+		"[1 2]",
+		"1 2",
+		"{} {}",
+		"\"a",
+		"\"a\\",
+		"\"\\",
+		"\"\\x\"",
+		"\"\\u12\"",
+		"\"\\u12g4\"",
+		"\"\\u\x10\x10\x10\x10\"",
+		"\"\\u0000\"",
+		"\"\\ud800\"",
+		"\"\\ud800\\u0041\"",
+		"\"\\udc00\"",
+		"\"\\ud800\\n\"",
+		"\"a\nb\"",
+		"\"\x01\"",
+		"\"\xff\"",
+		"\"\xc0\x80\"",
+		"\"\xed\xa0\x80\"",
+		"\"\xf4\x90\x80\x80\"",
+		"\"\xe2\x82\"",
+		"\"\xe2\x82",
+		"01",
+		"-",
+		"-a",
+		"1.",
+		".5",
+		"1e",
+		"1e+",
+		"+1",
+		"tru",
+		"nulls",
+		"True",
+		"NaN",
+		"{\"a\":1,\"a\":2}",
+		"# comment\n{}",
+		"[1,#\n2]",
+		"]",
+		"}",
+		":",
 	};
 	char out[4096];
 
@@ -144,7 +195,8 @@ static void knows_places(void **state)
 /* Cut anywhere, or with any octet changed, it is read or refused, and nothing is lost. */
 static void bears_damage(void **state)
 {
-	static const char text[] = "{\"a\":[1,-2.5e3,\"\\u00e9\\ud83d\\ude00\"],\"b\":{\"c\":null,\"d\":\"\xc3\xa9\"}}";
+	static const char text[] = "{\"a\":[1,-2.5e3,\"\\u00e9\\ud83d\\ude00\"],\"b\":{\"c\":null,"
+				   "\"d\":\"\xc3\xa9\"}}";
 	char out[4096];
 
 	(void)state;
