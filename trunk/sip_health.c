@@ -31,15 +31,6 @@ static void ask_in(struct sip_trunk *t, uint64_t us)
 
 /* ---- The verdict ---- */
 
-/* Its connection may hang: the next request opens another. */
-static void drop_connection(struct sip_trunk *t)
-{
-	if (!t->stream)
-		return;
-	tport_shutdown(t->stream, 2);
-	tport_decref(&t->stream);
-}
-
 static void say(struct sip_trunk *t, bool answers)
 {
 	if (answers == t->answers)
@@ -47,8 +38,6 @@ static void say(struct sip_trunk *t, bool answers)
 	t->answers = answers;
 	tlog(t, answers ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING,
 	     answers ? "answers" : "does not answer OPTIONS");
-	if (!answers)
-		drop_connection(t);
 	if (t->stack->ops->trunk_state)
 		t->stack->ops->trunk_state(t, sip_trunk_is_up(t), t->stack->arg);
 }
@@ -100,6 +89,16 @@ static int answered(void *magic, nta_outgoing_t *orq, const sip_t *sip)
 	return 0;
 }
 
+/* It may hang: the next request opens another. Never from inside of Sofia, which may be reading
+ * from it. */
+static void drop_connection(struct sip_trunk *t)
+{
+	if (!t->stream)
+		return;
+	tport_shutdown(t->stream, 2);
+	tport_decref(&t->stream);
+}
+
 static void nothing_heard(struct loop_timer *timer, void *arg)
 {
 	struct sip_trunk *t = arg;
@@ -109,6 +108,8 @@ static void nothing_heard(struct loop_timer *timer, void *arg)
 	nta_outgoing_destroy(t->options);
 	t->options = NULL;
 	missed(t, false);
+	if (!t->answers)
+		drop_connection(t);
 }
 
 static msg_t *make_options(const struct sip_trunk *t, const char *peer, const char *host)

@@ -145,6 +145,7 @@ static void released_while_nobody_answers(void **state)
 	sip_call_release(f->out[0].call, normal());
 	settle(f);
 	assert_int_equal(sip_trunk_calls(mute), 0);
+	assert_true(list_empty(&f->stack->calls)); /* little is left of it */
 	call_on(f, "mute", &f->out[1], true);
 	pass(f, 20 * SECOND);
 	while (receive(f, "INVITE"))
@@ -153,6 +154,48 @@ static void released_while_nobody_answers(void **state)
 	settle(f);
 	assert_true(f->out[1].connected);
 	sip_call_release(f->out[1].call, normal());
+	nothing_left(f);
+}
+
+/* A 2xx that nobody waits for any more (RFC 3261 9.1, 13.2.2.4), in a dialog that is new and in one
+ * that has been. */
+static void a_200_after_the_end(void **state)
+{
+	struct fixture *f = *state;
+	char cseq[512], call_id[512];
+
+	for (unsigned early = 0; early < 2; early++) {
+		char invite[sizeof(f->got)];
+		struct netaddr from;
+
+		call_on(f, "mute", &f->out[0], true);
+		settle(f);
+		assert_true(receive(f, "INVITE"));
+		memcpy(invite, f->got, sizeof(invite));
+		from = f->from;
+		header(f, "Call-ID", call_id);
+		if (early)
+			respond(f, "180 Ringing", "", "");
+		settle(f);
+		sip_call_release(f->out[0].call, normal());
+		settle(f);
+		assert_int_equal(f->out[0].released, 1);
+		assert_true(list_empty(&f->stack->calls));
+		assert_int_equal(sip_trunk_calls(sip_stack_trunk(f->stack, "mute")), early);
+		memcpy(f->got, invite, sizeof(invite));
+		f->from = from;
+		respond(f, "200 OK", "", sdp);
+		settle(f);
+		assert_true(receive(f, "ACK"));
+		assert_non_null(header(f, "Call-ID", cseq));
+		assert_string_equal(cseq, call_id);
+		assert_true(receive(f, "BYE"));
+		assert_non_null(strstr(f->got, "tag=mute"));
+		respond(f, "200 OK", "", "");
+		settle(f);
+		assert_int_equal(sip_trunk_calls(sip_stack_trunk(f->stack, "mute")), 0);
+	}
+	assert_int_equal(counter_get(&sip_stack_counters(f->stack)->late_forks), 2);
 	nothing_left(f);
 }
 
@@ -296,6 +339,7 @@ int main(void)
 		CASE(one_answer_between_misses),
 		CASE(its_own_503_counts_at_once),
 		CASE(released_while_nobody_answers),
+		CASE(a_200_after_the_end),
 		CASE(bye_is_never_answered),
 		CASE(bye_crosses_bye),
 		CASE(an_answer_after_the_end),

@@ -311,6 +311,22 @@ static void forgotten_by_the_caller(void **state)
 	assert_int_equal(f->in[0].released, 0);
 	pass(f, 3 * SECOND);
 	assert_int_equal(f->in[0].released, 1);
+	drain(f);
+
+	/* Nor does it change who refreshes, and how often. */
+	f->in_count = 0;
+	request(f, "INVITE", 11, "",
+		"Supported: timer\r\nAllow: UPDATE\r\nSession-Expires: 120;refresher=uas\r\n", sdp);
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 200"));
+	tag_of(f, tag);
+	request(f, "ACK", 11, tag, "", "");
+	request(f, "UPDATE", 12, tag, "Supported: timer\r\n", "");
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 200"));
+	value_is(f, "Session-Expires", "120;refresher=uas");
+	pass(f, 61 * SECOND);
+	assert_true(receive(f, "UPDATE"));
 }
 
 /* A peer whose Contact can't be reached: nothing can be sent in its dialog, and no offer stays open
