@@ -259,7 +259,7 @@ static bool is_success(const PGresult *result)
 /* All results of what was sent (`sent`: libpq took it); the last good one is the caller's. */
 static int gather(struct pg_db *p, int sent, PGresult **out)
 {
-	PGresult *result, *last = NULL;
+	PGresult *result = NULL, *last = NULL;
 	int rc = sent ? flush(p) : lost(p);
 
 	while (rc == 0 && (rc = next_result(p, &result)) == 0 && result) {
