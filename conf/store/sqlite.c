@@ -332,7 +332,7 @@ static int run(struct sqlite_db *s, const char *sql, const struct store_value *v
 	       store_row_fn row, void *arg)
 {
 	struct statement *kept;
-	struct prepared *p;
+	struct prepared *p = NULL;
 	int rc = find_prepared(s, sql, &p, &kept);
 
 	if (rc < 0)
