@@ -207,6 +207,22 @@ static int read_both(struct conf_document **out, const struct catalog_making *ma
 	return 0;
 }
 
+/* An object by itself stands on no line: faults of compiling name it instead. */
+static void clear_places(struct catalog_value *value)
+{
+	const struct conf_place nowhere = { 0, 0 };
+
+	if (value->kind == CATALOG_POLICY)
+		value->policy.place = nowhere;
+	if (value->kind == CATALOG_GATEWAY)
+		value->gateway.place = nowhere;
+	if (value->kind != CATALOG_ROUTE)
+		return;
+	value->route.place = nowhere;
+	for (size_t i = 0; i < value->route.gateway_count; i++)
+		value->route.gateways[i].place = nowhere;
+}
+
 static int load_value(struct catalog_value *value, const struct catalog_making *making,
 		      struct catalog_teller *teller)
 {
@@ -226,7 +242,10 @@ static int load_value(struct catalog_value *value, const struct catalog_making *
 	if (rc == -EINVAL)
 		tell_body_faults(teller, making, document);
 	conf_document_destroy(&document);
-	return rc ? rc : conf_print_json(&value->body, body->schema, catalog_value_struct(value));
+	if (rc)
+		return rc;
+	clear_places(value);
+	return conf_print_json(&value->body, body->schema, catalog_value_struct(value));
 }
 
 int catalog_value_make(struct catalog_value **out, const struct catalog_making *making,

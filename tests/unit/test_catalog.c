@@ -252,6 +252,43 @@ static void compiles(void **state)
 	dialplan_unref(&plan);
 }
 
+/* Faults of compiling name the object; there is no line that they could name. */
+static void compiling_names_objects(void **state)
+{
+	static const struct dp_gateway_name machine[] = { { "telco-1", 0, NULL },
+							  { "telco-2", 1, NULL } };
+	static const struct catalog_change changes[] = {
+		{ CATALOG_SET, CATALOG_ROUTE, .name = "London",
+		  .body = "{\"usages\":[\"Natoinal\"],\"gateways\":[\"telco-3\"]}" },
+		{ CATALOG_SET, CATALOG_ROUTE, .name = "World", .body = "{\"gateways\":[\"old\"]}" },
+		{ CATALOG_SET, CATALOG_POLICY, .name = "lobby", .body = "{\"usages\":[\"x\"]}" },
+		{ CATALOG_SET, CATALOG_GATEWAY, .name = "e1-london",
+		  .body = "{\"members\":[\"old\"]}" },
+		{ CATALOG_ADD, CATALOG_GATEWAY, .name = "telco-1",
+		  .body = "{\"members\":[\"telco-2\"]}" },
+	};
+	struct fixture *fx = *state;
+	struct dialplan *plan = NULL;
+	struct catalog *next = NULL;
+
+	assert_int_equal(
+		catalog_change(&next, fx->catalog, changes, COUNT(changes), note, &fx->faults), 0);
+	assert_int_equal(dialplan_compile(&plan, catalog_tables(next), machine, COUNT(machine),
+					  note, &fx->faults),
+			 -EINVAL);
+	assert_string_equal(
+		fx->faults.text,
+		"gateway telco-1: a trunk, span or group of this machine has that name already; "
+		"give it another\n"
+		"gateway e1-london: its member old is a gateway of the tables as well; members are "
+		"trunks, spans and groups\n"
+		"policy lobby: there is no usage x; add it first, or list another\n"
+		"route London: there is no usage Natoinal, did you mean National?\n"
+		"route London: there is no trunk, span, group or gateway telco-3, did you mean "
+		"telco-1?\n");
+	catalog_unref(&next);
+}
+
 static void an_empty_one(void **state)
 {
 	struct catalog *empty = NULL, *again = NULL;
@@ -1035,6 +1072,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bodies_are_canonical, setup, teardown),
 		cmocka_unit_test_setup_teardown(yaml_is_a_fixed_point, setup, teardown),
 		cmocka_unit_test_setup_teardown(compiles, setup, teardown),
+		cmocka_unit_test_setup_teardown(compiling_names_objects, setup, teardown),
 		cmocka_unit_test_setup_teardown(adds, setup, teardown),
 		cmocka_unit_test_setup_teardown(refuses, setup, teardown),
 		cmocka_unit_test_setup_teardown(sets, setup, teardown),
