@@ -20,7 +20,9 @@
 #define LEAST 5         /* of new calls: something must come in to find out that there is room again */
 #define BUSY_HIGH 960   /* above it some calls are one too many */
 #define BUSY_LOW 920    /* below it there is room */
-#define BACKLOG_HIGH 100 /* permille of the receive buffers */
+#define BACKLOG_HIGH 32  /* messages that wait: more than one moment's */
+#define BACKLOG_FULL 128 /* the next call would wait behind too many, whatever the share */
+#define BUSY_WINDOWS 3   /* in a row, before it counts: others take the processor for a moment too */
 
 struct overload {
 	struct loop *loop;
@@ -34,6 +36,7 @@ struct overload {
 	uint64_t tokens_at_us;
 	unsigned (*backlog)(void *arg);
 	void *backlog_arg;
+	unsigned busy_windows;   /* in a row */
 	unsigned share, owed;    /* permille that is admitted; what the next call has of a whole one */
 	unsigned asked;          /* in this second */
 	uint64_t *refused;       /* the counter of why the last one was, NULL: it was not */
@@ -64,17 +67,25 @@ static unsigned permille(uint64_t worked, uint64_t us)
 	return share > ALL ? ALL : (unsigned)share;
 }
 
+static unsigned waiting(const struct overload *o)
+{
+	return o->backlog ? o->backlog(o->backlog_arg) : 0;
+}
+
 /* Less by a part of what there is, more by small steps: it settles where the thread is just not
  * saturated. */
 static void adjust(struct overload *o, unsigned busy)
 {
 	uint64_t limit_us = (uint64_t)o->conf.lag_ms * 1000;
 
+	o->busy_windows = busy > BUSY_HIGH ? o->busy_windows + 1 : 0;
 	if (limit_us == 0)
 		o->share = ALL;
-	else if (o->lag_us > limit_us || (o->backlog && o->backlog(o->backlog_arg) > BACKLOG_HIGH))
+	else if (o->lag_us > limit_us)
 		o->share = o->share * 3 / 4;
-	else if (busy > BUSY_HIGH)
+	else if (busy > BUSY_LOW && waiting(o) > BACKLOG_HIGH)
+		o->share = o->share * 9 / 10;
+	else if (o->busy_windows >= BUSY_WINDOWS)
 		o->share = o->share * 19 / 20;
 	else if (busy < BUSY_LOW)
 		o->share += o->share / 20 + 5;
@@ -146,6 +157,8 @@ static bool rate_allows(struct overload *o)
 
 static bool share_allows(struct overload *o)
 {
+	if (o->conf.lag_ms && waiting(o) > BACKLOG_FULL)
+		return false;
 	o->owed += o->share;
 	if (o->owed < ALL)
 		return false;
@@ -183,9 +196,9 @@ void overload_state(const struct overload *o, struct overload_state *out)
 	*out = o->state;
 }
 
-void overload_watch_backlog(struct overload *o, unsigned (*permille_full)(void *arg), void *arg)
+void overload_watch_backlog(struct overload *o, unsigned (*messages)(void *arg), void *arg)
 {
-	o->backlog = permille_full;
+	o->backlog = messages;
 	o->backlog_arg = arg;
 }
 

@@ -27,9 +27,9 @@ void overload_destroy(struct overload **overload);
 /* Other limits from now on; copied. */
 void overload_set(struct overload *overload, const struct conf_overload *conf);
 
-/* A further sign: how full the fullest receive buffer of signalling is, in permille; asked ten times
- * a second. NULL: none. */
-void overload_watch_backlog(struct overload *overload, unsigned (*permille_full)(void *arg), void *arg);
+/* A further sign: how many messages wait for signalling; asked ten times a second, and with each new
+ * call. NULL: none. */
+void overload_watch_backlog(struct overload *overload, unsigned (*messages)(void *arg), void *arg);
 
 /* May a new call come in, with `calls` in progress? Counts it. */
 bool overload_admits(struct overload *overload, unsigned calls);

@@ -117,8 +117,8 @@ void sip_stack_refuse(struct sip_stack *stack, struct q850_cause cause);
  * meanwhile. 0 (default): none. */
 void sip_stack_retry_after(struct sip_stack *stack, unsigned seconds);
 
-/* How full the fullest of the receive buffers that new calls come in by is, in permille. Asks the
- * kernel: a system call for each socket. */
+/* About how many messages wait in the fullest of the receive buffers for datagrams. Asks the kernel:
+ * a system call for each socket. */
 unsigned sip_stack_backlog(const struct sip_stack *stack);
 
 /* ---- Changing while calls are carried ---- */

@@ -13,6 +13,7 @@
 #define IPV6_SOURCE 8  /* RFC 8200 3 */
 #define UDP_HEADER 8   /* octets, RFC 768 */
 #define PASS UINT32_MAX
+#define MESSAGE_MEMORY 1536 /* that the kernel counts for a SIP message: 1280 below 700 octets, else 2304 */
 
 struct program {
 	struct sock_filter *out;
@@ -166,7 +167,5 @@ unsigned sip_filter_backlog(int fd)
 {
 	uint32_t info[SK_MEMINFO_VARS] = { 0 };
 
-	if (!memory_of(fd, info) || !info[SK_MEMINFO_RCVBUF])
-		return 0;
-	return (unsigned)((uint64_t)info[SK_MEMINFO_RMEM_ALLOC] * 1000 / info[SK_MEMINFO_RCVBUF]);
+	return memory_of(fd, info) ? info[SK_MEMINFO_RMEM_ALLOC] / MESSAGE_MEMORY : 0;
 }

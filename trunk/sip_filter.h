@@ -28,7 +28,7 @@ int sip_filter_attach(int fd, const struct sock_filter *program, size_t length);
 /* Packets that this socket has dropped since it was opened (its receive queue's overflow counts
  * too). */
 uint64_t sip_filter_drops(int fd);
-/* What waits in its receive buffer, in permille of the room; 0 when the kernel doesn't say. */
+/* About how many messages wait in its receive buffer; 0 when the kernel doesn't say. */
 unsigned sip_filter_backlog(int fd);
 
 #endif

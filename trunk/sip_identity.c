@@ -68,7 +68,7 @@ unsigned sip_number(const char *user, char digits[NUMBER_DIGITS])
 	return (unsigned)strlen(digits);
 }
 
-static void set_number(struct party_number *n, const char *user)
+void sip_identity_set_number(struct party_number *n, const char *user)
 {
 	*n = (struct party_number){ .present = true };
 	if (!sip_number(user, n->digits))
@@ -132,7 +132,7 @@ static void read_party(struct party *out, const char *display, const url_t *url)
 	char context[128] = "";
 
 	*out = (struct party){ 0 };
-	set_number(&out->number, url_number(url));
+	sip_identity_set_number(&out->number, url_number(url));
 	read_name(out->name, display);
 	if (is_telephone(url))
 		url_param(url->url_params, "phone-context", context, sizeof(context));
@@ -364,7 +364,7 @@ void sip_identity_read(const sip_t *sip, bool trusted, struct sip_info *out)
 
 	sip_identity_read_called(sip, &out->called);
 	if (!out->called.number.digits[0] && is_emergency(sip) && sip->sip_to)
-		set_number(&out->called.number, url_number(sip->sip_to->a_url));
+		sip_identity_set_number(&out->called.number, url_number(sip->sip_to->a_url));
 	read_calling(sip, trusted, &out->calling);
 	if (diversion)
 		read_diversion(diversion, out);

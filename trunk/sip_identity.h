@@ -33,6 +33,8 @@ unsigned sip_number(const char *user, char digits[NUMBER_DIGITS]);
 /* urn:service:sos, urn:service:sos.fire … */
 bool sip_is_emergency_urn(const url_t *url);
 
+/* A number as a user part has it; "" when it is none. */
+void sip_identity_set_number(struct party_number *out, const char *user);
 /* The Request-URI's. */
 void sip_identity_read_called(const sip_t *sip, struct party *out);
 /* What a request says of its parties. called, calling, redirecting, emergency, max_forwards are

@@ -10,6 +10,8 @@
 #include <strings.h>
 #include <unistd.h>
 
+#define RECEIVE_BUFFER (2 << 20) /* octets, of UDP */
+
 /* ---- Messages ---- */
 
 static struct netaddr source_of(msg_t *msg)
@@ -110,6 +112,21 @@ static int why_not_bound(const struct conf_sip_interface *conf)
 	return rc ? rc : -EIO;
 }
 
+/* A process that others keep from its processor for 50 ms must not lose what comes meanwhile: more
+ * than the system's default where it is allowed (net.core.rmem_max, or CAP_NET_ADMIN). */
+static void adopt_socket(struct sip_interface *interface, int fd)
+{
+	int room = RECEIVE_BUFFER;
+
+	if (!sip_filter_is_datagram(fd)) {
+		sip_keep_socket(fd);
+		return;
+	}
+	interface->udp = fd;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+}
+
 static int bind_agent(struct sip_interface *interface)
 {
 	struct sip_stack *stack = interface->stack;
@@ -133,8 +150,7 @@ static int bind_agent(struct sip_interface *interface)
 				   sizeof(interface->sockets) / sizeof(interface->sockets[0]));
 	mark_packets(interface);
 	for (size_t i = 0; i < interface->socket_count; i++)
-		if (!sip_filter_is_datagram(interface->sockets[i]))
-			sip_keep_socket(interface->sockets[i]);
+		adopt_socket(interface, interface->sockets[i]);
 	return 0;
 }
 
@@ -150,6 +166,7 @@ int sip_interface_open(struct sip_interface **out, struct sip_stack *stack,
 		return -ENOMEM;
 	interface->stack = stack;
 	interface->conf = conf;
+	interface->udp = -1;
 	list_append(&stack->interfaces, &interface->node);
 	rc = bind_agent(interface);
 	if (rc >= 0)

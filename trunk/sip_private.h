@@ -20,6 +20,7 @@ struct sip_owner;
 #include "trunk/cause_map.h"
 #include "trunk/sip.h"
 #include "trunk/sip_root.h"
+#include "trunk/sip_screen.h"
 #include "trunk/sip_sdp.h"
 
 #include <sofia-sip/msg_addr.h>
@@ -63,6 +64,7 @@ struct sip_interface {
 	nta_agent_t *agent;
 	int sockets[4]; /* Sofia's, that listen */
 	size_t socket_count;
+	int udp; /* the one of them for datagrams, -1: none */
 	unsigned trunks; /* that stand on it, retired ones too */
 	bool retired;
 	struct sip_gone gone;
@@ -117,6 +119,8 @@ struct sip_stack {
 		uint64_t until_us;
 		struct q850_cause cause;
 	} refusals[SIP_REFUSALS];
+	uint64_t screens_until_us; /* sip_screen.c is at work */
+	uint64_t admitted; /* hash of the INVITE that it let through */
 	char user_agent[128];
 	struct sip_counters counters;
 	struct sip_agent_stats past; /* of interfaces that are gone */
@@ -156,6 +160,17 @@ void sip_reply(nta_incoming_t *irq, unsigned status, tag_type_t tag, tag_value_t
 /* sip_refuse.c: new INVITEs that are refused before anything is made of them. */
 /* True: the message has been answered and is gone. */
 bool sip_refuse_early(struct sip_trunk *trunk, msg_t *msg, const sip_t *sip);
+/* What makes an INVITE the same when it is repeated. */
+struct sip_refusal_key {
+	struct sip_text call_id, from_tag, branch;
+	unsigned cseq;
+};
+uint64_t sip_refusal_hash(const struct sip_stack *stack, const struct sip_refusal_key *key);
+/* Why the INVITE with this hash does not come in; value 0: it does. Asked again it says the same. */
+struct q850_cause sip_refusal(struct sip_trunk *trunk, uint64_t hash, bool emergency,
+			      const struct party *called);
+/* sip_screen.c: refuses what waits in the sockets and is to be refused, while some is. */
+void sip_screen(struct sip_stack *stack);
 /* Priority, Resource-Priority or URN of an emergency call. */
 bool sip_is_emergency(const sip_t *sip);
 /* Value of Retry-After for a refusal with this status, "" for none. */

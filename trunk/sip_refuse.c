@@ -11,6 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define SCREENS_US 1000000 /* after the last refusal */
+
 /* ---- Emergency calls ---- */
 
 /* RFC 4412 12.6 (ets, wps), RFC 7135 (esnet): namespaces of emergency services. */
@@ -48,20 +50,35 @@ bool sip_is_emergency(const sip_t *sip)
 /* ---- What was refused ---- */
 
 /* FNV-1a: whoever could make two collide may as well send one INVITE twice. */
-static uint64_t mix(uint64_t hash, const char *text)
+static uint64_t mix(uint64_t hash, struct sip_text text)
 {
-	for (; text && *text; text++)
-		hash = (hash ^ (uint8_t)*text) * 0x100000001b3u;
+	for (size_t i = 0; i < text.length; i++)
+		hash = (hash ^ (uint8_t)text.at[i]) * 0x100000001b3u;
 	return (hash ^ 0xff) * 0x100000001b3u;
+}
+
+uint64_t sip_refusal_hash(const struct sip_stack *stack, const struct sip_refusal_key *key)
+{
+	uint64_t hash = mix(0xcbf29ce484222325u ^ stack->secret, key->call_id);
+
+	hash = mix(hash, key->from_tag);
+	hash = mix(hash, key->branch);
+	return (hash ^ key->cseq) * 0x100000001b3u;
+}
+
+static struct sip_text text_of(const char *text)
+{
+	return (struct sip_text){ text ? text : "", text ? strlen(text) : 0 };
 }
 
 static uint64_t hash_of(const struct sip_stack *stack, const sip_t *sip)
 {
-	uint64_t hash = mix(0xcbf29ce484222325u ^ stack->secret, sip->sip_call_id->i_id);
-
-	hash = mix(hash, sip->sip_from->a_tag);
-	hash = mix(hash, sip->sip_via ? sip->sip_via->v_branch : NULL);
-	return (hash ^ sip->sip_cseq->cs_seq) * 0x100000001b3u;
+	return sip_refusal_hash(
+		stack, &(struct sip_refusal_key){
+			       .call_id = text_of(sip->sip_call_id->i_id),
+			       .from_tag = text_of(sip->sip_from->a_tag),
+			       .branch = text_of(sip->sip_via ? sip->sip_via->v_branch : NULL),
+			       .cseq = sip->sip_cseq->cs_seq });
 }
 
 static struct q850_cause refused_before(const struct sip_stack *stack, uint64_t hash)
@@ -75,6 +92,7 @@ static struct q850_cause refused_before(const struct sip_stack *stack, uint64_t 
 
 static void remember(struct sip_stack *stack, uint64_t hash, struct q850_cause cause)
 {
+	stack->screens_until_us = loop_now_us(stack->cfg.loop) + SCREENS_US;
 	stack->refusals[hash % SIP_REFUSALS] =
 		(struct sip_refusal){ .invite = hash,
 				      .until_us = loop_now_us(stack->cfg.loop) + SIP_T1X64_US,
@@ -83,15 +101,8 @@ static void remember(struct sip_stack *stack, uint64_t hash, struct q850_cause c
 
 /* ---- The decision ---- */
 
-static bool is_admitted(struct sip_trunk *trunk, const sip_t *sip)
-{
-	struct party called = { 0 };
-
-	sip_identity_read_called(sip, &called);
-	return trunk->stack->ops->admit(trunk, &called, trunk->stack->arg);
-}
-
-static struct q850_cause why_refused(struct sip_trunk *trunk, const sip_t *sip)
+static struct q850_cause why_refused(struct sip_trunk *trunk, bool emergency,
+				     const struct party *called)
 {
 	struct sip_stack *stack = trunk->stack;
 	struct q850_cause congested = q850(Q850_CONGESTION, Q850_LOC_PRIVATE_LOCAL);
@@ -102,9 +113,27 @@ static struct q850_cause why_refused(struct sip_trunk *trunk, const sip_t *sip)
 		return trunk->refuse;
 	if (trunk->retired)
 		return congested;
-	if (!stack->ops->admit || sip_is_emergency(sip) || is_admitted(trunk, sip))
+	if (!stack->ops->admit || emergency || stack->ops->admit(trunk, called, stack->arg))
 		return q850(0, 0);
 	return congested;
+}
+
+struct q850_cause sip_refusal(struct sip_trunk *trunk, uint64_t hash, bool emergency,
+			      const struct party *called)
+{
+	struct sip_stack *stack = trunk->stack;
+	struct q850_cause cause = refused_before(stack, hash);
+
+	if (cause.value || hash == stack->admitted)
+		return cause;
+	cause = why_refused(trunk, emergency, called);
+	if (!cause.value) {
+		stack->admitted = hash;
+		return cause;
+	}
+	counter_inc(&stack->counters.refused_overload);
+	remember(stack, hash, cause);
+	return cause;
 }
 
 const char *sip_retry_text(const struct sip_stack *stack, unsigned status, char text[16])
@@ -138,20 +167,17 @@ static void answer(struct sip_trunk *trunk, msg_t *msg, const sip_t *sip, uint64
 bool sip_refuse_early(struct sip_trunk *trunk, msg_t *msg, const sip_t *sip)
 {
 	struct sip_stack *stack = trunk->stack;
+	struct party called = { 0 };
 	struct q850_cause cause;
 	uint64_t hash;
 
 	if (sip->sip_request->rq_method != sip_method_invite || sip->sip_to->a_tag)
 		return false;
+	sip_identity_read_called(sip, &called);
 	hash = hash_of(stack, sip);
-	cause = refused_before(stack, hash);
-	if (!cause.value) {
-		cause = why_refused(trunk, sip);
-		if (!cause.value)
-			return false;
-		counter_inc(&stack->counters.refused_overload);
-		remember(stack, hash, cause);
-	}
+	cause = sip_refusal(trunk, hash, sip_is_emergency(sip), &called);
+	if (!cause.value)
+		return false;
 	answer(trunk, msg, sip, hash, cause);
 	return true;
 }

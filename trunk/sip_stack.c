@@ -147,7 +147,7 @@ int sip_stack_run(struct sip_stack *stack)
 {
 	stack->stopping = false;
 	while (!stack->stopping)
-		sip_root_step(stack->root, 1000);
+		sip_stack_step(stack, 1000);
 	return stack->status;
 }
 
@@ -160,6 +160,7 @@ void sip_stack_stop(struct sip_stack *stack, int status)
 
 void sip_stack_step(struct sip_stack *stack, int timeout_ms)
 {
+	sip_screen(stack);
 	sip_root_step(stack->root, timeout_ms);
 }
 
@@ -245,12 +246,10 @@ unsigned sip_stack_backlog(const struct sip_stack *stack)
 
 	list_for_each(interface, &stack->interfaces, struct sip_interface, node)
 	{
-		for (size_t i = 0; i < interface->socket_count; i++) {
-			unsigned permille = sip_filter_backlog(interface->sockets[i]);
+		unsigned n = interface->udp >= 0 ? sip_filter_backlog(interface->udp) : 0;
 
-			if (permille > fullest)
-				fullest = permille;
-		}
+		if (n > fullest)
+			fullest = n;
 	}
 	return fullest;
 }

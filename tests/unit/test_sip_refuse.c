@@ -152,6 +152,49 @@ static void emergency_calls_pass(void **state)
 	assert_int_equal(f->asked, 1);
 }
 
+/* What is answered at the socket is what Sofia says by the long way. */
+static void both_ways_say_the_same(void **state)
+{
+	static const char *const names[] = { "Via", "From", "To", "Call-ID", "CSeq", "Server",
+					     "Reason", "Retry-After", "Content-Length" };
+	enum { COUNT = sizeof(names) / sizeof(names[0]) };
+	struct fixture *f = *state;
+	char first[COUNT][512], value[512];
+
+	f->admits = false;
+	sip_stack_retry_after(f->stack, 7);
+	request(f, "INVITE", 1, "", "", sdp);
+	expect_refused(f, "7");
+	assert_int_equal(f->stack->past.responses_tx, 0);
+	for (unsigned i = 0; i < COUNT; i++)
+		assert_non_null(header(f, names[i], first[i]));
+	request(f, "INVITE", 1, "", "", sdp);
+	expect_refused(f, "7");
+	assert_int_equal(f->stack->past.responses_tx, 1); /* not by Sofia */
+	for (unsigned i = 0; i < COUNT; i++)
+		assert_string_equal(header(f, names[i], value), first[i]);
+	pass(f, 2 * SECOND); /* nothing was refused for a while */
+	request(f, "INVITE", 2, "", "", sdp);
+	expect_refused(f, "7");
+	assert_int_equal(f->stack->past.responses_tx, 1);
+}
+
+/* Who is let in while others are refused is asked for once. */
+static void screened_and_admitted(void **state)
+{
+	struct fixture *f = *state;
+
+	f->admits = false;
+	request(f, "INVITE", 1, "", "", sdp);
+	expect_refused(f, NULL);
+	f->admits = true;
+	request(f, "INVITE", 2, "", "", sdp);
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 200"));
+	assert_int_equal(f->asked, 2);
+	assert_int_equal(f->in_count, 1);
+}
+
 /* Neither calls nor transactions are made of what is refused. */
 static void a_flood_holds_nothing(void **state)
 {
@@ -177,6 +220,7 @@ int main(void)
 		CASE(the_stack_takes_none),   CASE(one_trunk_takes_none),
 		CASE(a_repetition_is_refused_again), CASE(cancel_of_a_refused_call),
 		CASE(emergency_calls_pass),   CASE(a_flood_holds_nothing),
+		CASE(both_ways_say_the_same), CASE(screened_and_admitted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
