@@ -109,6 +109,7 @@ struct admin_op *admin_op_create(struct admin *admin, enum admin_kind kind, admi
 	op->kind = kind;
 	op->done = done;
 	op->arg = arg;
+	op->faults.bare = true;
 	list_init(&op->node);
 	return op;
 }

@@ -219,11 +219,15 @@ static int seed_store(struct start *start)
 	struct admin_save_job job = { .wall_us = clock_wall_us(&clock_system) };
 	struct catalog *empty = NULL;
 	char what[1024];
+	char *faults = NULL;
 	int rc = admin_seed(&start->out.catalog, start->site, &start->faults);
 
+	/* From the tables as they were written: their faults have places. */
 	if (rc == 0)
-		rc = admin_compile(&start->out.plan, start->out.catalog, start->site, NULL,
-				   &start->faults);
+		rc = site_compile(start->site, site_seed(start->site), &start->out.plan, &faults);
+	if (faults)
+		admin_fault_lines(&start->faults, faults);
+	mem_free(faults);
 	if (rc == 0)
 		rc = catalog_create(&empty);
 	if (rc < 0)
@@ -313,9 +317,9 @@ static int compile_start(struct start *start)
 
 /* Faults of what is stored, or of the configuration, are for the administrator; anything else of
  * the store is no reason not to serve calls. */
-static bool serves_without(int rc)
+static bool serves_without(const struct start *start, int rc)
 {
-	return rc != -EINVAL && rc != -EBADMSG && rc != -ENOMEM;
+	return rc < 0 && rc != -ENOMEM && !start->faults.count;
 }
 
 int admin_load(struct admin_start *out, struct site *site, char **faults)
@@ -332,7 +336,7 @@ int admin_load(struct admin_start *out, struct site *site, char **faults)
 	if (rc == 0)
 		rc = load_store(start);
 	close_store(start);
-	if (rc < 0 && serves_without(rc)) {
+	if (serves_without(start, rc)) {
 		catalog_unref(&start->out.catalog);
 		dialplan_unref(&start->out.plan);
 		rc = load_kept(start);

@@ -17,6 +17,7 @@
 /* Sentences, a line each. */
 struct admin_faults {
 	const char *file; /* before line and column; NULL: only those */
+	bool bare;        /* without a place: it would be one within the JSON of a body */
 	char *text;       /* NULL: none */
 	size_t length, room;
 	unsigned count;
@@ -25,6 +26,8 @@ struct admin_faults {
 void admin_fault(void *faults, struct conf_place place, const char *what);
 void admin_fault_text(struct admin_faults *faults, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Several, a line each. */
+void admin_fault_lines(struct admin_faults *faults, const char *lines);
 void admin_faults_free(struct admin_faults *faults);
 
 /* ---- The union (any thread) ---- */
@@ -40,6 +43,10 @@ void admin_names_free(struct admin_names *names);
  * faults; -ENOMEM. */
 int admin_compile(struct dialplan **out, const struct catalog *catalog, const struct site *site,
 		  const struct admin_names *tolerated, struct admin_faults *faults);
+/* Faults of tables as somebody has written them, with their places in `text`; for tables that
+ * admin_compile() has refused. */
+void admin_locate(const struct admin *admin, const char *text, size_t length,
+		  struct admin_faults *faults);
 
 /* ---- Jobs of the store ---- */
 

@@ -8,6 +8,8 @@
 #include "gateway/admin_private.h"
 
 #include "base/mem.h"
+#include "conf/schema.h"
+#include "dialplan/schema.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -54,7 +56,7 @@ void admin_fault(void *arg, struct conf_place place, const char *what)
 {
 	struct admin_faults *faults = arg;
 
-	if (!place.line)
+	if (!place.line || faults->bare)
 		admin_fault_text(faults, "%s", what);
 	else if (faults->file)
 		admin_fault_text(faults, "%s:%u:%u: %s", faults->file, place.line, place.column,
@@ -63,10 +65,20 @@ void admin_fault(void *arg, struct conf_place place, const char *what)
 		admin_fault_text(faults, "%u:%u: %s", place.line, place.column, what);
 }
 
+void admin_fault_lines(struct admin_faults *faults, const char *lines)
+{
+	while (*lines) {
+		size_t n = strcspn(lines, "\n");
+
+		admin_fault_text(faults, "%.*s", (int)n, lines);
+		lines += n + (lines[n] == '\n');
+	}
+}
+
 void admin_faults_free(struct admin_faults *faults)
 {
 	mem_free(faults->text);
-	*faults = (struct admin_faults){ .file = faults->file };
+	*faults = (struct admin_faults){ .file = faults->file, .bare = faults->bare };
 }
 
 /* ---- Unknown gateways ---- */
@@ -149,10 +161,10 @@ void admin_names_free(struct admin_names *names)
 /* ---- Compiling ---- */
 
 static int add_tolerated(struct dp_gateway_name *list, size_t *count, const struct site *site,
-			 const struct catalog *catalog, const struct admin_names *tolerated)
+			 const struct dialplan_tables *tables, const struct admin_names *tolerated)
 {
 	struct admin_names known = { 0 };
-	int rc = known_names(&known, catalog_tables(catalog), site);
+	int rc = known_names(&known, tables, site);
 
 	for (size_t i = 0; rc == 0 && tolerated && i < tolerated->count; i++)
 		if (!holds(&known, tolerated->list[i]))
@@ -161,8 +173,9 @@ static int add_tolerated(struct dp_gateway_name *list, size_t *count, const stru
 	return rc;
 }
 
-static int compile(struct dialplan **out, const struct catalog *catalog, const struct site *site,
-		   const struct admin_names *tolerated, struct admin_faults *faults)
+static int compile(struct dialplan **out, const struct dialplan_tables *tables,
+		   const struct site *site, const struct admin_names *tolerated,
+		   struct admin_faults *faults)
 {
 	const struct dp_gateway_name *names;
 	size_t count = site_gateway_names(site, &names);
@@ -174,10 +187,9 @@ static int compile(struct dialplan **out, const struct catalog *catalog, const s
 		return -ENOMEM;
 	if (count)
 		memcpy(list, names, count * sizeof(*list));
-	rc = add_tolerated(list, &count, site, catalog, tolerated);
+	rc = add_tolerated(list, &count, site, tables, tolerated);
 	if (rc == 0)
-		rc = dialplan_compile(out, catalog_tables(catalog), list, count, admin_fault,
-				      faults);
+		rc = dialplan_compile(out, tables, list, count, admin_fault, faults);
 	mem_free(list);
 	return rc;
 }
@@ -186,11 +198,11 @@ int admin_compile(struct dialplan **out, const struct catalog *catalog, const st
 		  const struct admin_names *tolerated, struct admin_faults *faults)
 {
 	struct dialplan *plan = NULL;
-	char *missing, *rest;
+	char *missing;
 	int rc = catalog_tables(catalog) ? 0 : -ENOMEM;
 
 	if (rc == 0)
-		rc = compile(&plan, catalog, site, tolerated, faults);
+		rc = compile(&plan, catalog_tables(catalog), site, tolerated, faults);
 	if (rc < 0)
 		return rc;
 	missing = site_check_union(site, plan);
@@ -198,9 +210,27 @@ int admin_compile(struct dialplan **out, const struct catalog *catalog, const st
 		*out = plan;
 		return 0;
 	}
-	for (char *line = strtok_r(missing, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-		admin_fault_text(faults, "%s", line);
+	admin_fault_lines(faults, missing);
 	mem_free(missing);
 	dialplan_unref(&plan);
 	return -EINVAL;
+}
+
+void admin_locate(const struct admin *admin, const char *text, size_t length,
+		  struct admin_faults *faults)
+{
+	struct dialplan_tables tables = { 0 };
+	struct conf_section section = dialplan_section(&tables);
+	struct conf_document *document = NULL;
+	struct admin_names tolerated = { 0 };
+	struct dialplan *plan = NULL;
+
+	if (conf_read_text(&document, "tables", text, length) == 0 &&
+	    conf_load(document, &section, 1) == 0 &&
+	    admin_unknown(&tolerated, admin->catalog, admin->site) == 0)
+		compile(&plan, &tables, admin->site, &tolerated, faults);
+	dialplan_unref(&plan);
+	admin_names_free(&tolerated);
+	conf_free(&dialplan_schema, &tables);
+	conf_document_destroy(&document);
 }

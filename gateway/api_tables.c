@@ -100,11 +100,26 @@ void api_refuse_change(struct api_reply *reply, int rc, const char *faults)
 	api_refuse_faults(reply, verdict.status, verdict.code, message, faults);
 }
 
+/* What only a look at all tables together has found: where does it stand in the body? */
+static void refuse_applied(struct api_task *task, const char *faults)
+{
+	struct admin_faults placed = { 0 };
+
+	admin_locate(task->admin, task->query.body, task->query.length, &placed);
+	api_refuse_change(&task->reply, -EINVAL, placed.text ? placed.text : faults);
+	admin_faults_free(&placed);
+}
+
 static void changed(void *arg, int rc, int64_t revision, const char *faults)
 {
 	struct api_task *task = arg;
 	const struct catalog *before = NULL, *after = NULL;
 
+	if (rc == -EINVAL && task->query.endpoint->serve == api_tables_apply) {
+		refuse_applied(task, faults);
+		api_done(task);
+		return;
+	}
 	if (rc < 0) {
 		api_refuse_change(&task->reply, rc, faults);
 		api_done(task);

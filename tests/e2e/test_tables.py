@@ -320,6 +320,12 @@ def export_and_apply():
         assert rest.get('export').text == other, 'what was applied comes out as it went in'
         answer = rest.post('apply', 'usages: [a]\nroutes:\n  r: { pattern: "(", usages: [b], gateways: [nowhere] }\n', expect=422)
         assert any(fault.startswith('3:') for fault in answer.error['faults']), answer.text
+        # what only all tables together show has its place, too
+        whole = 'dial-plans: { uk: [], telco: [] }\nusages: [a]\npolicies: { all: [a], inbound: [a] }\ntranslations: { to-telco: [] }\nroutes:\n'
+        answer = rest.post('apply', whole + '  r: { pattern: "x", usages: [a], gateways: [core, nowhere] }\n', expect=422)
+        assert len(answer.error['faults']) == 1 and answer.error['faults'][0].startswith('6:52: '), answer.text
+        answer = rest.post('tables/routes', {'name': 'r', 'body': {**ROUTE, 'gateways': ['nowhere']}}, expect=422)
+        assert answer.error['message'].startswith('route r: '), answer.text
         assert rest.post('apply', '', expect=400).error['code'] == 'no-body'
         rows = ''.join(f'  r{i}:\n    pattern: "^\\\\+44{i}"\n    usages: [to-core]\n    gateways: [core]\n' for i in range(3000))
         answer = rest.post('apply', text.replace('\nroutes:\n', f'\nroutes:\n{rows}'))
