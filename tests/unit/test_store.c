@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "store_fixture.h"
 
+#include "conf/store/statements.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -80,6 +82,13 @@ static void test_state(void **state)
 	assert_int_equal(st.st_mode & 0777 & 07, 0); /* not everybody's */
 }
 
+static int insert_first(struct store_db *db, void *arg)
+{
+	(void)arg;
+	fx.order[fx.ordered++] = 100;
+	return insert(db, "London", 1);
+}
+
 /* Another program holds the write lock: the job waits and is run again. */
 static void test_busy(void **state)
 {
@@ -88,10 +97,13 @@ static void test_busy(void **state)
 
 	(void)state;
 	open_fx();
+	told_count = 0;
 	assert_int_equal(sqlite3_open(db_file(), &other), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
 	fx.told = false;
-	store_run(fx.store, STORE_WRITE, 0, insert_one, done, &fx);
+	store_run(fx.store, STORE_WRITE, 0, insert_first, done, &fx);
+	for (intptr_t i = 0; i < 8; i++) /* they stay behind it */
+		store_run(fx.store, STORE_WRITE, 0, note_order, note_told, (void *)i);
 	do {
 		loop_turn(fx.loop, 10);
 		store_state(fx.store, &s);
@@ -99,6 +111,10 @@ static void test_busy(void **state)
 	assert_false(fx.told);
 	assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(finish(), 1);
+	while (told_count < 8)
+		loop_turn(fx.loop, 1000);
+	assert_int_equal(fx.order[0], 100);
+	assert_int_equal(fx.order[8], 7);
 	assert_int_equal(sqlite3_close(other), SQLITE_OK);
 	assert_int_equal(routes(), 1);
 }
@@ -212,6 +228,7 @@ static void test_moved_away(void **state)
 	assert_int_equal(rename(db_file(), in_folder("away")), 0);
 	assert_int_equal(rename(in_folder("db-wal"), in_folder("away-wal")), 0);
 	assert_int_equal(rename(in_folder("db-shm"), in_folder("away-shm")), 0);
+	close(open(db_file(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)); /* another of its name */
 	assert_int_equal(write_job(insert_one), 1);
 	store_state(fx.store, &s);
 	assert_int_equal(s.reconnects, 1);
@@ -263,6 +280,46 @@ static void test_disk_full(void **state)
 	assert_int_equal(routes(), 201);
 	store_state(fx.store, &s);
 	assert_string_equal(s.error, "");
+}
+
+static unsigned discarded;
+
+static void count_discarded(void *arg, struct statement *statement)
+{
+	(void)arg;
+	(void)statement;
+	discarded++;
+}
+
+/* The one that was not used for longest goes; none that is being read does. */
+static void test_statements_kept(void **state)
+{
+	static struct statements s;
+	char key[16];
+
+	(void)state;
+	s = (struct statements){ .discard = count_discarded };
+	discarded = 0;
+	for (int i = 0; i < STATEMENTS_MAX; i++) {
+		snprintf(key, sizeof(key), "%d", i);
+		assert_non_null(statements_add(&s, key));
+	}
+	assert_non_null(statements_find(&s, "0"));
+	statements_find(&s, "1")->busy = true;
+	for (int i = 0; i < STATEMENTS_MAX - 2; i++) {
+		snprintf(key, sizeof(key), "new %d", i);
+		assert_non_null(statements_add(&s, key));
+	}
+	assert_int_equal(discarded, STATEMENTS_MAX - 2);
+	assert_non_null(statements_find(&s, "0"));
+	assert_non_null(statements_find(&s, "1"));
+	assert_null(statements_find(&s, "2"));
+	assert_null(statements_find(&s, "127"));
+	for (int i = 0; i < STATEMENTS_MAX; i++)
+		s.all[i].busy = true;
+	assert_null(statements_add(&s, "no place"));
+	statements_clear(&s);
+	assert_int_equal(discarded, 2 * STATEMENTS_MAX - 2);
 }
 
 /* Every allocation fails once: what can't be done is told, nothing leaks or hangs, and what was told
@@ -320,6 +377,7 @@ int main(void)
 		STORE_TEST(test_read_only),
 		STORE_TEST(test_moved_away),
 		STORE_TEST(test_disk_full),
+		STORE_TEST(test_statements_kept),
 		STORE_TEST(test_allocation_failures),
 	};
 
