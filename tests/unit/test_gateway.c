@@ -237,6 +237,136 @@ static void test_run_until_stopped(void **state)
 	assert_null(gateway_line(fx.gateway, "line2")->line);
 }
 
+/* ---- Calls that last ---- */
+
+/* A caller that hears everything and says nothing. */
+struct stubborn {
+	struct leg leg;
+	unsigned releases;
+};
+
+static int hear(struct leg *leg, const struct leg_message *message)
+{
+	((struct stubborn *)leg)->releases += message->type == LEG_RELEASE;
+	return 0;
+}
+
+static void destroy_stubborn(struct leg *leg)
+{
+	loop_free_later(fx.loop, leg);
+}
+
+static const char *no_word(const struct leg *leg)
+{
+	(void)leg;
+	return NULL;
+}
+
+static const struct leg_ops stubborn_ops = { .kind = "stubborn",
+					     .media_kind = LEG_MEDIA_PACKETS,
+					     .send = hear,
+					     .destroy = destroy_stubborn,
+					     .key = no_word,
+					     .state = no_word };
+
+/* Its number leads nowhere: the call is being cleared, and waits for the leg's last word. */
+static struct stubborn *stubborn_call(void)
+{
+	struct stubborn *leg = mem_zalloc(sizeof(*leg));
+	struct leg_info info = { .hops_left = 70 };
+
+	snprintf(info.called.number.digits, NUMBER_DIGITS, "1");
+	leg_init(&leg->leg, &stubborn_ops, gateway_endpoint(fx.gateway, "core"));
+	call_incoming(fx.gateway, &leg->leg,
+		      &(struct leg_message){ .type = LEG_SETUP, .info = &info });
+	loop_advance(fx.loop, &fx.clock, 0);
+	assert_int_equal(fx.gateway->call_count, 1);
+	return leg;
+}
+
+static void last_word(struct stubborn *leg)
+{
+	leg_tell(&leg->leg, &(struct leg_message){ .type = LEG_RELEASE });
+}
+
+static void advance_ms(unsigned ms)
+{
+	loop_advance(fx.loop, &fx.clock, (uint64_t)ms * 1000);
+}
+
+/* No new calls; when the last one is gone, the end. */
+static void test_calls_finish(void **state)
+{
+	struct endpoint *core;
+	struct stubborn *leg;
+
+	(void)state;
+	assert_int_equal(create(), 0);
+	leg = stubborn_call();
+	core = gateway_endpoint(fx.gateway, "core");
+	assert_int_equal(core->references, 2); /* leg and call */
+	gateway_finish(fx.gateway, 60000000);
+	gateway_finish(fx.gateway, 0); /* has begun already */
+	assert_int_equal(available("core"), -ESHUTDOWN);
+	advance_ms(30000);
+	assert_false(fx.gateway->stopping);
+	last_word(leg);
+	advance_ms(1);
+	assert_true(fx.gateway->stopped);
+	assert_int_equal(core->references, 0);
+}
+
+static void test_nothing_to_wait_for(void **state)
+{
+	(void)state;
+	assert_int_equal(create(), 0);
+	gateway_finish(fx.gateway, 60000000);
+	advance_ms(1);
+	assert_true(fx.gateway->stopped);
+}
+
+/* Their time is over: cleared, then without their spans, then given up. */
+static void test_a_leg_without_a_last_word(void **state)
+{
+	(void)state;
+	assert_int_equal(create(), 0);
+	stubborn_call();
+	gateway_finish(fx.gateway, 2000000);
+	advance_ms(1990);
+	assert_false(fx.gateway->stopping);
+	advance_ms(20);
+	assert_true(fx.gateway->stopping);
+	assert_non_null(gateway_endpoint(fx.gateway, "e1-1")->target);
+	advance_ms(5000);
+	assert_null(gateway_endpoint(fx.gateway, "e1-1")->target);
+	assert_non_null(gateway_line(fx.gateway, "line1")->line);
+	assert_int_equal(fx.gateway->call_count, 1);
+	advance_ms(4900);
+	assert_false(fx.gateway->stopped);
+	advance_ms(200);
+	assert_true(fx.gateway->stopped);
+	assert_int_equal(fx.gateway->call_count, 0);
+	assert_null(gateway_line(fx.gateway, "line1")->line);
+}
+
+/* The second signal. */
+static void test_no_more_patience(void **state)
+{
+	struct stubborn *leg;
+
+	(void)state;
+	assert_int_equal(create(), 0);
+	leg = stubborn_call();
+	gateway_finish(fx.gateway, 3600000000);
+	advance_ms(1000);
+	gateway_stop(fx.gateway);
+	advance_ms(10);
+	assert_false(fx.gateway->stopped);
+	last_word(leg);
+	advance_ms(400); /* GATEWAY_FAREWELL_US for the last words on spans */
+	assert_true(fx.gateway->stopped);
+}
+
 static void test_memory_refused(void **state)
 {
 	long n = 0;
@@ -286,6 +416,10 @@ int main(void)
 		CASE(test_groups_in_routes),
 		CASE(test_what_cannot_start_is_named),
 		CASE(test_run_until_stopped),
+		CASE(test_calls_finish),
+		CASE(test_nothing_to_wait_for),
+		CASE(test_a_leg_without_a_last_word),
+		CASE(test_no_more_patience),
 		CASE(test_memory_refused),
 	};
 
