@@ -177,18 +177,17 @@ class Load:
 
     def callee_heard(self, m):
         s, key = self.callee_socket, m.get('call-id')
+        call = self.calls.get(key)      # None: of an earlier life
         if m.status:
             if m.method == 'BYE' and m.status == 200:
                 self.released[key] = 'called'
-        elif m.method == 'INVITE' and key not in self.calls:
+        elif m.method == 'INVITE' and not call:
             self.callee_is_called(m, key)
-        elif m.method == 'CANCEL':
+        elif m.method in ('CANCEL', 'BYE'):
             self.respond(s, m, 200)
-            self.respond(s, self.calls[key].invite, 487, 'b')
-        elif m.method == 'BYE':
-            self.respond(s, m, 200)
-        elif m.method == 'ACK' and self.calls[key].hang_up and not self.calls[key].bye_sent:
-            call = self.calls[key]
+            if m.method == 'CANCEL' and call:
+                self.respond(s, call.invite, 487, 'b')
+        elif m.method == 'ACK' and call and call.hang_up and not call.bye_sent:
             call.bye_sent = True
             self.after(self.rng.uniform(0, 0.12), lambda: self.request(s, 'BYE', call, 100))
 
