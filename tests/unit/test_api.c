@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -406,6 +407,188 @@ static void bears_bad_clients(void **state)
 	assert_string_equal(text_of(json_array_get(json_object_get(f->json, "trunks"), 0), "peer"), "192.0.2.1");
 }
 
+/* ---- Bodies, arguments, names ---- */
+
+static void send_body(struct fixture *f, const char *method, const char *path, size_t length, char fill)
+{
+	char head[400], piece[4096];
+	int fd = open_client(f);
+
+	snprintf(head, sizeof(head), "%s /api/v1/%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
+		 method, path, length);
+	send_text(fd, head);
+	memset(piece, fill, sizeof(piece));
+	while (length) {
+		ssize_t n = write(fd, piece, length < sizeof(piece) ? length : sizeof(piece));
+
+		length -= n > 0 ? (size_t)n : 0;
+		loop_turn(f->gateway.loop, 0);
+	}
+	read_reply(f, fd);
+	assert_int_equal(sscanf(f->reply, "HTTP/1.1 %u", &f->status), 1);
+	json_decref(f->json);
+	f->json = json_loads(strstr(f->reply, "\r\n\r\n"), 0, NULL);
+}
+
+static void bounds_bodies(void **state)
+{
+	struct fixture *f = *state;
+
+	send_body(f, "POST", "tables/usages", API_BODY_MAX + 1, 'x');
+	assert_int_equal(f->status, 413);
+	assert_string_equal(error_code(f), "too-large");
+	send_body(f, "POST", "tables/usages", API_BODY_MAX, 'x'); /* read whole, to nobody */
+	assert_int_equal(f->status, 503);
+	assert_string_equal(error_code(f), "no-tables");
+	send_body(f, "POST", "apply", API_BODY_MAX + 1, 'x');
+	assert_int_equal(f->status, 503);
+	send_body(f, "POST", "nothing", API_BODY_MAX + 1, 'x'); /* refused before, heard to the end */
+	assert_int_equal(f->status, 404);
+	send_body(f, "GET", "status", 3 * API_BODY_MAX, 'x');
+	assert_int_equal(f->status, 200);
+}
+
+static void minds_arguments(void **state)
+{
+	struct fixture *f = *state;
+	char path[600];
+
+	request(f, "GET", "status?verbose=true");
+	assert_string_equal(error_code(f), "bad-argument");
+	request(f, "GET", "calls?finishd=true");
+	assert_non_null(strstr(f->reply, "accepted: finished"));
+	request(f, "GET", "calls?finished");
+	assert_int_equal(f->status, 200);
+	assert_int_equal(json_array_size(json_object_get(f->json, "calls")), 1);
+	request(f, "GET", "calls?%66inished=%74rue"); /* decoded */
+	assert_string_equal(text_of(json_array_get(json_object_get(f->json, "calls"), 0), "id"), "01ENDED");
+	request(f, "GET", "calls?finished=%00");
+	assert_string_equal(error_code(f), "bad-argument");
+	memset(path, 'x', sizeof(path));
+	memcpy(path, "calls?finished=", 15);
+	path[400] = '\0';
+	request(f, "GET", path);
+	assert_string_equal(error_code(f), "bad-argument");
+	strcpy(path, "calls?");
+	for (int i = 0; i < API_ARGUMENTS + 1; i++)
+		strcat(path, "finished=1&");
+	request(f, "GET", path);
+	assert_string_equal(error_code(f), "bad-argument");
+	request(f, "GET", "calls/%30%31CALL");
+	assert_int_equal(f->status, 200);
+	request(f, "GET", "calls/01CALL%00");
+	assert_int_equal(f->status, 404);
+	request(f, "GET", "calls/01CALL%2Ftrace"); /* a slash within a name divides nothing */
+	assert_string_equal(error_code(f), "no-such-call");
+}
+
+static void decodes(void **state)
+{
+	char out[8];
+
+	(void)state;
+	assert_true(api_decode(out, sizeof(out), "a%2Fb%", 6));
+	assert_string_equal(out, "a/b%");
+	assert_true(api_decode(out, sizeof(out), "%zz%4", 5));
+	assert_string_equal(out, "%zz%4");
+	assert_true(api_decode(out, sizeof(out), "%4", 2));
+	assert_true(api_decode(out, sizeof(out), "", 0));
+	assert_true(api_decode(out, sizeof(out), "1234567", 7));
+	assert_false(api_decode(out, sizeof(out), "12345678", 8));
+	assert_false(api_decode(out, sizeof(out), "a%00", 4));
+}
+
+/* Every endpoint of a gateway that has neither tables nor records: a sentence each. */
+static void answers_without_tables(void **state)
+{
+	struct fixture *f = *state;
+	const struct api_endpoint *endpoint;
+
+	for (size_t i = 0; (endpoint = api_endpoint_at(i)); i++) {
+		char path[100], *star;
+
+		if (strstr(endpoint->path, "able") && endpoint->live)
+			continue; /* the switch needs trunks of a stack */
+		snprintf(path, sizeof(path), "%s", endpoint->path);
+		while ((star = strchr(path, '*')))
+			*star = 'x';
+		request(f, endpoint->method, path);
+		assert_true(f->status == 200 || error_code(f)[0] != '(');
+		if (!endpoint->live && strncmp(path, "cdrs", 4) != 0)
+			assert_string_equal(error_code(f), "no-tables");
+	}
+	request(f, "GET", "cdrs");
+	assert_string_equal(error_code(f), "no-records");
+}
+
+/* ---- Tokens ---- */
+
+/* SHA-256 of "read-secret" and "admin-secret". */
+static char read_hash[65], admin_hash[65], reader[] = "a reader", boss[] = "the boss";
+
+static void hash(const char *token, char out[65])
+{
+	unsigned char octets[32];
+
+	assert_int_equal(EVP_Digest(token, strlen(token), octets, NULL, EVP_sha256(), NULL), 1);
+	for (size_t i = 0; i < sizeof(octets); i++)
+		snprintf(out + 2 * i, 3, i % 2 ? "%02x" : "%02X", octets[i]);
+}
+
+static unsigned ask_tcp(struct fixture *f, const char *method, const char *path, const char *header)
+{
+	char text[600];
+	int fd = socket(netaddr_family(&f->conf_api.listen), SOCK_STREAM, 0);
+
+	assert_int_equal(connect(fd, &f->conf_api.listen.u.sa, netaddr_len(&f->conf_api.listen)), 0);
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	snprintf(text, sizeof(text), "%s /api/v1/%s HTTP/1.1\r\nHost: x\r\n%sConnection: close\r\n\r\n", method, path, header);
+	send_text(fd, text);
+	read_reply(f, fd);
+	assert_int_equal(sscanf(f->reply, "HTTP/1.1 %u", &f->status), 1);
+	return f->status;
+}
+
+static void choose_port(struct netaddr *address)
+{
+	socklen_t length = sizeof(*address);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(netaddr_set(address, "127.0.0.1", 0), 0);
+	assert_int_equal(bind(fd, &address->u.sa, netaddr_len(address)), 0);
+	assert_int_equal(getsockname(fd, &address->u.sa, &length), 0);
+	close(fd);
+}
+
+static void wants_tokens_on_tcp(void **state)
+{
+	struct fixture *f = *state;
+	struct conf_access access[] = {
+		{ .token_sha256 = read_hash, .name = reader, .role = CONF_READ },
+		{ .token_sha256 = admin_hash, .name = boss, .role = CONF_ADMIN },
+	};
+
+	hash("read-secret", read_hash);
+	hash("admin-secret", admin_hash);
+	f->conf_api.access = access;
+	f->conf_api.access_count = 2;
+	choose_port(&f->conf_api.listen);
+	open_api(f, true);
+	assert_int_equal(ask_tcp(f, "GET", "status", ""), 401);
+	assert_non_null(strstr(f->reply, "WWW-Authenticate: Bearer"));
+	assert_int_equal(ask_tcp(f, "GET", "status", "Authorization: Bearer read-secre\r\n"), 401);
+	assert_int_equal(ask_tcp(f, "GET", "status", "Authorization: Basic read-secret\r\n"), 401);
+	assert_int_equal(ask_tcp(f, "GET", "status", "Authorization: bearer  read-secret\r\n"), 200);
+	assert_int_equal(ask_tcp(f, "DELETE", "calls/x", "Authorization: Bearer read-secret\r\n"), 403);
+	assert_non_null(strstr(f->reply, "needs the role operate; a reader has the role read"));
+	assert_int_equal(ask_tcp(f, "DELETE", "calls/x", "Authorization: Bearer admin-secret\r\n"), 404);
+	assert_int_equal(ask_tcp(f, "GET", "nothing", ""), 404);
+	request(f, "GET", "status"); /* the socket asks for none of its owner */
+	assert_int_equal(f->status, 200);
+	f->conf_api.access_count = 0;
+	memset(&f->conf_api.listen, 0, sizeof(f->conf_api.listen));
+}
+
 /* What is under way when the gateway goes down is freed. */
 static void goes_down_with_requests_open(void **state)
 {
@@ -566,6 +749,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(tests_routes, setup, teardown),
 		cmocka_unit_test_setup_teardown(refuses_what_is_not_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(bears_bad_clients, setup, teardown),
+		cmocka_unit_test_setup_teardown(bounds_bodies, setup, teardown),
+		cmocka_unit_test_setup_teardown(minds_arguments, setup, teardown),
+		cmocka_unit_test_setup_teardown(decodes, setup, teardown),
+		cmocka_unit_test_setup_teardown(answers_without_tables, setup, teardown),
+		cmocka_unit_test_setup_teardown(wants_tokens_on_tcp, setup, teardown),
 		cmocka_unit_test_setup_teardown(goes_down_with_requests_open, setup, teardown),
 		cmocka_unit_test_setup_teardown(keeps_its_socket, setup, teardown),
 		cmocka_unit_test_setup_teardown(leaves_a_file_alone, setup, teardown),
