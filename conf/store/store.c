@@ -349,6 +349,7 @@ static void run_job(struct store *s, struct job *job)
 	int rc = try_job(s, job);
 	enum store_trouble trouble = s->db->trouble;
 	char error[STORE_ERROR_ROOM];
+	unsigned wait_ms;
 
 	snprintf(error, sizeof(error), "%s", s->db->error);
 	if (rc >= 0 || trouble == STORE_FINE || trouble == STORE_FAILED) {
@@ -361,10 +362,10 @@ static void run_job(struct store *s, struct job *job)
 	}
 	if (trouble == STORE_LOST)
 		lose(s, error);
-	job->tries++;
-	put_back(s, job, error);
+	wait_ms = retry_ms(++job->tries);
+	put_back(s, job, error); /* perhaps to its end: it isn't ours any more */
 	if (trouble == STORE_AGAIN)
-		nap(s, retry_ms(job->tries));
+		nap(s, wait_ms);
 }
 
 /* Between jobs: until there is one, or the database says something. */
