@@ -29,10 +29,6 @@ struct dp_gateway_name {
 	unsigned index;
 	const char *member; /* name of the trunk or span; NULL: `name` */
 };
-/* As a name among them: names that aren't there are no fault but stand for themselves, with the index
- * UINT_MAX. For tables that several machines share, of which each has some of the gateways: who
- * decides by them passes over the members that it lacks. */
-#define DP_GATEWAY_ELSEWHERE "*"
 
 /* Compile. Every fault is reported, not only the first: bad pattern (with offset), undefined usage,
  * ruleset or gateway, a name twice. 0 and *out (one reference), -EINVAL after faults, -ENOMEM. The

@@ -8,7 +8,6 @@
 #include "conf/suggest.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -154,31 +153,14 @@ static const char *nearest_target(const struct plan_builder *b, const char *name
 	return text;
 }
 
-static bool takes_unknown(const struct plan_builder *b)
-{
-	for (size_t i = 0; i < b->gateway_count; i++)
-		if (strcmp(b->gateways[i].name, DP_GATEWAY_ELSEWHERE) == 0)
-			return true;
-	return !b->gateways;
-}
-
-/* The index of names that nobody checks, and of those that another machine has. */
-static unsigned unknown_index(const struct plan_builder *b)
-{
-	return b->gateways ? UINT_MAX : 0;
-}
-
 static int build_machine_targets(struct plan_builder *b)
 {
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < b->gateway_count; i++) {
 		const struct dp_gateway_name *from = &b->gateways[i];
-		struct plan_target *target;
+		struct plan_target *target = get_target(b, from->name);
 
-		if (strcmp(from->name, DP_GATEWAY_ELSEWHERE) == 0)
-			continue;
-		target = get_target(b, from->name);
 		rc = target ? add_member(b, target, from->member ? from->member : from->name,
 					 from->index)
 			    : -ENOMEM;
@@ -231,13 +213,13 @@ static int build_alias_member(struct plan_builder *b, const struct dp_gateway *f
 			   from->name, member);
 		return 0;
 	}
-	if (!to && !b->takes_unknown) {
+	if (!to && b->gateways) {
 		plan_fault(b, from->place, "gateway %s: there is no trunk, span or group %s%s",
 			   from->name, member, nearest_target(b, member, nearest));
 		return 0;
 	}
 	if (!to)
-		return add_member(b, find_target(b, from->name), member, unknown_index(b));
+		return add_member(b, find_target(b, from->name), member, 0);
 	for (size_t i = 0; rc == 0 && i < to->count; i++)
 		rc = add_member(b, find_target(b, from->name), to->members[i].name,
 				to->members[i].index);
@@ -270,7 +252,6 @@ int plan_build_gateways(struct plan_builder *b)
 {
 	int rc = build_machine_targets(b);
 
-	b->takes_unknown = takes_unknown(b);
 	if (rc == 0)
 		rc = build_alias_names(b);
 	for (size_t i = 0; rc == 0 && i < b->tables->gateway_count; i++)
@@ -299,7 +280,7 @@ static int unchecked_target(struct plan_builder *b, const char *name,
 			    const struct plan_target **out)
 {
 	struct plan_target *target = get_target(b, name);
-	int rc = target ? add_member(b, target, name, unknown_index(b)) : -ENOMEM;
+	int rc = target ? add_member(b, target, name, 0) : -ENOMEM;
 
 	*out = target;
 	return rc;
@@ -313,7 +294,7 @@ int plan_add_gateway(struct plan_builder *b, const char *route_name,
 	char nearest[120];
 	int rc = 0;
 
-	if (!target && !b->takes_unknown) {
+	if (!target && b->gateways) {
 		plan_fault(b, ref->place,
 			   "route %s: there is no trunk, span, group or gateway %s%s", route_name,
 			   ref->name, nearest_target(b, ref->name, nearest));

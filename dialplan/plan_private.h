@@ -86,7 +86,6 @@ struct plan_builder {
 	unsigned faults;
 	struct plan_target *targets;   /* gateways.c: names and what they stand for, sorted */
 	size_t target_count, target_room;
-	bool takes_unknown;            /* names that nobody knows stand for themselves */
 };
 
 /* Tells a fault and counts it. */

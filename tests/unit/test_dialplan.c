@@ -5,7 +5,6 @@
 #include "base/mem.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -421,35 +420,6 @@ static void finds_faults_of_names(void **state)
 		"0:0 route london: there is no trunk, span, group or gateway lodnon, did you mean london?\n");
 }
 
-/* Tables shared with other machines: what this one lacks stands for itself, once. */
-static void takes_names_of_other_machines(void **state)
-{
-	static char *members[] = { "moon-1", "e1-a" };
-	static struct dp_gateway names[] = { { .name = "london", .members = members, .member_count = 2 } };
-	static struct dp_gateway_ref to[] = { { .name = "london", .weight = 1 }, { .name = "moon-1", .weight = 1 },
-					      { .name = "mars", .weight = 1 } };
-	static const struct dp_gateway_name shared_names[] = {
-		{ "e1-a", E1_A, NULL }, { "carrier", CARRIER, NULL }, { DP_GATEWAY_ELSEWHERE, 0, NULL },
-	};
-	struct dp_request request = { .policy = "staff", .called = "+442071230000" };
-	struct dp_route route[1];
-	struct dialplan_tables tables = with_names(names, 1, route, to, 3);
-	struct dp_decision decision;
-	struct dialplan *plan = NULL;
-
-	(void)state;
-	assert_int_equal(dialplan_compile(&plan, &tables, shared_names, 3, NULL, NULL), 0);
-	assert_int_equal(dialplan_route(plan, &request, &decision, NULL), 0);
-	assert_int_equal(decision.count, 3);
-	assert_string_equal(decision.candidates[0].member, "moon-1");
-	assert_int_equal(decision.candidates[0].gateway, UINT_MAX);
-	assert_string_equal(decision.candidates[1].member, "e1-a");
-	assert_int_equal(decision.candidates[1].gateway, E1_A);
-	assert_string_equal(decision.candidates[2].member, "mars");
-	dialplan_unref(&plan);
-	assert_int_equal(dialplan_compile(&plan, &tables, shared_names, 2, NULL, NULL), -EINVAL);
-}
-
 /* ---- Faults ---- */
 
 static void finds_every_fault(void **state)
@@ -647,7 +617,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(explains_every_route, setup, teardown),
 		cmocka_unit_test_setup_teardown(resolves_names_of_gateways, setup, teardown),
 		cmocka_unit_test_setup_teardown(finds_faults_of_names, setup, teardown),
-		cmocka_unit_test_setup_teardown(takes_names_of_other_machines, setup, teardown),
 		cmocka_unit_test_setup_teardown(finds_every_fault, setup, teardown),
 		cmocka_unit_test_setup_teardown(checks_tables_without_gateways, setup, teardown),
 		cmocka_unit_test_setup_teardown(is_shared, setup, teardown),
