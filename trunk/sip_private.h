@@ -48,6 +48,7 @@ struct sip_owner;
 #define SIP_GLARE_TRIES 8
 #define SIP_DIALOGS_MAX 32 /* early ones of a forked INVITE */
 
+#define SIP_ADMISSIONS 8192 /* remembered likewise: a full load of 32 s */
 #define SIP_REFUSALS 2048 /* remembered, so that a repeated INVITE is refused again */
 
 /* What is told when the last that stood on an object is gone, from the loop. */
@@ -120,7 +121,11 @@ struct sip_stack {
 		struct q850_cause cause;
 	} refusals[SIP_REFUSALS];
 	uint64_t screens_until_us; /* sip_screen.c is at work */
-	uint64_t admitted; /* hash of the INVITE that it let through */
+	/* INVITEs that were let in, so that a repetition is not refused */
+	struct sip_admission {
+		uint64_t invite; /* hash */
+		uint64_t until_us;
+	} admissions[SIP_ADMISSIONS];
 	char user_agent[128];
 	struct sip_counters counters;
 	struct sip_agent_stats past; /* of interfaces that are gone */

@@ -99,6 +99,21 @@ static void remember(struct sip_stack *stack, uint64_t hash, struct q850_cause c
 				      .cause = cause };
 }
 
+/* It is of the call that it began: a 503 would end that for its caller, and not here. */
+static bool admitted_before(const struct sip_stack *stack, uint64_t hash)
+{
+	const struct sip_admission *a = &stack->admissions[hash % SIP_ADMISSIONS];
+
+	return a->invite == hash && a->until_us > loop_now_us(stack->cfg.loop);
+}
+
+static void remember_admission(struct sip_stack *stack, uint64_t hash)
+{
+	stack->admissions[hash % SIP_ADMISSIONS] = (struct sip_admission){
+		.invite = hash, .until_us = loop_now_us(stack->cfg.loop) + SIP_T1X64_US
+	};
+}
+
 /* ---- The decision ---- */
 
 static struct q850_cause why_refused(struct sip_trunk *trunk, bool emergency,
@@ -124,11 +139,11 @@ struct q850_cause sip_refusal(struct sip_trunk *trunk, uint64_t hash, bool emerg
 	struct sip_stack *stack = trunk->stack;
 	struct q850_cause cause = refused_before(stack, hash);
 
-	if (cause.value || hash == stack->admitted)
+	if (cause.value || admitted_before(stack, hash))
 		return cause;
 	cause = why_refused(trunk, emergency, called);
 	if (!cause.value) {
-		stack->admitted = hash;
+		remember_admission(stack, hash);
 		return cause;
 	}
 	counter_inc(&stack->counters.refused_overload);

@@ -195,6 +195,34 @@ static void screened_and_admitted(void **state)
 	assert_int_equal(f->in_count, 1);
 }
 
+/* An INVITE that was let in and comes again is of the call that it began, whatever is refused
+ * meanwhile: a 503 would end that call for its caller, and not here. */
+static void a_repetition_of_one_let_in(void **state)
+{
+	struct fixture *f = *state;
+
+	f->auto_connect = false;
+	for (unsigned i = 1; i <= 3; i++)
+		request(f, "INVITE", i, "", "", sdp);
+	settle(f);
+	assert_int_equal(f->in_count, 3);
+	f->admits = false;
+	request(f, "INVITE", 4, "", "", sdp); /* the screen is up from here on */
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 503"));
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 1; i <= 3; i++)
+			request(f, "INVITE", i, "", "", sdp);
+		settle(f);
+		assert_false(receive(f, "SIP/2.0 503"));
+		request(f, "INVITE", 5 + round, "", "", sdp);
+		settle(f);
+		assert_true(receive(f, "SIP/2.0 503"));
+	}
+	assert_int_equal(f->asked, 7);
+	assert_int_equal(f->in_count, 3);
+}
+
 /* Neither calls nor transactions are made of what is refused. */
 static void a_flood_holds_nothing(void **state)
 {
@@ -221,6 +249,7 @@ int main(void)
 		CASE(a_repetition_is_refused_again), CASE(cancel_of_a_refused_call),
 		CASE(emergency_calls_pass),   CASE(a_flood_holds_nothing),
 		CASE(both_ways_say_the_same), CASE(screened_and_admitted),
+		CASE(a_repetition_of_one_let_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
