@@ -36,9 +36,9 @@ def free_ports(count, kind=socket.SOCK_DGRAM, ip='127.0.0.1'):
     return ports
 
 
-def port_range(count):
+def port_range(count, first=20000, room=12000):
     """A block of `count` UDP ports (an even first one) that were free just now; tests that run at once take differing ones."""
-    base = 20000 + (os.getpid() * 337) % 12000 & ~1     # below the kernel's ephemeral ports
+    base = first + (os.getpid() * 337) % room & ~1     # below the kernel's ephemeral ports
     for _ in range(200):
         with contextlib.ExitStack() as stack:
             try:
@@ -47,7 +47,7 @@ def port_range(count):
                     s.bind(('127.0.0.1', port))
                 return base
             except OSError:
-                base = 20000 + (base - 20000 + count + 2) % 12000 & ~1
+                base = first + (base - first + count + 2) % room & ~1
     raise RuntimeError('no free block of ports')
 
 
