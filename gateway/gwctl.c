@@ -273,10 +273,53 @@ static bool is_group_word(const char *word)
 	return second_word_at(word, 0) != NULL;
 }
 
+static bool has_word(const char *group, const char *word)
+{
+	const char *other;
+
+	for (size_t i = 0; (other = second_word_at(group, i)); i++)
+		if (strcmp(other, word) == 0)
+			return true;
+	return false;
+}
+
+/* Two letters in the wrong order are the commonest slip: "tset" is test, rather than set. */
+static bool is_swapped(const char *a, const char *b)
+{
+	size_t i = 0;
+
+	while (a[i] && a[i] == b[i])
+		i++;
+	return a[i] && a[i + 1] && a[i + 1] == b[i] && a[i] == b[i + 1] && strcmp(a + i + 2, b + i + 2) == 0;
+}
+
+/* What other programs call it, else what is spelled nearly so. A short word that begins otherwise
+ * is another word: "usage set" was not meant to be "usage del". */
+static const char *nearest_in_group(const char *group, const char *word)
+{
+	static const char *const others[][2] = {
+		{ "delete", "del" }, { "remove", "del" }, { "rm", "del" }, { "create", "add" }, { "new", "add" },
+		{ "edit", "set" }, { "modify", "set" }, { "update", "set" }, { "change", "set" }, { "ls", "list" },
+		{ "get", "show" }, { "info", "show" }, { "status", "show" }, { "kill", "hangup" },
+		{ "drop", "hangup" }, { "stop", "disable" }, { "start", "enable" }, { "dump", "export" },
+		{ "validate", "check" }, { "mv", "move" },
+	};
+	const char *nearest;
+
+	for (size_t i = 0; (nearest = second_word_at(group, i)); i++)
+		if (is_swapped(word, nearest))
+			return nearest;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (strcmp(others[i][0], word) == 0 && has_word(group, others[i][1]))
+			return others[i][1];
+	nearest = suggest_nearest(word, second_word_at, group);
+	return nearest && strlen(word) <= 3 && nearest[0] != word[0] ? NULL : nearest;
+}
+
 /* A group's word, and behind it one that it does not have. */
 static int unknown_in_group(struct gwctl *g)
 {
-	const char *group = g->words[0], *nearest = suggest_nearest(g->words[1], second_word_at, group);
+	const char *group = g->words[0], *nearest = nearest_in_group(group, g->words[1]);
 	char known[300];
 
 	if (nearest)
@@ -378,19 +421,32 @@ static int flushed(struct gwctl *g, int rc)
 			      strerror(errno));
 }
 
-/* The command line as the gateway's history keeps it: words that a shell would take apart in
- * quotes, nothing that could break a header. */
+static void add_to_line(struct gwctl *g, size_t *used, const char *text)
+{
+	size_t n = strlen(text), room = sizeof(g->line) - 1 - *used;
+
+	n = n < room ? n : room;
+	memcpy(g->line + *used, text, n);
+	*used += n;
+	g->line[*used] = '\0';
+}
+
+/* The command line as the gateway's history keeps it: what a shell would take apart in quotes,
+ * nothing that could break a header. It can be pasted into a shell again. */
 static void write_line(struct gwctl *g, int argc, const char *const *argv)
 {
 	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 				    "-._~+:,=/@%";
-	size_t used = (size_t)snprintf(g->line, sizeof(g->line), "gwctl");
+	size_t used = 0;
 
-	for (int i = 1; i < argc && used + 1 < sizeof(g->line); i++) {
-		bool quoted = !argv[i][0] || strspn(argv[i], plain) < strlen(argv[i]);
+	add_to_line(g, &used, "gwctl");
+	for (int i = 1; i < argc; i++) {
+		bool quoted = !argv[i][0] || argv[i][strspn(argv[i], plain)];
 
-		used += (size_t)snprintf(g->line + used, sizeof(g->line) - used, " %s%s%s",
-					 quoted ? "'" : "", argv[i], quoted ? "'" : "");
+		add_to_line(g, &used, quoted ? " '" : " ");
+		for (const char *c = argv[i]; *c; c++)
+			add_to_line(g, &used, *c == '\'' ? "'\\''" : (char[]){ *c, '\0' });
+		add_to_line(g, &used, quoted ? "'" : "");
 	}
 	for (char *c = g->line; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)

@@ -137,6 +137,7 @@ int gwctl_apply(struct gwctl *g)
 	if (!text)
 		return GWCTL_USAGE;
 	asking.text = text;
+	g->file = strcmp(g->arguments[0], "-") ? g->arguments[0] : "standard input";
 	rc = carefully(g, &asking);
 	mem_free(text);
 	return rc;

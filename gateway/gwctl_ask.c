@@ -198,6 +198,14 @@ static int exit_of_status(unsigned status)
 	return status < 500 ? GWCTL_USAGE : GWCTL_FAILED;
 }
 
+/* "12:3: …" of the file that was sent. */
+static bool placed(const struct gwctl *g, const char *fault)
+{
+	size_t digits = fault ? strspn(fault, "0123456789") : 0;
+
+	return g->file && digits && fault[digits] == ':';
+}
+
 /* Several faults: one on each line. */
 static void print_faults(struct gwctl *g, const json_t *faults)
 {
@@ -207,7 +215,9 @@ static void print_faults(struct gwctl *g, const json_t *faults)
 	json_array_foreach(faults, i, fault) {
 		char *text = gwctl_plain_whole(fault);
 
-		fprintf(g->io->err, "  %s\n", text ? text : "");
+		g->no_memory = g->no_memory || !text;
+		fprintf(g->io->err, "  %s%s%s\n", placed(g, text) ? g->file : "", placed(g, text) ? ":" : "",
+			text ? text : "…");
 		mem_free(text);
 	}
 }
@@ -221,10 +231,14 @@ static int complain_of_refusal(struct gwctl *g, unsigned status, const json_t *e
 
 	if (!code || !message)
 		rc = gwctl_out_of_memory(g);
+	else if (placed(g, message) && !g->json)
+		rc = gwctl_complain(g, exit_of_status(status), code, "%s:%s", g->file, message);
 	else
 		rc = complain_with(g, exit_of_status(status), code, message, faults);
 	if (code && message && !g->json && !g->quiet && json_array_size(faults) > 1)
 		print_faults(g, faults);
+	if (g->no_memory && rc != GWCTL_FAILED)
+		rc = gwctl_out_of_memory(g);
 	mem_free(code);
 	mem_free(message);
 	return rc;

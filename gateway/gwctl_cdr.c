@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define LIST_ROWS 100
+#define PAGE_ROWS 1000 /* some 1.5 MB */
 #define PATH_ROOM 4000
 
 /* ---- Filters ---- */
@@ -103,7 +104,7 @@ static int each_page(struct gwctl *g, const char *filter, long long most, page_f
 		json_t *page = NULL;
 		const char *next;
 
-		rc = one_page(g, filter, before, most < RECORDS_PAGE ? most : RECORDS_PAGE, &page);
+		rc = one_page(g, filter, before, most < PAGE_ROWS ? most : PAGE_ROWS, &page);
 		if (rc == GWCTL_DONE)
 			rc = each(g, json_object_get(page, "cdrs"), arg);
 		most -= (long long)json_array_size(json_object_get(page, "cdrs"));

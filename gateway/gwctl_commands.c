@@ -126,7 +126,7 @@ static const struct gwctl_command commands[] = {
 	  "live: calls, rates, the load of each trunk and span, lag, processors, alarms; q ends" },
 
 	{ "route list", "", 0, 0, GWCTL_READS, NULL, gwctl_table_list, NULL, &gwctl_routes,
-	  "routes, in the order in which they stand" },
+	  "routes, in the order in which they are tried" },
 	{ "route show", "NAME", 1, 1, GWCTL_READS, NULL, gwctl_table_show, "@routes", &gwctl_routes,
 	  "one route with all that is set" },
 	{ "route add", "NAME --pattern REGEX --usage NAME… --gateway NAME…", 1, 1, GWCTL_CHANGES,

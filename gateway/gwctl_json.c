@@ -192,10 +192,16 @@ char *gwctl_plain_whole(const json_t *value)
 
 const char *gwctl_plain(const json_t *value)
 {
-	char *whole = gwctl_plain_whole(value), *text = next_text();
+	char *text = next_text();
+	FILE *out = fmemopen(text, TEXT_ROOM, "w");
 
-	snprintf(text, TEXT_ROOM, "%s", whole ? whole : "-");
-	mem_free(whole);
+	snprintf(text, TEXT_ROOM, "-");
+	if (!out)
+		return text;
+	put_value(out, value);
+	fclose(out); /* writes what fits, and a NUL */
+	text[TEXT_ROOM - 1] = '\0';
+	disarm(text);
 	return text;
 }
 

@@ -2,6 +2,11 @@
 /* What the tables hold, as the command line sees it: which option is which key. */
 #include "gateway/gwctl_private.h"
 
+#include "conf/schema.h"
+#include "dialplan/schema.h"
+
+#include <string.h>
+
 static const struct gwctl_key no_keys[] = { { 0 } };
 static const struct gwctl_key route_keys[] = {
 	{ "--pattern", "pattern", GWCTL_TEXT },
@@ -31,10 +36,19 @@ static const struct gwctl_key rule_keys[] = {
 	{ 0 },
 };
 
+const char *gwctl_default_of(const struct gwctl_kind *kind, const char *key)
+{
+	for (const struct schema_field *field = kind->body->schema->fields; field->key; field++)
+		if (strcmp(field->key, key) == 0)
+			return field->type == SCHEMA_BOOL && field->initial ? "no" : field->initial;
+	return NULL;
+}
+
 const struct gwctl_kind gwctl_routes = {
 	.table = "routes",
 	.what = "route",
 	.keys = route_keys,
+	.body = &dialplan_route_body,
 	.headings = "ROUTE PATTERN USAGES GATEWAYS >PRIORITY SELECTION EMERGENCY DESCRIPTION",
 	.columns = "pattern usages gateways priority selection emergency description",
 };
@@ -42,6 +56,7 @@ const struct gwctl_kind gwctl_usages = {
 	.table = "usages",
 	.what = "usage",
 	.keys = no_keys,
+	.body = &dialplan_usage_body,
 	.headings = "USAGE",
 	.columns = "",
 };
@@ -49,6 +64,7 @@ const struct gwctl_kind gwctl_policies = {
 	.table = "policies",
 	.what = "policy",
 	.keys = policy_keys,
+	.body = &dialplan_policy_body,
 	.headings = "POLICY USAGES",
 	.columns = "usages",
 };
@@ -56,6 +72,7 @@ const struct gwctl_kind gwctl_gateways = {
 	.table = "gateways",
 	.what = "gateway",
 	.keys = gateway_keys,
+	.body = &dialplan_gateway_body,
 	.headings = "GATEWAY MEMBERS DESCRIPTION",
 	.columns = "members description",
 };
@@ -64,6 +81,7 @@ const struct gwctl_kind gwctl_rules = {
 	.what = "rule",
 	.keys = rule_keys,
 	.has_parent = true,
+	.body = &dialplan_rule_body,
 	.headings = "RULE PATTERN BECOMES TYPE MATCH_TYPE DESCRIPTION",
 	.columns = "pattern translation type match-type description",
 };
@@ -72,6 +90,7 @@ const struct gwctl_kind gwctl_translation_rules = {
 	.what = "rule",
 	.keys = rule_keys,
 	.has_parent = true,
+	.body = &dialplan_translation_rule_body,
 	.headings = "RULE PATTERN BECOMES TYPE MATCH_TYPE DESCRIPTION",
 	.columns = "pattern translation type match-type description",
 };
@@ -80,6 +99,7 @@ const struct gwctl_kind gwctl_dial_plans = {
 	.what = "dial plan",
 	.keys = no_keys,
 	.rules = &gwctl_rules,
+	.body = &dialplan_dial_plan_body,
 	.headings = "DIAL_PLAN >RULES",
 	.columns = "",
 };
@@ -88,6 +108,7 @@ const struct gwctl_kind gwctl_translations = {
 	.what = "translation",
 	.keys = no_keys,
 	.rules = &gwctl_translation_rules,
+	.body = &dialplan_translation_body,
 	.headings = "TRANSLATION >RULES",
 	.columns = "",
 };

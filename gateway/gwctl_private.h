@@ -30,6 +30,7 @@ struct gwctl {
 	bool json, colour, help;
 	bool no_memory;                 /* something could not be shown */
 	bool quiet;                     /* completion: complaints are not told */
+	const char *file;               /* whose faults have a line and column; NULL: none */
 	unsigned timeout_ms;
 	unsigned columns;               /* of the terminal; 0: any */
 	const char *words[GWCTL_WORDS]; /* behind those of the command: its arguments */
@@ -64,6 +65,7 @@ enum gwctl_trait {
 };
 
 struct gwctl_kind;
+struct dialplan_body;
 
 struct gwctl_command {
 	const char *words;      /* "call show" */
@@ -229,6 +231,7 @@ enum tint gwctl_admin_tint(const json_t *object);
 enum tint gwctl_state_tint(const char *state);
 /* A table of the counters that have moved; what should not happen in colour. */
 void gwctl_print_counters(struct gwctl *g, const char *heading, const json_t *groups);
+void gwctl_print_overload(struct gwctl *g, const json_t *overload);
 void gwctl_print_records(struct gwctl *g, const json_t *records);
 void gwctl_print_tables(struct gwctl *g, const json_t *tables);
 
@@ -251,10 +254,13 @@ struct gwctl_kind {
 	const char *what;             /* in sentences: "dial plan" */
 	const struct gwctl_key *keys; /* ends with a NULL option */
 	const struct gwctl_kind *rules; /* of its own; NULL: it has none */
+	const struct dialplan_body *body; /* the schema of its keys, for their defaults */
 	bool has_parent;
 	const char *headings;
 	const char *columns;          /* keys of the body, behind the name, in the headings' order */
 };
+/* What a key is when it is not set, as it would be written; NULL: nothing. */
+const char *gwctl_default_of(const struct gwctl_kind *kind, const char *key);
 extern const struct gwctl_kind gwctl_routes, gwctl_usages, gwctl_policies, gwctl_gateways,
 	gwctl_dial_plans, gwctl_translations, gwctl_rules, gwctl_translation_rules;
 

@@ -99,9 +99,34 @@ void gwctl_print_records(struct gwctl *g, const json_t *records)
 	fputc('\n', g->out);
 }
 
+/* How far signalling lags behind, and what is refused because of it or of a limit. */
+void gwctl_print_overload(struct gwctl *g, const json_t *overload)
+{
+	long long admitted = gwctl_integer(overload, "admitted_permille"), lag = gwctl_integer(overload, "lag_ms");
+	const json_t *refused = json_object_get(overload, "refused"), *count;
+	const char *why, *comma = "; refused so far: ";
+
+	if (!json_is_object(overload))
+		return;
+	fprintf(g->out, "signalling: lag %lld ms, busy %lld.%lld %%, %lld new calls/s", lag,
+		gwctl_integer(overload, "busy_permille") / 10, gwctl_integer(overload, "busy_permille") % 10,
+		gwctl_integer(overload, "new_calls_per_s"));
+	if (admitted < 1000)
+		fprintf(g->out, ", %sadmits %lld.%lld %% of new calls%s", tint_on(g, TINT_BAD), admitted / 10,
+			admitted % 10, tint_off(g, TINT_BAD));
+	json_object_foreach((json_t *)refused, why, count) {
+		if (json_integer_value(count) == 0)
+			continue;
+		fprintf(g->out, "%s%lld (%s)", comma, (long long)json_integer_value(count), why);
+		comma = ", ";
+	}
+	fputc('\n', g->out);
+}
+
 static void print_status(struct gwctl *g, const json_t *status)
 {
 	print_summary(g, status);
+	gwctl_print_overload(g, json_object_get(status, "overload"));
 	gwctl_print_tables(g, json_object_get(status, "tables"));
 	if (json_object_get(status, "records"))
 		gwctl_print_records(g, json_object_get(status, "records"));

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- Lists ---- */
@@ -20,13 +21,14 @@ static bool next_key(const char **keys, char *out, size_t room)
 	return true;
 }
 
-static void add_value(struct table *table, struct gwctl *g, enum tint tint, const json_t *value)
+/* What is not set is shown as what it is then, dimmed. */
+static void add_value(struct table *table, struct gwctl *g, const json_t *value, const char *otherwise)
 {
 	char *text = value ? gwctl_plain_whole(value) : NULL;
 
 	if (value && !text)
 		g->no_memory = true;
-	table_add(table, value ? tint : TINT_DIM, "%s", text ? text : "-");
+	table_add(table, value ? TINT_NONE : TINT_DIM, "%s", text ? text : otherwise ? otherwise : "-");
 	mem_free(text);
 }
 
@@ -53,7 +55,7 @@ static void add_row(struct table *table, struct gwctl *g, const struct gwctl_kin
 
 	table_add(table, TINT_BOLD, "%s", gwctl_text(object, "name"));
 	while (next_key(&keys, key, sizeof(key)))
-		add_value(table, g, TINT_NONE, json_object_get(body, key));
+		add_value(table, g, json_object_get(body, key), gwctl_default_of(kind, key));
 	if (kind->rules)
 		table_add(table, TINT_NONE, "%lld",
 			  count_of(rules, json_string_value(json_object_get(object, "name"))));
@@ -82,6 +84,51 @@ static void print_objects(struct gwctl *g, const struct gwctl_kind *kind, const 
 	table_end(&table, g, nothing);
 }
 
+/* Routes as they are tried: emergency routes, then by priority, then as they stand. */
+static long long rank_of(const json_t *route)
+{
+	const json_t *body = json_object_get(route, "body"), *priority = json_object_get(body, "priority");
+	long long rank = priority ? (long long)json_integer_value(priority) : 100;
+
+	return json_is_true(json_object_get(body, "emergency")) ? rank - 10000000 : rank;
+}
+
+struct ranked {
+	json_t *route;
+	long long rank;
+	size_t place;
+};
+
+static int compare_ranked(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	return x->place < y->place ? -1 : 1;
+}
+
+/* NULL: without memory. */
+static json_t *in_order(struct gwctl *g, const json_t *routes)
+{
+	size_t count = json_array_size(routes);
+	struct ranked *ranked = mem_calloc(count + 1, sizeof(*ranked));
+	json_t *sorted = ranked ? json_array() : NULL;
+
+	g->no_memory = g->no_memory || !sorted;
+	for (size_t i = 0; sorted && i < count; i++) {
+		json_t *route = json_array_get(routes, i);
+
+		ranked[i] = (struct ranked){ route, rank_of(route), i };
+	}
+	if (sorted)
+		qsort(ranked, count, sizeof(*ranked), compare_ranked);
+	for (size_t i = 0; sorted && i < count; i++)
+		json_array_append(sorted, ranked[i].route);
+	mem_free(ranked);
+	return sorted;
+}
+
 static int ask_list(struct gwctl *g, const struct gwctl_kind *kind, const char *parent, json_t **out)
 {
 	char escaped[GWCTL_NAME];
@@ -107,33 +154,49 @@ static const char *parent_of(const struct gwctl *g)
 	return plan ? plan : gwctl_value(g, "--translation");
 }
 
+/* A rule belongs to one list. */
+static int check_parents(struct gwctl *g)
+{
+	if (!gwctl_flag(g, "--dialplan") || !gwctl_flag(g, "--translation"))
+		return GWCTL_DONE;
+	return gwctl_complain(g, GWCTL_USAGE, "usage", "--dialplan or --translation, not both: a rule belongs "
+			      "to one of them");
+}
+
 int gwctl_table_list(struct gwctl *g)
 {
 	const struct gwctl_kind *kind = kind_of(g);
-	json_t *json = NULL, *rules = NULL;
-	int rc = ask_list(g, kind, kind->has_parent ? parent_of(g) : NULL, &json);
+	json_t *json = NULL, *rules = NULL, *sorted = NULL;
+	int rc = check_parents(g);
 
+	if (rc == GWCTL_DONE)
+		rc = ask_list(g, kind, kind->has_parent ? parent_of(g) : NULL, &json);
 	if (rc == GWCTL_DONE && kind->rules && !g->json)
 		rc = ask_list(g, kind->rules, NULL, &rules);
-	if (rc == GWCTL_DONE && !gwctl_printed_json(g, json))
-		print_objects(g, kind, json_object_get(json, "objects"), json_object_get(rules, "objects"),
-			      kind->has_parent && !parent_of(g));
+	if (rc == GWCTL_DONE && !gwctl_printed_json(g, json)) {
+		if (kind == &gwctl_routes)
+			sorted = in_order(g, json_object_get(json, "objects"));
+		print_objects(g, kind, sorted ? sorted : json_object_get(json, "objects"),
+			      json_object_get(rules, "objects"), kind->has_parent && !parent_of(g));
+	}
 	json_decref(json);
 	json_decref(rules);
+	json_decref(sorted);
 	return rc;
 }
 
 /* ---- One ---- */
 
-static void add_whole(struct table *table, struct gwctl *g, const char *what, const json_t *value)
+static void add_whole(struct table *table, struct gwctl *g, const char *what, const json_t *value,
+		      const char *otherwise)
 {
 	table_add(table, TINT_DIM, "%s", what);
-	add_value(table, g, TINT_NONE, value);
+	add_value(table, g, value, otherwise);
 }
 
 static void print_keys(struct gwctl *g, const struct gwctl_kind *kind, const json_t *object)
 {
-	const json_t *body = json_object_get(object, "body"), *value;
+	const json_t *body = json_object_get(object, "body");
 	char heading[60];
 	struct table table;
 
@@ -141,13 +204,13 @@ static void print_keys(struct gwctl *g, const struct gwctl_kind *kind, const jso
 	for (char *c = heading; *c && strncmp(c, " VALUE", 6) != 0; c++)
 		*c = *c == ' ' ? '_' : (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
 	table_begin(&table, heading);
-	add_whole(&table, g, "name", json_object_get(object, "name"));
+	add_whole(&table, g, "name", json_object_get(object, "name"), NULL);
 	if (kind->has_parent)
 		add_whole(&table, g, kind == &gwctl_rules ? "dial plan" : "translation",
-			  json_object_get(object, "parent"));
+			  json_object_get(object, "parent"), NULL);
 	for (const struct gwctl_key *key = kind->keys; key->option; key++)
-		if ((value = json_object_get(body, key->key)))
-			add_whole(&table, g, key->option + 2, value);
+		add_whole(&table, g, key->option + 2, json_object_get(body, key->key),
+			  gwctl_default_of(kind, key->key));
 	table_end(&table, g, "");
 }
 
@@ -169,7 +232,7 @@ static void add_users(struct table *table, struct gwctl *g, const char *what, co
 				json_array_append(users, json_object_get(object, "name"));
 		}
 	}
-	add_whole(table, g, what, json_array_size(users) ? users : NULL);
+	add_whole(table, g, what, json_array_size(users) ? users : NULL, NULL);
 	json_decref(users);
 }
 
@@ -241,5 +304,5 @@ int gwctl_table_show(struct gwctl *g)
 	if (kind->has_parent && !parent)
 		return gwctl_complain(g, GWCTL_USAGE, "usage", "a rule of what? Add --dialplan NAME (`gwctl "
 				      "dialplan list`) or --translation NAME (`gwctl translation list`)");
-	return show(g, kind, parent);
+	return check_parents(g) ? GWCTL_USAGE : show(g, kind, parent);
 }

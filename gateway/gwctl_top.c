@@ -75,25 +75,17 @@ static void print_load(struct gwctl *g, const char *name, long long permille)
 		BAR - filled, "", permille / 10, permille % 10);
 }
 
-/* Processor time of the whole daemon: of one core, so it may be more than 100 %. */
-static void print_processors(struct gwctl *g, const struct sample *before, const struct sample *now)
+/* The signalling thread and the media workers, each of one core. */
+static void print_processors(struct gwctl *g, const struct sample *now)
 {
 	const json_t *overload = json_object_get(now->status, "overload"), *worker;
-	const json_t *process = json_object_get(now->status, "process");
 	size_t i;
 
-	if (json_object_get(process, "cpu_ms"))
-		fprintf(g->out, "CPU %.0f %% of a core", rate_of(before, now, "process", "cpu_ms") / 10);
-	if (json_object_get(process, "memory_kib"))
-		fprintf(g->out, "  memory %.1f MiB", (double)gwctl_integer(process, "memory_kib") / 1024);
 	if (json_is_object(overload))
-		fprintf(g->out, "  lag %lld ms%s%s%s", gwctl_integer(overload, "lag_ms"),
-			tint_on(g, TINT_BAD), json_is_true(json_object_get(overload, "refusing")) ?
-			"  refuses new calls" : "", tint_off(g, TINT_BAD));
-	if (process || json_is_object(overload))
-		fputc('\n', g->out);
+		print_load(g, "signalling", gwctl_integer(overload, "busy_permille"));
 	json_array_foreach(json_object_get(now->status, "workers"), i, worker)
 		print_load(g, gwctl_text(worker, "name"), gwctl_integer(worker, "load_permille"));
+	gwctl_print_overload(g, overload);
 }
 
 /* ---- Alarms ---- */
@@ -186,7 +178,7 @@ static void print_load_of_lines(struct gwctl *g, const json_t *status)
 static void print_top(struct gwctl *g, const struct sample *before, const struct sample *now)
 {
 	print_head(g, before, now);
-	print_processors(g, before, now);
+	print_processors(g, now);
 	fputc('\n', g->out);
 	print_load_of_lines(g, now->status);
 	fputc('\n', g->out);

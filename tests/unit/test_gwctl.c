@@ -1,114 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What gwctl prints and returns for what the daemon answers, and what it says when there is none. */
-#include "gateway/gwctl.h"
+#include "gwctl_fixture.h"
 
-#include "base/mem.h"
-
-#include <errno.h>
-#include <jansson.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-struct fixture {
-	/* What the daemon answers. */
-	int rc;
-	unsigned status;
-	const char *body;
-	struct {
-		const char *asked, *body; /* to a path that has this in it */
-	} routes[8];
-	/* What it was asked: the first time, and every time. */
-	char asked[4096], socket[256], sent[4096], type[64], command[512], all[8192];
-	/* What was printed. */
-	char *out, *err;
-	size_t out_size, err_size;
-};
-
-/* The first question is kept, and all of them in a row. */
-static int answer(void *arg, const struct gwctl_request *request, struct gwctl_answer *to)
-{
-	struct fixture *f = arg;
-	const char *body = f->body;
-	size_t used = strlen(f->all);
-
-	snprintf(f->all + used, sizeof(f->all) - used, "%s%s %s", used ? "\n" : "", request->method, request->path);
-	if (!f->asked[0]) {
-		snprintf(f->asked, sizeof(f->asked), "%s %s", request->method, request->path);
-		snprintf(f->sent, sizeof(f->sent), "%.*s", (int)request->length, request->body ? request->body : "");
-		snprintf(f->type, sizeof(f->type), "%s", request->type ? request->type : "");
-		snprintf(f->command, sizeof(f->command), "%s", request->command);
-	}
-	snprintf(f->socket, sizeof(f->socket), "%s", request->socket);
-	for (size_t i = 0; i < 8 && f->routes[i].asked; i++)
-		if (strstr(request->path, f->routes[i].asked))
-			body = f->routes[i].body;
-	if (f->rc)
-		return f->rc;
-	to->status = f->status ? f->status : 200;
-	to->text = mem_strdup(body);
-	to->length = body ? strlen(body) : 0;
-	return body && !to->text ? -ENOMEM : 0;
-}
-
+/* With colours, as on a terminal. */
 static int run_with(struct fixture *f, bool colour, const char *line)
 {
-	const char *argv[16] = { "gwctl" };
-	char *copy = strdup(line), *at = copy;
-	struct gwctl_io io = { .colour = colour, .fetch = answer, .arg = f };
-	int argc = 1, rc;
+	int rc;
 
-	for (char *word; (word = strsep(&at, " "));)
-		if (*word)
-			argv[argc++] = word;
-	free(f->out);
-	free(f->err);
-	f->asked[0] = f->sent[0] = f->type[0] = f->command[0] = f->all[0] = '\0';
-	io.out = open_memstream(&f->out, &f->out_size);
-	io.err = open_memstream(&f->err, &f->err_size);
-	rc = gwctl(argc, argv, &io);
-	fclose(io.out);
-	fclose(io.err);
-	free(copy);
-	if (getenv("SHOW"))
-		print_message("$ gwctl %s\n%s%s[%d]\n", line, f->out, f->err, rc);
+	f->colour = colour;
+	rc = run(f, line);
+	f->colour = false;
 	return rc;
-}
-
-static int run(struct fixture *f, const char *line)
-{
-	return run_with(f, false, line);
-}
-
-static int setup(void **state)
-{
-	*state = calloc(1, sizeof(struct fixture));
-	return *state ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	free(f->out);
-	free(f->err);
-	free(f);
-	assert_int_equal(mem_live_blocks(), 0);
-	return 0;
-}
-
-static void has(const char *text, const char *piece)
-{
-	if (!strstr(text, piece))
-		fail_msg("no \"%s\" in:\n%s", piece, text);
 }
 
 /* ---- The command line ---- */
@@ -159,7 +66,7 @@ static void offers_the_nearest(void **state)
 		{ "route test 1", "Add --from" },
 		{ "route test 1 --from", "--from needs a value" },
 		{ "status --colour blue", "auto, always or never" },
-		{ "a b c d e f g", "too many words" },
+		{ "a b c d e f g h i", "too many words" },
 	};
 	struct fixture *f = *state;
 
