@@ -3,11 +3,12 @@
 #   make          build into build/bin/ (release with debug information)
 #   make demo     install what is missing, build, place two calls and show them
 #   make check    install what the tests need, build with sanitizers, run all tests through ctest
+#   make soak     calls for SECONDS (3600) over four spans, both directions: none lost, nothing grows
 #   make bench    figures: calls per second, CPU and delay of channels, routing decisions
 JOBS := $(shell nproc)
 install := conf/setup/install-packages
 
-.PHONY: all demo check check-tsan bench tsan asan release debug clean install
+.PHONY: all demo check check-tsan soak bench tsan asan release debug clean install
 
 all: release
 
@@ -29,6 +30,11 @@ check:
 	@cmake --preset tsan >/dev/null
 	@cmake --build --preset tsan -j$(JOBS) --target tsan_programs
 	@ctest --test-dir build-asan -j2 --output-on-failure
+
+soak:
+	@$(install) build check
+	@$(MAKE) --no-print-directory release
+	@CAUSEWAY_BIN=$(CURDIR)/build/bin CAUSEWAY_LOG=notice PYTHONDONTWRITEBYTECODE=1 python3 -u tests/e2e/soak.py
 
 bench:
 	@$(install) build check
