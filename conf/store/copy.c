@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Whole databases: into a file and out of one. The file is SQLite's, with the tables of our schemas,
- * whichever kind the store is, so that a backup of the one kind restores into the other.
+/* Whole databases: into a file and out of one. The file is SQLite's, with the tables of our
+ * schemas, whichever kind the store is, so that a backup of the one kind restores into the other.
  *
  * Which tables are ours, and their columns, is read from a model: an empty database in memory that
  * was made by our own migrations. Rows go in the order in which the tables were made, so that what
@@ -88,7 +88,8 @@ static int list_columns(struct store_db *model, const char *table, struct names 
 static int adopt_trouble(struct store_db *db, const struct store_db *other, int rc)
 {
 	if (rc < 0)
-		store_fail(db, STORE_FAILED, rc, "%s", other->error[0] ? other->error : strerror(-rc));
+		store_fail(db, STORE_FAILED, rc, "%s",
+			   other->error[0] ? other->error : strerror(-rc));
 	return rc;
 }
 
@@ -349,8 +350,8 @@ static int check_schemas(struct store_db *db, const struct copy *c, struct store
 		int rc = store_query(file, file->backend->has_versions_sql, NULL, 0, NULL, NULL);
 
 		if (rc > 0)
-			rc = store_query(file, "SELECT 1 FROM schema_version WHERE name = $1", &name,
-					 1, NULL, NULL);
+			rc = store_query(file, "SELECT 1 FROM schema_version WHERE name = $1",
+					 &name, 1, NULL, NULL);
 		if (rc < 0)
 			return adopt_trouble(db, file, rc);
 		if (rc == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Schemas and their versions. A first look costs one transaction that only reads; what is missing is
- * made in one transaction that no other process makes at the same time, after a second look. */
+/* Schemas and their versions. A first look costs one transaction that only reads; what is missing
+ * is made in one transaction that no other process makes at the same time, after a second look. */
 #include "conf/store/store_private.h"
 
 #include <errno.h>
@@ -14,7 +14,8 @@ struct versions {
 
 static unsigned newest(const struct store_schema *schema)
 {
-	return schema->migration_count ? schema->migrations[schema->migration_count - 1].version : 0;
+	return schema->migration_count ? schema->migrations[schema->migration_count - 1].version
+				       : 0;
 }
 
 static int note_version(void *arg, const struct store_value *columns, size_t n)

@@ -6,7 +6,9 @@
  * several gateways share the tables), REPEATABLE READ for those that read (one moment's view), READ
  * COMMITTED for migrations (what was made while the lock was waited for must be seen).
  *
- * Codes: SQLSTATE (PostgreSQL 15 documentation, appendix A) becomes -errno here and nowhere else. */
+ * Codes: SQLSTATE (PostgreSQL 15 documentation, appendix A) becomes -errno here and nowhere else.
+ */
+#include "conf/store/postgresql_values.h"
 #include "conf/store/statements.h"
 #include "conf/store/store_private.h"
 
@@ -28,19 +30,6 @@
 #define SCAN_SQL "FETCH 500 FROM store_scan"
 /* First key of the advisory lock of migrations: "CWSM". */
 #define SCHEMA_LOCK 0x4357534d
-
-/* Types of columns and parameters: pg_type.oid of PostgreSQL's catalog, fixed for good. */
-enum {
-	OID_BOOL = 16,
-	OID_INT8 = 20,
-	OID_INT2 = 21,
-	OID_INT4 = 23,
-	OID_TEXT = 25,
-	OID_OID = 26,
-	OID_FLOAT4 = 700,
-	OID_FLOAT8 = 701,
-	OID_NUMERIC = 1700,
-};
 
 struct pg_db {
 	struct store_db db;
@@ -82,8 +71,8 @@ static int pg_describe(const char *url, char *where, size_t room, char *error, s
 			 "?OPTION=VALUE, with other signs than letters and digits as %%XX");
 		return -EINVAL;
 	}
-	snprintf(where, room, "%s%s%s/%s", host ? host : "local", port ? ":" : "",
-		 port ? port : "", dbname ? dbname : "");
+	snprintf(where, room, "%s%s%s/%s", host ? host : "local", port ? ":" : "", port ? port : "",
+		 dbname ? dbname : "");
 	PQconninfoFree(options);
 	return 0;
 }
@@ -99,26 +88,26 @@ struct meaning {
 
 /* The first match counts. */
 static const struct meaning meanings[] = {
-	{ "23505", STORE_FAILED, -EEXIST, "" },          /* unique_violation */
-	{ "23503", STORE_FAILED, -ENOENT, "" },          /* foreign_key_violation */
-	{ "23", STORE_FAILED, -EINVAL, "" },             /* integrity constraint */
-	{ "40001", STORE_AGAIN, -EAGAIN, "" },           /* serialization_failure */
-	{ "40P01", STORE_AGAIN, -EAGAIN, "" },           /* deadlock_detected */
-	{ "55P03", STORE_AGAIN, -EAGAIN, "" },           /* lock_not_available */
+	{ "23505", STORE_FAILED, -EEXIST, "" }, /* unique_violation */
+	{ "23503", STORE_FAILED, -ENOENT, "" }, /* foreign_key_violation */
+	{ "23", STORE_FAILED, -EINVAL, "" },    /* integrity constraint */
+	{ "40001", STORE_AGAIN, -EAGAIN, "" },  /* serialization_failure */
+	{ "40P01", STORE_AGAIN, -EAGAIN, "" },  /* deadlock_detected */
+	{ "55P03", STORE_AGAIN, -EAGAIN, "" },  /* lock_not_available */
 	{ "53100", STORE_FAILED, -ENOSPC, ": make room on the server's disk" }, /* disk_full */
-	{ "53200", STORE_FAILED, -ENOMEM, "" },          /* out_of_memory */
-	{ "25006", STORE_FAILED, -EROFS, "" },           /* read_only_sql_transaction */
+	{ "53200", STORE_FAILED, -ENOMEM, "" },                                 /* out_of_memory */
+	{ "25006", STORE_FAILED, -EROFS, "" }, /* read_only_sql_transaction */
 	{ "42501", STORE_FAILED, -EACCES,
-	  ": grant the user the right to it" },          /* insufficient_privilege */
-	{ "57P0", STORE_LOST, -ENOTCONN, "" },           /* shutdown, crash, starting up */
-	{ "25P03", STORE_LOST, -ENOTCONN, "" },          /* idle_in_transaction_session_timeout */
-	{ "26000", STORE_LOST, -ENOTCONN, "" },          /* a pooler has changed the session */
-	{ "08P01", STORE_FAILED, -EINVAL, "" },          /* protocol_violation: number of values */
-	{ "08", STORE_LOST, -ENOTCONN, "" },             /* connection exception */
+	  ": grant the user the right to it" }, /* insufficient_privilege */
+	{ "57P0", STORE_LOST, -ENOTCONN, "" },  /* shutdown, crash, starting up */
+	{ "25P03", STORE_LOST, -ENOTCONN, "" }, /* idle_in_transaction_session_timeout */
+	{ "26000", STORE_LOST, -ENOTCONN, "" }, /* a pooler has changed the session */
+	{ "08P01", STORE_FAILED, -EINVAL, "" }, /* protocol_violation: number of values */
+	{ "08", STORE_LOST, -ENOTCONN, "" },    /* connection exception */
 	{ "XX00", STORE_FAILED, -EBADMSG,
 	  ": the database is damaged, restore a backup" }, /* data_corrupted … */
-	{ "22", STORE_FAILED, -EINVAL, "" },             /* data exception */
-	{ "42", STORE_FAILED, -EINVAL, "" },             /* syntax, names */
+	{ "22", STORE_FAILED, -EINVAL, "" },               /* data exception */
+	{ "42", STORE_FAILED, -EINVAL, "" },               /* syntax, names */
 };
 
 static const struct meaning *meaning_of(const char *sqlstate)
@@ -291,135 +280,6 @@ static int pg_script(struct store_db *db, const char *sql)
 	return rc;
 }
 
-/* ---- Parameters ---- */
-
-struct parameters {
-	size_t count;
-	Oid *types;
-	const char **values;
-	char (*numbers)[32];
-	char **cleaned; /* texts that weren't UTF-8 */
-	char *key;      /* types and statement */
-};
-
-static void free_parameters(struct parameters *a)
-{
-	for (size_t i = 0; a->cleaned && i < a->count; i++)
-		mem_free(a->cleaned[i]);
-	mem_free(a->cleaned);
-	mem_free(a->types);
-	mem_free(a->values);
-	mem_free(a->numbers);
-	mem_free(a->key);
-}
-
-/* Octets of the UTF-8 sequence at `s` (RFC 3629 §4), 0 when it is none. */
-static size_t utf8_sequence(const unsigned char *s)
-{
-	static const struct {
-		unsigned char first, last, low, high;
-		size_t octets;
-	} forms[] = {
-		{ 0x01, 0x7f, 0, 0, 1 },	   { 0xc2, 0xdf, 0x80, 0xbf, 2 },
-		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
-		{ 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
-		{ 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 },
-		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
-	};
-
-	for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
-		size_t n = 1;
-
-		if (s[0] < forms[i].first || s[0] > forms[i].last)
-			continue;
-		if (forms[i].octets > 1 && (s[1] < forms[i].low || s[1] > forms[i].high))
-			return 0;
-		while (++n < forms[i].octets) {
-			if (s[n] < 0x80 || s[n] > 0xbf)
-				return 0;
-		}
-		return forms[i].octets;
-	}
-	return 0;
-}
-
-/* Where it ceases to be UTF-8; NULL: it is throughout. */
-static char *first_fault(char *text)
-{
-	size_t n;
-
-	for (; *text; text += n) {
-		n = utf8_sequence((const unsigned char *)text);
-		if (!n)
-			return text;
-	}
-	return NULL;
-}
-
-/* What came from the wire may be anything: the server would refuse the row, for ever. Each wrong
- * octet becomes a question mark. */
-static int set_text(struct parameters *a, size_t i, const char *text)
-{
-	char *fault = first_fault((char *)text);
-
-	a->values[i] = text;
-	if (!fault)
-		return 0;
-	a->cleaned[i] = mem_strdup(text);
-	if (!a->cleaned[i])
-		return -ENOMEM;
-	a->values[i] = a->cleaned[i];
-	for (fault = a->cleaned[i]; (fault = first_fault(fault)); fault++)
-		*fault = '?';
-	return 0;
-}
-
-/* An integer is always one of 8 octets: left to itself the server infers 4 from "$1 = 0". A NULL is
- * of the type that the place wants. */
-static int set_parameter(struct parameters *a, size_t i, const struct store_value *v)
-{
-	switch (v->type) {
-	case STORE_INTEGER:
-		snprintf(a->numbers[i], sizeof(a->numbers[i]), "%" PRId64, v->integer);
-		a->values[i] = a->numbers[i];
-		a->types[i] = OID_INT8;
-		return 0;
-	case STORE_REAL:
-		snprintf(a->numbers[i], sizeof(a->numbers[i]), "%.17g", v->real);
-		a->values[i] = a->numbers[i];
-		a->types[i] = OID_FLOAT8;
-		return 0;
-	case STORE_TEXT:
-		a->types[i] = OID_TEXT;
-		return set_text(a, i, v->text);
-	case STORE_NULL:
-		break;
-	}
-	return 0;
-}
-
-static int set_parameters(struct parameters *a, const char *sql, const struct store_value *values,
-			  size_t count)
-{
-	size_t room = count + strlen(sql) + 2;
-	int rc = 0;
-
-	a->count = count;
-	a->types = mem_calloc(count + 1, sizeof(*a->types));
-	a->values = mem_calloc(count + 1, sizeof(*a->values));
-	a->numbers = mem_calloc(count + 1, sizeof(*a->numbers));
-	a->cleaned = mem_calloc(count + 1, sizeof(*a->cleaned));
-	a->key = mem_zalloc(room);
-	if (!a->types || !a->values || !a->numbers || !a->cleaned || !a->key)
-		return -ENOMEM;
-	for (size_t i = 0; rc == 0 && i < count; i++) {
-		rc = set_parameter(a, i, &values[i]);
-		a->key[i] = (char)('0' + values[i].type);
-	}
-	snprintf(a->key + count, room - count, ":%s", sql);
-	return rc;
-}
-
 /* ---- Statements ---- */
 
 static void statement_name(const struct statement *s, char name[24])
@@ -442,7 +302,7 @@ static void discard(void *arg, struct statement *statement)
 		PQclear(result);
 }
 
-static int prepare(struct pg_db *p, const char *sql, const struct parameters *a,
+static int prepare(struct pg_db *p, const char *sql, const struct pg_parameters *a,
 		   struct statement **out)
 {
 	struct statement *s = statements_find(&p->statements, a->key);
@@ -475,21 +335,22 @@ fail:
 static int run(struct pg_db *p, const char *sql, const struct store_value *values, size_t count,
 	       PGresult **out)
 {
-	struct parameters a = { .count = 0 };
+	struct pg_parameters a = { .count = 0 };
 	struct statement *s;
 	char name[24];
-	int rc = set_parameters(&a, sql, values, count);
+	int rc = pg_set_parameters(&a, sql, values, count);
 
 	if (rc == 0)
 		rc = prepare(p, sql, &a, &s);
 	if (rc == 0) {
 		statement_name(s, name);
-		rc = gather(p, PQsendQueryPrepared(p->conn, name, (int)count, a.values, NULL, NULL, 0),
+		rc = gather(p,
+			    PQsendQueryPrepared(p->conn, name, (int)count, a.values, NULL, NULL, 0),
 			    out);
 	}
 	if (rc == -ENOMEM)
 		store_fail(&p->db, STORE_FAILED, rc, "no memory for a statement");
-	free_parameters(&a);
+	pg_free_parameters(&a);
 	return rc;
 }
 
@@ -506,43 +367,6 @@ static int pg_exec(struct store_db *db, const char *sql, const struct store_valu
 	return rc;
 }
 
-/* Sums of integers are NUMERIC: an integer when they read like one. */
-static struct store_value number(const char *text)
-{
-	char *end;
-	int64_t n;
-
-	errno = 0;
-	n = strtoll(text, &end, 10);
-	return *end || errno ? store_real(strtod(text, NULL)) : store_integer(n);
-}
-
-static struct store_value cell(const PGresult *result, int row, int column)
-{
-	const char *text = PQgetvalue(result, row, column);
-
-	if (PQgetisnull(result, row, column))
-		return (struct store_value){ .type = STORE_NULL };
-	switch (PQftype(result, column)) {
-	case OID_BOOL:
-		return store_integer(text[0] == 't');
-	case OID_INT2:
-	case OID_INT4:
-	case OID_INT8:
-	case OID_OID:
-		return store_integer(strtoll(text, NULL, 10));
-	case OID_FLOAT4:
-	case OID_FLOAT8:
-		return store_real(strtod(text, NULL));
-	case OID_NUMERIC:
-		return number(text);
-	default:
-		return (struct store_value){ .type = STORE_TEXT,
-					     .text = text,
-					     .length = (size_t)PQgetlength(result, row, column) };
-	}
-}
-
 static int tell_rows(const PGresult *result, store_row_fn row, void *arg)
 {
 	struct store_value columns[COLUMNS_MAX];
@@ -554,7 +378,7 @@ static int tell_rows(const PGresult *result, store_row_fn row, void *arg)
 		int rc;
 
 		for (int k = 0; k < n; k++)
-			columns[k] = cell(result, i, k);
+			columns[k] = pg_cell(result, i, k);
 		rc = row(arg, columns, (size_t)n);
 		if (rc < 0)
 			return rc;
@@ -630,8 +454,7 @@ static int pg_begin_schema(struct store_db *db)
 	pg_of(db)->writing = true;
 	rc = pg_script(db, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
 	if (rc >= 0)
-		rc = pg_query(db,
-			      "SELECT pg_advisory_xact_lock(CAST($1 AS INTEGER), hashtext($2))",
+		rc = pg_query(db, "SELECT pg_advisory_xact_lock(CAST($1 AS INTEGER), hashtext($2))",
 			      keys, 2, NULL, NULL);
 	if (rc >= 0 && name)
 		rc = make_namespace(db, name);
@@ -770,15 +593,20 @@ static struct hosts read_hosts(const char *url, unsigned attempt)
 static PGconn *start_connection(const char *url, const struct hosts *h)
 {
 	const bool several = h->count > 1; /* else the list ends before the host */
-	const char *const keys[] = { "fallback_application_name", "keepalives_idle",
-				     "keepalives_interval",       "keepalives_count",
-				     "tcp_user_timeout",          "gssencmode",
-				     "client_encoding",           "dbname",
-				     several ? "host" : NULL,     "hostaddr",
-				     "port",                      NULL };
-	const char *const values[] = { "causeway", "10",    "5",         "3",     "20000", "disable",
-				       "UTF8",     url,     h->host,     h->hostaddr,
-				       h->port,    NULL };
+	const char *const keys[] = { "fallback_application_name",
+				     "keepalives_idle",
+				     "keepalives_interval",
+				     "keepalives_count",
+				     "tcp_user_timeout",
+				     "gssencmode",
+				     "client_encoding",
+				     "dbname",
+				     several ? "host" : NULL,
+				     "hostaddr",
+				     "port",
+				     NULL };
+	const char *const values[] = { "causeway", "10", "5",     "3",         "20000", "disable",
+				       "UTF8",     url,  h->host, h->hostaddr, h->port, NULL };
 
 	return PQconnectStartParams(keys, values, 1);
 }
@@ -825,7 +653,8 @@ static int make_connection(struct pg_db *p)
 static int set_up_session(struct pg_db *p)
 {
 	static const char settings[] =
-		"SELECT pg_catalog.set_config(s.name, v.value, false) FROM pg_catalog.pg_settings s "
+		"SELECT pg_catalog.set_config(s.name, v.value, false) FROM pg_catalog.pg_settings "
+		"s "
 		"JOIN (VALUES ('lock_timeout', '5s'), "
 		"('idle_in_transaction_session_timeout', '60s'), "
 		"('client_connection_check_interval', '5s')) AS v (name, value) "

@@ -63,8 +63,8 @@ static bool is_whole(const struct spool *s, const struct spool_half *h)
 	return h->length <= s->geometry.slot_size && h->crc == spool_half_crc(h, h + 1);
 }
 
-/* No stamp comes twice in the life of a file, so that what an earlier use of a slot has left is never
- * taken for what its state speaks of. */
+/* No stamp comes twice in the life of a file, so that what an earlier use of a slot has left is
+ * never taken for what its state speaks of. */
 static void learn_stamps(struct spool *s, unsigned slot)
 {
 	for (unsigned i = 0; i < 2; i++) {
@@ -141,8 +141,8 @@ void spool_close(struct spool **spool)
 
 /* ---- Slots ---- */
 
-/* The half that the state speaks of; when a power failure has kept the state and lost that half, the
- * newest that is whole. NULL: none. */
+/* The half that the state speaks of; when a power failure has kept the state and lost that half,
+ * the newest that is whole. NULL: none. */
 static struct spool_half *whole_half(const struct spool *s, unsigned slot)
 {
 	uint64_t state = atomic_load(&spool_slot_at(s, slot)->state);

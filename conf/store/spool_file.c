@@ -91,8 +91,7 @@ static struct spool_geometry geometry_for(const struct spool_cfg *cfg, const str
 	for (size_t i = 0; i < image->records.count; i++) {
 		if (image->records.all[i].length > g.slot_size)
 			g.slot_size = (uint32_t)spool_padded(image->records.all[i].length);
-		octets += sizeof(struct spool_header) +
-			  spool_padded(image->records.all[i].length);
+		octets += sizeof(struct spool_header) + spool_padded(image->records.all[i].length);
 	}
 	/* Room for what was found and one at the end of a lap, and for four of the largest. */
 	least = sizeof(struct spool_header) + g.slot_size;
@@ -243,7 +242,8 @@ static uint64_t missing(const struct image *image)
 	const struct finds *r = &image->records;
 	uint64_t span = r->count ? image->sequence - r->all[0].sequence : 0;
 
-	return span > r->count && span - r->count < image->geometry.queue_size ? span - r->count : 1;
+	return span > r->count && span - r->count < image->geometry.queue_size ? span - r->count
+									       : 1;
 }
 
 static int read_ring(struct image *image)
@@ -260,8 +260,8 @@ static int read_ring(struct image *image)
 	image->tail = atomic_load(&p.tail);
 	image->sequence = atomic_load(&p.sequence);
 	sane = image->head >= image->tail &&
-	       image->head - image->tail <= image->geometry.queue_size &&
-	       image->head % 8 == 0 && image->tail % 8 == 0;
+	       image->head - image->tail <= image->geometry.queue_size && image->head % 8 == 0 &&
+	       image->tail % 8 == 0;
 	if (sane)
 		rc = walk(image, &end);
 	if (rc == 0 && (!sane || end < image->head)) {
@@ -402,8 +402,10 @@ static void say(char *error, size_t room, const char *path, int rc, uint64_t oct
 			 path);
 		break;
 	case ENOSPC:
-		snprintf(error, room, "%s: %llu MiB can't be had on its disk: make room or set a "
-			 "smaller spool", path, (unsigned long long)(octets >> 20) + 1);
+		snprintf(error, room,
+			 "%s: %llu MiB can't be had on its disk: make room or set a "
+			 "smaller spool",
+			 path, (unsigned long long)(octets >> 20) + 1);
 		break;
 	case EROFS:
 		snprintf(error, room, "%s: its file system is read-only: put it elsewhere", path);

@@ -4,8 +4,8 @@
 
 /* The file of a spool, between spool.c (at work) and spool_file.c (opening, repair).
  *
- * Pages of 4,096 octets: geometry | positions | slots | ring | copy of the geometry. Numbers are the
- * machine's own; the file stays on it. Everything is aligned to 8 octets. */
+ * Pages of 4,096 octets: geometry | positions | slots | ring | copy of the geometry. Numbers are
+ * the machine's own; the file stays on it. Everything is aligned to 8 octets. */
 
 #include "conf/store/spool.h"
 
@@ -49,10 +49,10 @@ struct spool_header {
 
 /* One half of a slot; the record follows. */
 struct spool_half {
-	uint64_t stamp;   /* the slot's state when it counts */
-	uint64_t held;    /* order in which slots were taken */
+	uint64_t stamp; /* the slot's state when it counts */
+	uint64_t held;  /* order in which slots were taken */
 	uint32_t length;
-	uint32_t crc;     /* of what precedes and the record */
+	uint32_t crc; /* of what precedes and the record */
 };
 
 /* The slot: 0: free, else a stamp that no slot had before, × 2 + the half that counts. Written in

@@ -88,10 +88,8 @@ static const struct meaning meanings[] = {
 	{ SQLITE_LOCKED, STORE_AGAIN, -EAGAIN, "" },
 	{ SQLITE_SCHEMA, STORE_AGAIN, -EAGAIN, "" },
 	{ SQLITE_FULL, STORE_FAILED, -ENOSPC, ": make room on its disk" },
-	{ SQLITE_NOTADB, STORE_FAILED, -EBADMSG,
-	  ": move the file away and restore a backup" },
-	{ SQLITE_CORRUPT, STORE_FAILED, -EBADMSG,
-	  ": move the file away and restore a backup" },
+	{ SQLITE_NOTADB, STORE_FAILED, -EBADMSG, ": move the file away and restore a backup" },
+	{ SQLITE_CORRUPT, STORE_FAILED, -EBADMSG, ": move the file away and restore a backup" },
 	{ SQLITE_NOMEM, STORE_FAILED, -ENOMEM, "" },
 	{ SQLITE_PERM, STORE_FAILED, -EACCES, ": check its owner and mode" },
 	{ SQLITE_AUTH, STORE_FAILED, -EACCES, "" },
@@ -147,6 +145,8 @@ static int failed(struct sqlite_db *s)
 
 	if ((code & 0xff) == SQLITE_INTERRUPT && store_stopped(&s->db))
 		return s->db.rc;
+	if (m->rc == -EROFS && s->read_only)
+		return store_fail(&s->db, STORE_FAILED, -EROFS, "this may only read");
 	return store_fail(&s->db, m->trouble, system ? -system : m->rc, "%s: %s%s%s%s%s",
 			  s->db.target->url, sqlite3_errmsg(s->handle), system ? " (" : "",
 			  system ? strerror(system) : "", system ? ")" : "", m->advice);
@@ -268,8 +268,9 @@ static int bind(struct sqlite_db *s, struct prepared *p, const struct store_valu
 		size_t count)
 {
 	if (p->values != count)
-		return store_fail(&s->db, STORE_FAILED, -EINVAL, "%zu values for %zu parameters: %s",
-				  count, p->values, sqlite3_sql(p->stmt));
+		return store_fail(&s->db, STORE_FAILED, -EINVAL,
+				  "%zu values for %zu parameters: %s", count, p->values,
+				  sqlite3_sql(p->stmt));
 	for (size_t i = 0; i < p->parameters; i++) {
 		if (bind_one(p->stmt, (int)i + 1, &values[p->value_of[i]]) != SQLITE_OK)
 			return failed(s);
@@ -472,8 +473,9 @@ static void make_file(const char *path)
 
 static int set_up(struct sqlite_db *s)
 {
-	static const char pragmas[] = "PRAGMA foreign_keys=1; PRAGMA synchronous=FULL;"
-				      "PRAGMA journal_size_limit=16777216; PRAGMA temp_store=MEMORY";
+	static const char pragmas[] =
+		"PRAGMA foreign_keys=1; PRAGMA synchronous=FULL;"
+		"PRAGMA journal_size_limit=16777216; PRAGMA temp_store=MEMORY";
 	int rc;
 
 	sqlite3_extended_result_codes(s->handle, 1);

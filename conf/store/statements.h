@@ -12,10 +12,10 @@
 #define STATEMENTS_MAX 128
 
 struct statement {
-	char *key;      /* NULL: this place is free */
-	uint64_t used;  /* turn of its last use */
-	bool busy;      /* its rows are being read: it must stay */
-	void *handle;   /* the backend's */
+	char *key;     /* NULL: this place is free */
+	uint64_t used; /* turn of its last use */
+	bool busy;     /* its rows are being read: it must stay */
+	void *handle;  /* the backend's */
 	uint64_t number;
 };
 

@@ -13,11 +13,17 @@
  * When the database is busy or away: a job waits. SQLITE_BUSY and serialization failures run the
  * job again (it must be repeatable); a lost connection is made anew with growing pauses
  * (100 ms … 5 s), and jobs that have not been committed run again on it. A job whose `patience_ms`
- * passes meanwhile is told -ETIMEDOUT and is not run any more. One whose COMMIT was sent and never
- * confirmed runs again: give rows keys of your own, so that a second time does nothing.
+ * passes, while it waits or while it runs, is told -ETIMEDOUT and is not run any more. One whose
+ * COMMIT was sent and never confirmed runs again, or has been done though it is told -ETIMEDOUT:
+ * give rows keys of your own, so that a second time does nothing.
+ *
+ * Jobs that read see one moment of the database and may not write. Jobs that write are serializable
+ * against those of all other processes.
  *
  * SQL: what both understand. Parameters are $1, $2 …; INTEGER of SQLite is BIGINT in PostgreSQL:
- * write BIGINT, TEXT, DOUBLE PRECISION; INSERT … ON CONFLICT DO NOTHING works in both.
+ * write BIGINT, TEXT, DOUBLE PRECISION; INSERT … ON CONFLICT DO NOTHING works in both. As many
+ * values as parameters, at most 4,096. Where nothing tells the type of a parameter that may be
+ * NULL, write CAST($1 AS TEXT). Octets that are no UTF-8 become "?" in PostgreSQL.
  *
  * Thread: home (the one that opened it) for everything but the calls on a struct store_db, which
  * are for jobs on the store's thread only. */
@@ -48,15 +54,17 @@ struct store_schema {
 struct store_cfg {
 	/* "sqlite:FILE", or "postgresql://…" (libpq's form). */
 	const char *url;
-	/* PostgreSQL: the schema (namespace) to live in, made when missing; ignored by SQLite, where
-	 * each database has a file of its own. */
+	/* PostgreSQL: the schema (namespace) to live in, made when missing; ignored by SQLite,
+	 * where each database has a file of its own. */
 	const char *namespace_name;
 	const struct store_schema *schemas; /* borrowed for good */
-	size_t schema_count;
+	size_t schema_count;                /* at most 8 */
 	struct loop *home;
 	const char *thread_name; /* at most 15 characters */
-	bool read_only;          /* jobs that write fail; no migration is made */
-	/* PostgreSQL: told when another client does NOTIFY on `channel`. May be NULL. */
+	bool read_only;          /* jobs that write fail; no migration is made: it is up when the
+				  * writer has made the tables */
+	/* PostgreSQL: told when another connection does NOTIFY on `channel`; with "" when the
+	 * connection was made anew and something may have been missed. May be NULL. */
 	const char *channel;
 	void (*notified)(void *arg, const char *payload);
 	/* The state below has changed. May be NULL. */
@@ -69,10 +77,12 @@ struct store_cfg {
 int store_open(struct store **out, const struct store_cfg *cfg, char *error, size_t error_room);
 /* Waits at most `wait_ms` until the connection stands and the schema is current: for the start of a
  * program, before its loop turns. 0; -ETIMEDOUT; -ENOTSUP: the database is of a newer version than
- * we know; -EROFS, -EACCES, -EIO…: it can't be used; `error` gets a sentence that says what to do. */
-int store_wait(struct store *store, unsigned wait_ms, char *error, size_t error_room);
-/* Jobs that have not begun are told -ECANCELED. Waits for the one that runs. Sets NULL, takes NULL.
+ * we know; -EROFS, -EACCES, -EIO…: it can't be used; `error` gets a sentence that says what to do.
  */
+int store_wait(struct store *store, unsigned wait_ms, char *error, size_t error_room);
+/* Jobs that have not begun are told -ECANCELED, before it returns. Waits for the one that runs;
+ * after 2 s it is stopped at its statement and told the same. May be called by a job's `done`. Sets
+ * NULL, takes NULL. */
 void store_close(struct store **store);
 
 /* ---- Jobs ---- */
@@ -108,10 +118,14 @@ static inline struct store_value store_real(double n)
 /* Borrowed. */
 struct store_value store_text(const char *text);
 
-/* Rows changed (≥ 0), or -errno: -EEXIST a key that is there already, -ENOSPC, -EROFS, -EIO …;
- * store_db_error() has the database's words. After an error the job must return it. Statements are
- * prepared once per connection and kept. */
-int store_exec(struct store_db *db, const char *sql, const struct store_value *values, size_t count);
+/* Rows changed (≥ 0), or -errno: -EEXIST a key that is there already, -ENOENT a reference to what
+ * is not there, -EINVAL a statement or value that is wrong, -ENOSPC, -EROFS, -EBADMSG: the file is
+ * damaged, -EIO …; store_db_error() has the database's words. After an error the job must return
+ * it: further statements are refused with it, and nothing is committed. Statements are prepared
+ * once per connection and kept (128). Several rows in one INSERT are three times as fast in
+ * PostgreSQL. */
+int store_exec(struct store_db *db, const char *sql, const struct store_value *values,
+	       size_t count);
 /* `row` per row: ≥ 0 go on, -errno ends the query with it. Returns the number of rows or -errno. */
 int store_query(struct store_db *db, const char *sql, const struct store_value *values,
 		size_t count, int (*row)(void *arg, const struct store_value *columns, size_t n),
@@ -124,12 +138,13 @@ int store_notify(struct store_db *db, const char *channel, const char *payload);
 /* ---- State ---- */
 
 struct store_state {
-	bool up;            /* connected, schema current */
-	char kind[16];      /* "sqlite", "postgresql" */
-	char where[256];    /* file, or host and database: never a password */
-	char error[256];    /* why it isn't up, or the last error; "" */
+	bool up;         /* connected, schema current */
+	char kind[16];   /* "sqlite", "postgresql" */
+	char where[256]; /* file, or host and database: never a password */
+	char error[256]; /* why it isn't up; up: what is wrong with the database (full, damaged,
+			  * read-only), until something has been written; "" */
 	int64_t since_wall_us;
-	unsigned waiting;   /* jobs */
+	unsigned waiting; /* jobs */
 	uint64_t done, failed, retried, reconnects;
 	unsigned version[8]; /* of each schema in order */
 };
@@ -140,8 +155,8 @@ void store_state(const struct store *store, struct store_state *out);
 /* Copies the database into a file while it is used: an SQLite file with the same tables whichever
  * kind the database is. Replaces nothing: -EEXIST. */
 int store_backup(struct store *store, const char *path, store_done_fn done, void *arg);
-/* Replaces the rows of every table of our schemas by those of such a file, in one transaction, after
- * checking the file (integrity, schema versions; older ones are migrated in a copy). */
+/* Replaces the rows of every table of our schemas by those of such a file, in one transaction,
+ * after checking the file (integrity, schema versions; older ones are migrated in a copy). */
 int store_restore(struct store *store, const char *path, store_done_fn done, void *arg);
 
 #endif

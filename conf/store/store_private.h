@@ -104,7 +104,8 @@ int store_script(struct store_db *db, const char *sql);
 int store_scan(struct store_db *db, const char *sql, store_row_fn row, void *arg);
 
 /* migrate.c: brings the schemas to their newest version. -ENOTSUP: the database is newer; -EAGAIN:
- * we only read and the writer has not made it yet. Outside a transaction; versions[schema_count]. */
+ * we only read and the writer has not made it yet. Outside a transaction; versions[schema_count].
+ */
 int store_migrate(struct store_db *db, const struct store_schema *schemas, size_t schema_count,
 		  unsigned *versions);
 

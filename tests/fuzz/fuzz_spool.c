@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Any octets as the file of a spool: it opens, what it hands out is within bounds, and it works and is
- * whole afterwards. The first octet chooses: the rest is the file; or it changes a good file, place
- * by place, with its checksums as they were or set right again. */
+/* Any octets as the file of a spool: it opens, what it hands out is within bounds, and it works and
+ * is whole afterwards. The first octet chooses: the rest is the file; or it changes a good file,
+ * place by place, with its checksums as they were or set right again. */
 #include "base/log.h"
 #include "conf/store/spool_private.h"
 

@@ -2,8 +2,9 @@
 #ifndef TESTS_POSTGRES_FIXTURE_H
 #define TESTS_POSTGRES_FIXTURE_H
 
-/* A PostgreSQL server of Debian's package in a temporary folder, on a Unix socket only, for one test
- * program. It refuses to run as root: then it runs as "postgres" or "nobody". It dies with us. */
+/* A PostgreSQL server of Debian's package in a temporary folder, on a Unix socket only, for one
+ * test program. It refuses to run as root: then it runs as "postgres" or "nobody". It dies with us.
+ */
 
 #pragma GCC diagnostic ignored "-Wunused-function" /* not every test needs all of it */
 
@@ -104,11 +105,20 @@ static bool postgres_await(const struct postgres *p)
 
 static bool postgres_start(struct postgres *p)
 {
-	const char *const argv[] = { "postgres", "-D", p->data, "-k", p->folder,
-				     "-c", "listen_addresses=",
-				     "-c", "fsync=off",
-				     "-c", "shared_buffers=16MB",
-				     "-c", "max_connections=40", NULL };
+	const char *const argv[] = { "postgres",
+				     "-D",
+				     p->data,
+				     "-k",
+				     p->folder,
+				     "-c",
+				     "listen_addresses=",
+				     "-c",
+				     "fsync=off",
+				     "-c",
+				     "shared_buffers=16MB",
+				     "-c",
+				     "max_connections=40",
+				     NULL };
 
 	p->pid = postgres_fork(p, argv);
 	return p->pid > 0 && postgres_await(p);
@@ -117,8 +127,8 @@ static bool postgres_start(struct postgres *p)
 /* Makes the cluster and starts it. False: told why on stderr. */
 static bool postgres_create(struct postgres *p)
 {
-	const char *const initdb[] = { "initdb", "-D", p->data, "-A", "trust", "-U", "causeway",
-				       "-E", "UTF8", "--locale=C", "--no-sync", NULL };
+	const char *const initdb[] = { "initdb",   "-D", p->data, "-A",         "trust",     "-U",
+				       "causeway", "-E", "UTF8",  "--locale=C", "--no-sync", NULL };
 	int status = -1;
 	pid_t pid;
 
@@ -165,8 +175,7 @@ static void postgres_do_at(const char *url, const char *sql)
 	PGconn *conn = PQconnectdb(url);
 	PGresult *result = PQexec(conn, sql);
 
-	if (PQresultStatus(result) != PGRES_COMMAND_OK &&
-	    PQresultStatus(result) != PGRES_TUPLES_OK)
+	if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
 		fprintf(stderr, "%s: %s\n", sql, PQerrorMessage(conn));
 	PQclear(result);
 	PQfinish(conn);

@@ -202,8 +202,10 @@ static const char umlauts[] = "Z\xc3\xbcrich \xe2\x82\xac '\"\\$1;";
 
 static int write_values(struct store_db *db, void *arg)
 {
-	const struct store_value all[] = { store_integer(INT64_MIN), store_text(umlauts),
-					   store_real(0.1), { .type = STORE_NULL } };
+	const struct store_value all[] = { store_integer(INT64_MIN),
+					   store_text(umlauts),
+					   store_real(0.1),
+					   { .type = STORE_NULL } };
 	const struct store_value some[] = { store_text("b"), store_integer(INT64_MAX),
 					    store_real(DBL_MAX), store_text("") };
 	int rc = store_exec(db,
@@ -295,8 +297,8 @@ static int many_statements(struct store_db *db, void *arg)
 	for (int i = 0; rc >= 0 && i < 600; i++) {
 		snprintf(sql, sizeof(sql), "SELECT %d + $1", i % 300);
 		fx.rows = 0;
-		rc = store_query(db, sql, &(struct store_value){ STORE_INTEGER, .integer = 1000 }, 1,
-				 keep_cells, &fx);
+		rc = store_query(db, sql, &(struct store_value){ STORE_INTEGER, .integer = 1000 },
+				 1, keep_cells, &fx);
 		if (rc >= 0 && (rc != 1 || fx.cells[0].integer != 1000 + i % 300))
 			return -EBADMSG;
 	}
@@ -493,15 +495,14 @@ static int add_one(struct store_db *db, void *arg)
 	int rc;
 
 	(void)arg;
-	rc = store_query(db, "SELECT priority FROM route WHERE name = 'London'", NULL, 0, keep_cells,
-			 &own);
+	rc = store_query(db, "SELECT priority FROM route WHERE name = 'London'", NULL, 0,
+			 keep_cells, &own);
 	if (rc < 0)
 		return rc;
 	usleep(500);
-	return store_exec(db, "UPDATE route SET priority = $1 WHERE name = 'London'",
-			  &(struct store_value){ STORE_INTEGER,
-						 .integer = own.cells[0].integer + 1 },
-			  1);
+	return store_exec(
+		db, "UPDATE route SET priority = $1 WHERE name = 'London'",
+		&(struct store_value){ STORE_INTEGER, .integer = own.cells[0].integer + 1 }, 1);
 }
 
 static void add_done(void *arg, int rc, const char *error)
@@ -546,8 +547,8 @@ static int read_colour(struct store_db *db, void *arg)
 {
 	(void)arg;
 	fx.rows = 0;
-	return store_query(db, "SELECT colour FROM route WHERE name = 'London'", NULL, 0, keep_cells,
-			   &fx);
+	return store_query(db, "SELECT colour FROM route WHERE name = 'London'", NULL, 0,
+			   keep_cells, &fx);
 }
 
 static void test_migration(void **state)
@@ -728,7 +729,8 @@ static void test_close_with_jobs(void **state)
 	told_count = 0;
 	store_run(fx.store, STORE_WRITE, 0, endless_job, note_told, (void *)0);
 	for (intptr_t i = 1; i < 10; i++)
-		store_run(fx.store, STORE_WRITE, i % 2 ? 60000 : 0, insert_one, note_told, (void *)i);
+		store_run(fx.store, STORE_WRITE, i % 2 ? 60000 : 0, insert_one, note_told,
+			  (void *)i);
 	sem_wait(&fx.entered);
 	store_close(&fx.store);
 	assert_int_equal(told_count, 10);
@@ -898,18 +900,18 @@ static void test_restore_refuses(void **state)
 /* ---- Frame ---- */
 
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define STORE_SUITE                                                                          \
-	STORE_TEST(test_values), STORE_TEST(test_large_parameter),                           \
-		STORE_TEST(test_many_statements), STORE_TEST(test_nested),                   \
-		STORE_TEST(test_row_ends_query), STORE_TEST(test_error_rolls_back),          \
-		STORE_TEST(test_key_is_there), STORE_TEST(test_ignored_error_rolls_back),    \
-		STORE_TEST(test_on_conflict), STORE_TEST(test_reader_may_not_write),         \
-		STORE_TEST(test_bad_statements), STORE_TEST(test_two_writers),               \
-		STORE_TEST(test_migration), STORE_TEST(test_newer_version),                  \
-		STORE_TEST(test_failed_migration), STORE_TEST(test_two_migrate_at_once),     \
-		STORE_TEST(test_reader_waits_for_tables), STORE_TEST(test_order),            \
-		STORE_TEST(test_patience), STORE_TEST(test_close_with_jobs),                 \
-		STORE_TEST(test_close_when_told), STORE_TEST(test_backup_and_restore),       \
+#define STORE_SUITE                                                                                \
+	STORE_TEST(test_values), STORE_TEST(test_large_parameter),                                 \
+		STORE_TEST(test_many_statements), STORE_TEST(test_nested),                         \
+		STORE_TEST(test_row_ends_query), STORE_TEST(test_error_rolls_back),                \
+		STORE_TEST(test_key_is_there), STORE_TEST(test_ignored_error_rolls_back),          \
+		STORE_TEST(test_on_conflict), STORE_TEST(test_reader_may_not_write),               \
+		STORE_TEST(test_bad_statements), STORE_TEST(test_two_writers),                     \
+		STORE_TEST(test_migration), STORE_TEST(test_newer_version),                        \
+		STORE_TEST(test_failed_migration), STORE_TEST(test_two_migrate_at_once),           \
+		STORE_TEST(test_reader_waits_for_tables), STORE_TEST(test_order),                  \
+		STORE_TEST(test_patience), STORE_TEST(test_close_with_jobs),                       \
+		STORE_TEST(test_close_when_told), STORE_TEST(test_backup_and_restore),             \
 		STORE_TEST(test_restore_older), STORE_TEST(test_restore_refuses)
 
 static void ignore_log(enum log_level level, const char *line, void *arg)

@@ -204,8 +204,8 @@ static bool file_there(const char *suffix)
 /* RFC 3720 appendix B.4; and the check value of the polynomial's usual description. */
 static void test_crc_vectors(void **state)
 {
-	static const uint8_t read_pdu[48] = { 0x01, 0xc0, [16] = 0x14, [22] = 0x04, [27] = 0x14,
-					      [31] = 0x18, [32] = 0x28, [40] = 0x02 };
+	static const uint8_t read_pdu[48] = { 0x01,        0xc0,        [16] = 0x14, [22] = 0x04,
+					      [27] = 0x14, [31] = 0x18, [32] = 0x28, [40] = 0x02 };
 	uint8_t octets[32];
 
 	(void)state;
@@ -893,8 +893,8 @@ static void test_two_threads(void **state)
 #define KILL_BUDGET_MS 5000
 #define NEWS_ROOM 1000000
 
-/* Told through a pipe: 'F' when the call that finishes a record has returned, 'C' before records are
- * taken out (a database has committed them then). */
+/* Told through a pipe: 'F' when the call that finishes a record has returned, 'C' before records
+ * are taken out (a database has committed them then). */
 struct news {
 	uint64_t id;
 	char what;
@@ -975,8 +975,8 @@ static uint64_t live_and_die(uint64_t id)
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	read_news(ends[0]);
 	close(ends[0]);
-	while (id < NEWS_ROOM && (finished[id] || finished[id + 1] || finished[id + 2] ||
-				  finished[id + 3]))
+	while (id < NEWS_ROOM &&
+	       (finished[id] || finished[id + 1] || finished[id + 2] || finished[id + 3]))
 		id += 4;
 	return id + 4;
 }
@@ -1038,21 +1038,35 @@ static void test_killed_at_any_moment(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SPOOL_TEST(test_crc_vectors),	   SPOOL_TEST(test_crc_pieces),
-		SPOOL_TEST(test_order_and_wrap),   SPOOL_TEST(test_full),
-		SPOOL_TEST(test_too_long),	   SPOOL_TEST(test_event),
-		SPOOL_TEST(test_slots),		   SPOOL_TEST(test_orphan_is_newest),
-		SPOOL_TEST(test_locked),	   SPOOL_TEST(test_resize),
-		SPOOL_TEST(test_other_format),	   SPOOL_TEST(test_torn_last_record),
-		SPOOL_TEST(test_hole_in_the_middle), SPOOL_TEST(test_first_record),
-		SPOOL_TEST(test_geometry_lost),	   SPOOL_TEST(test_positions_lost),
-		SPOOL_TEST(test_slot_lost),	   SPOOL_TEST(test_half_lost),
-		SPOOL_TEST(test_head_not_written), SPOOL_TEST(test_empty_near_the_end),
+		SPOOL_TEST(test_crc_vectors),
+		SPOOL_TEST(test_crc_pieces),
+		SPOOL_TEST(test_order_and_wrap),
+		SPOOL_TEST(test_full),
+		SPOOL_TEST(test_too_long),
+		SPOOL_TEST(test_event),
+		SPOOL_TEST(test_slots),
+		SPOOL_TEST(test_orphan_is_newest),
+		SPOOL_TEST(test_locked),
+		SPOOL_TEST(test_resize),
+		SPOOL_TEST(test_other_format),
+		SPOOL_TEST(test_torn_last_record),
+		SPOOL_TEST(test_hole_in_the_middle),
+		SPOOL_TEST(test_first_record),
+		SPOOL_TEST(test_geometry_lost),
+		SPOOL_TEST(test_positions_lost),
+		SPOOL_TEST(test_slot_lost),
+		SPOOL_TEST(test_half_lost),
+		SPOOL_TEST(test_head_not_written),
+		SPOOL_TEST(test_empty_near_the_end),
 		SPOOL_TEST(test_stale_half),
-		SPOOL_TEST(test_no_spool_at_all),  SPOOL_TEST(test_truncated),
-		SPOOL_TEST(test_aside_is_bounded), SPOOL_TEST(test_no_folder),
-		SPOOL_TEST(test_read_only),	   SPOOL_TEST(test_disk_full),
-		SPOOL_TEST(test_allocation_failures), SPOOL_TEST(test_two_threads),
+		SPOOL_TEST(test_no_spool_at_all),
+		SPOOL_TEST(test_truncated),
+		SPOOL_TEST(test_aside_is_bounded),
+		SPOOL_TEST(test_no_folder),
+		SPOOL_TEST(test_read_only),
+		SPOOL_TEST(test_disk_full),
+		SPOOL_TEST(test_allocation_failures),
+		SPOOL_TEST(test_two_threads),
 		SPOOL_TEST(test_killed_at_any_moment),
 	};
 

@@ -322,8 +322,8 @@ static void test_statements_kept(void **state)
 	assert_int_equal(discarded, 2 * STATEMENTS_MAX - 2);
 }
 
-/* Every allocation fails once: what can't be done is told, nothing leaks or hangs, and what was told
- * as done is there. */
+/* Every allocation fails once: what can't be done is told, nothing leaks or hangs, and what was
+ * told as done is there. */
 static bool once_with_failures(long n)
 {
 	const struct store_cfg cfg = cfg_of(&version2);

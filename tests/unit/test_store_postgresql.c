@@ -296,7 +296,8 @@ static void test_notified_after_reconnection(void **state)
 
 static int insert_octets(struct store_db *db, void *arg)
 {
-	static const char *const names[] = { "a\xff\xfe z", "\xc3", "\xe2\x82", "\xed\xa0\x80",
+	static const char *const names[] = { "a\xff\xfe z",      "\xc3",
+					     "\xe2\x82",         "\xed\xa0\x80",
 					     "\xf0\x9f\x98\x80", "x\xc0\xaf" };
 	int rc = 0;
 
