@@ -123,8 +123,12 @@ static void ticked(struct loop_timer *timer, void *arg)
 {
 	struct overload *o = arg;
 	uint64_t now_us = clock_now_us(loop_clock(o->loop));
-	uint64_t lag_us = now_us > o->due_us ? now_us - o->due_us : 0;
+	uint64_t lag_us = o->due_us && now_us > o->due_us ? now_us - o->due_us : 0;
 
+	if (!o->due_us) { /* The loop begins to turn: what the start of the program took is no lag. */
+		o->window_us = o->second_us = now_us;
+		o->worked_ns = o->second_worked_ns = worked_ns(o);
+	}
 	if (lag_us > o->lag_us)
 		o->lag_us = lag_us;
 	if (lag_us > o->second_lag_us)
@@ -225,8 +229,7 @@ int overload_create(struct overload **out, struct loop *loop, const struct conf_
 	o->worked_ns = o->second_worked_ns = worked_ns(o);
 	o->window_us = o->second_us = o->tokens_at_us = now_us;
 	o->tokens_us = SECOND_US;
-	o->due_us = now_us + TICK_US;
-	loop_timer_start_at(loop, &o->tick, o->due_us, ticked, o);
+	loop_timer_start_at(loop, &o->tick, now_us + TICK_US, ticked, o);
 	*out = o;
 	return 0;
 }
