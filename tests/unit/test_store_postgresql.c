@@ -364,6 +364,103 @@ static void test_database_missing(void **state)
 	assert_null(strstr(fx.error, "geheim"));
 }
 
+/* ---- Losses without end ---- */
+
+#define KEYED 400
+static unsigned keyed_told;
+
+static int insert_keyed(struct store_db *db, void *arg)
+{
+	char name[16];
+	struct store_value values[] = { { .type = STORE_NULL }, store_integer((intptr_t)arg) };
+
+	snprintf(name, sizeof(name), "k%d", (int)(intptr_t)arg);
+	values[0] = store_text(name);
+	return store_exec(db,
+			  "INSERT INTO route (name, priority) VALUES ($1, $2) "
+			  "ON CONFLICT DO NOTHING",
+			  values, 2);
+}
+
+static void told_keyed(void *arg, int rc, const char *error)
+{
+	(void)arg;
+	if (rc < 0)
+		print_error("%d %s\n", rc, error);
+	assert_true(rc == 0 || rc == 1);
+	keyed_told++;
+}
+
+static int sum_keyed(struct store_db *db, void *arg)
+{
+	(void)arg;
+	return store_query(db, "SELECT count(*), sum(priority) FROM route WHERE name <> 'seed'",
+			   NULL, 0, keep_cells, &fx);
+}
+
+/* Sessions are cut again and again, wherever they are: each row is there once, each job is told. */
+static void test_cut_again_and_again(void **state)
+{
+	struct store_state s;
+	unsigned cut_at = 20;
+
+	(void)state;
+	open_fx();
+	keyed_told = 0;
+	for (intptr_t i = 0; i < KEYED; i++)
+		assert_int_equal(store_run(fx.store, STORE_WRITE, 0, insert_keyed, told_keyed,
+					   (void *)i),
+				 0);
+	while (keyed_told < KEYED) {
+		loop_turn(fx.loop, 1000);
+		if (keyed_told < cut_at)
+			continue;
+		cut_at = keyed_told + 20;
+		end_sessions();
+	}
+	assert_int_equal(read_job(sum_keyed), 1);
+	assert_int_equal(fx.cells[0].integer, KEYED);
+	assert_int_equal(fx.cells[1].integer, KEYED * (KEYED - 1) / 2);
+	store_state(fx.store, &s);
+	assert_true(s.reconnects >= 1);
+}
+
+/* Every allocation fails once, also of those that make the connection. */
+static bool once_with_failures(long n)
+{
+	const struct store_cfg cfg = cfg_of(&version2);
+	bool failed;
+
+	fx.rc = -ENOMEM;
+	mem_fail_after(n);
+	if (store_open(&fx.store, &cfg, fx.error, sizeof(fx.error)) == 0 && await(fx.store) == 0) {
+		fx.told = false;
+		if (store_run(fx.store, STORE_WRITE, 0, insert_or_not, done, &fx) == 0)
+			finish();
+		fx.told = false;
+		if (store_backup(fx.store, in_folder("sweep"), done, &fx) == 0)
+			finish();
+	}
+	failed = mem_failed();
+	mem_fail_after(-1);
+	unlink(in_folder("sweep"));
+	store_close(&fx.store);
+	return failed;
+}
+
+static void test_allocation_failures(void **state)
+{
+	long n = 0;
+
+	(void)state;
+	open_fx(); /* the tables are there: the sweep is of the daily way */
+	store_close(&fx.store);
+	while (once_with_failures(n))
+		n++;
+	assert_true(n > 20);
+	assert_int_equal(fx.rc, 0);
+}
+
 /* ---- Several hosts ---- */
 
 /* A socket where connections are taken and never answered. */
@@ -483,6 +580,8 @@ int main(void)
 		STORE_TEST(test_octets_that_are_no_text),
 		STORE_TEST(test_from_kind_to_kind),
 		STORE_TEST(test_database_missing),
+		STORE_TEST(test_cut_again_and_again),
+		STORE_TEST(test_allocation_failures),
 		STORE_TEST(test_silent_host_is_passed_by),
 		STORE_TEST(test_serialization_failure),
 	};
