@@ -20,7 +20,6 @@ struct choice {
 	void *kept;              /* runs already and stays; borrowed from the gateway */
 	void *made;              /* else this one, ours until it is committed */
 	struct endpoint *revive; /* drains now and is what is wanted: rather this one; a reference */
-	bool update;             /* kept, and its settings change in place */
 	bool gentle;             /* the one it replaces keeps its calls even when others are cut */
 };
 
@@ -307,7 +306,6 @@ static int choose_span(struct reconfiguration *r, const struct conf_span *conf,
 		return rc;
 	if (now && line_stays && effect == SITE_AT_ONCE) {
 		choice->kept = now;
-		choice->update = rc > 0;
 		return 0;
 	}
 	rc = 0;
@@ -544,7 +542,8 @@ static struct endpoint *commit_trunk(struct reconfiguration *r, size_t i)
 	return e;
 }
 
-/* Its settings in place; those that it had are read no more. */
+/* Its settings in place; those that it had are read no more. Also when none differs, so that it holds
+ * no earlier reading. */
 static void update_span(struct reconfiguration *r, struct endpoint *e, const struct conf_span *conf)
 {
 	struct site *old = e->site;
@@ -582,7 +581,7 @@ static struct endpoint *commit_span(struct reconfiguration *r, size_t i)
 		inherit(e, old, old->span->enabled, conf->enabled);
 		off = e->off;
 	}
-	if (choice->update)
+	if (choice->kept)
 		update_span(r, e, conf);
 	if (choice->revive && choice->revive->target) {
 		e = revive_span(choice);

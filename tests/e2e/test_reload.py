@@ -482,6 +482,10 @@ def at_random():
     with ReloadLab(spans=2) as lab:
         chance = Chance(lab, SEED)
         chance.blocks = [lab.rtp[0], port_range(420)]
+        lab.tail = 'ladder-calls: 2\n'      # two readings are held from now on: that of the start, and the newest
+        reload(lab)
+        lab.tail = TAIL
+        reload(lab)
         start, memory = held(lab), blocks(lab)
         pause = .4
         audio = int(RELOADS * (pause + .25)) + 12

@@ -854,9 +854,16 @@ static void expect_order(void)
 static void test_at_random(void **state)
 {
 	struct endpoint *calls[8] = { 0 };
+	long blocks;
 	char text[4096];
 
 	(void)state;
+	/* everything of one reading, and workers have grown to what they need */
+	change("{}\n");
+	advance_ms(1000);
+	change(BASE);
+	advance_ms(1000);
+	blocks = mem_live_blocks();
 	seed = 20261120;
 	for (unsigned round = 0; round < 400; round++) {
 		unsigned slot = draw(8);
@@ -879,9 +886,12 @@ static void test_at_random(void **state)
 		if (calls[i])
 			call_ends(calls[i]);
 	advance_ms(1000);
+	change("{}\n");
+	advance_ms(11000);
 	change(BASE);
 	advance_ms(11000);
 	assert_int_equal(retired(), 0);
+	assert_in_range(mem_live_blocks(), 1, blocks);
 	assert_non_null(endpoint("core")->target);
 	assert_non_null(endpoint("e1-1")->target);
 	assert_non_null(endpoint("e1-2")->target);
