@@ -356,6 +356,66 @@ static void nothing_can_be_sent(void **state)
 	assert_int_equal(f->out[0].call->dialog->oa.state, OA_STABLE);
 }
 
+/* ---- Want of memory ---- */
+
+/* A call that is asked for a longer session, refreshed once, put on hold, and ended. */
+static void a_call_with_everything(struct fixture *f)
+{
+	struct sip_info info = { .called = { .number = { .digits = "+44" } } };
+	struct media_desc desc;
+
+	media(&desc);
+	f->out[0] = (struct side){ 0 };
+	if (sip_call_create(&f->out[0].call, sip_stack_trunk(f->stack, "mute"), &info, &desc,
+			    &call_ops, &f->out[0]) < 0)
+		return;
+	settle(f);
+	if (receive(f, "INVITE"))
+		respond(f, "422 No", "Min-SE: 900\r\n", "");
+	settle(f);
+	if (receive(f, "INVITE"))
+		respond(f, "200 OK", "Session-Expires: 900;refresher=uac\r\n", sdp);
+	settle(f);
+	pass(f, 451 * SECOND);
+	if (receive(f, "INVITE"))
+		respond(f, "200 OK", "Session-Expires: 900;refresher=uac\r\n", sdp);
+	settle(f);
+	desc.direction = RTP_SENDONLY;
+	if (f->out[0].call && sip_call_offer(f->out[0].call, &desc) == 0) {
+		settle(f);
+		if (receive(f, "INVITE"))
+			respond(f, "200 OK", "", sdp);
+		settle(f);
+	}
+	if (f->out[0].call)
+		sip_call_release(f->out[0].call, normal());
+	settle(f);
+	assert_int_equal(f->out[0].released, 1);
+	if (receive(f, "BYE"))
+		respond(f, "200 OK", "", "");
+	drain(f);
+}
+
+static void every_allocation_fails_once(void **state)
+{
+	struct fixture *f = *state;
+	long n = 0;
+	bool failed;
+
+	f->trunks[2].session_expires_s = 600;
+	do {
+		mem_fail_after(n++);
+		a_call_with_everything(f);
+		failed = mem_failed();
+		mem_fail_after(-1);
+		nothing_left(f);
+		drain(f);
+	} while (failed);
+	assert_true(f->out[0].connected); /* the last one went all the way */
+	assert_int_equal(f->out[0].answers, 2);
+	assert_in_range(n, 8, 200);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -369,6 +429,7 @@ int main(void)
 		CASE(as_callee),
 		CASE(forgotten_by_the_caller),
 		CASE(nothing_can_be_sent),
+		CASE(every_allocation_fails_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
