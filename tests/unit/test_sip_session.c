@@ -379,7 +379,7 @@ static void a_call_with_everything(struct fixture *f)
 	pass(f, 451 * SECOND);
 	if (receive(f, "INVITE"))
 		respond(f, "200 OK", "Session-Expires: 900;refresher=uac\r\n", sdp);
-	settle(f);
+	drain(f); /* repetitions, too */
 	desc.direction = RTP_SENDONLY;
 	if (f->out[0].call && sip_call_offer(f->out[0].call, &desc) == 0) {
 		settle(f);
