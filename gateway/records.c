@@ -127,6 +127,7 @@ int records_open(struct records **out, const struct records_cfg *cfg, struct loo
 	r->batch = cfg->batch ? cfg->batch : RECORDS_BATCH;
 	r->keep_us = cfg->keep_us;
 	r->keep_calls = cfg->keep_calls;
+	r->common = COMMON_NUMBERS;
 	if (gethostname(r->host, sizeof(r->host) - 1) < 0)
 		r->host[0] = 0;
 	cdr_insert_sql(r->insert_sql);

@@ -60,6 +60,7 @@ void cdr_id_at(int64_t wall_us, char prefix[11]);
 #define RETAIN_US 60000000     /* between looks for what is too old or too many */
 #define RETAIN_AGAIN_US 100000 /* while there is more of it */
 #define RETAIN_BATCH 500
+#define COMMON_NUMBERS 5000 /* records by whose numbers it is quicker not to search */
 
 struct records {
 	struct spool *spool;
@@ -71,6 +72,7 @@ struct records {
 	uint64_t keep_us, keep_calls;
 	uint64_t crashed;
 	char insert_sql[CDR_SQL_MAX];
+	int64_t common;
 
 	/* Signalling thread */
 	struct cdr scratch;

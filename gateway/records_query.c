@@ -18,8 +18,12 @@ struct question {
 	struct records *records;
 	records_done_fn done;
 	void *arg;
-	char sql[SQL_MAX];
+	/* With a number there are two ways to the same rows: from the number's few records, or through
+	 * all records when it is the beginning of many. */
+	enum { BY_NUMBER, BY_RECORD, WAYS } way;
+	char sql[WAYS][SQL_MAX];
 	size_t length;
+	bool numbered;
 	struct store_value values[VALUES_MAX];
 	char texts[VALUES_MAX][TEXT_MAX];
 	size_t count;
@@ -39,7 +43,8 @@ __attribute__((format(printf, 2, 3))) static void add(struct question *q, const 
 	va_list args;
 
 	va_start(args, format);
-	q->length += (size_t)vsnprintf(q->sql + q->length, sizeof(q->sql) - q->length, format, args);
+	q->length += (size_t)vsnprintf(q->sql[q->way] + q->length, SQL_MAX - q->length, format,
+				       args);
 	va_end(args);
 }
 
@@ -72,8 +77,15 @@ static void by_number(struct question *q, const char *number)
 	snprintf(end, sizeof(end), "%sz", key);
 	from = bind_text(q, key);
 	to = bind_text(q, end);
-	add(q, " AND id IN (SELECT id FROM cdr_number WHERE number >= $%d AND number < $%d)", from,
-	    to);
+	q->numbered = true;
+	if (q->way == BY_NUMBER)
+		add(q, " AND id IN (SELECT id FROM cdr_number WHERE number >= $%d AND number < $%d)",
+		    from, to);
+	else
+		add(q,
+		    " AND EXISTS (SELECT 1 FROM cdr_number n WHERE n.id = cdr.id AND "
+		    "n.number >= $%d AND n.number < $%d)",
+		    from, to);
 	if (number[0] != '+')
 		return;
 	snprintf(like, sizeof(like), "+%.*s%%", (int)strspn(number + 1, "0123456789"), number + 1);
@@ -119,12 +131,13 @@ static void by_time(struct question *q, const struct records_query *query)
 
 static void build_list(struct question *q, const struct records_query *query)
 {
+	q->length = q->count = 0;
 	add(q, "SELECT %s FROM cdr WHERE 1 = 1", cdr_column_list);
+	if (query->number && *query->number) /* its key comes first: see is_common() */
+		by_number(q, query->number);
 	by_time(q, query);
 	if (query->before && *query->before)
 		add(q, " AND id < $%d", bind_text(q, query->before));
-	if (query->number && *query->number)
-		by_number(q, query->number);
 	if (query->endpoint && *query->endpoint)
 		by_endpoint(q, query->endpoint);
 	if (query->cause >= 0)
@@ -159,17 +172,38 @@ static int take_row(void *arg, const struct store_value *columns, size_t n)
 	return row && json_array_append_new(q->rows, row) == 0 ? 0 : -ENOMEM;
 }
 
+static int take_count(void *arg, const struct store_value *columns, size_t n)
+{
+	(void)n;
+	*(int64_t *)arg = columns[0].integer;
+	return 0;
+}
+
+/* Do so many records have numbers that begin like this that the newest are found soon? */
+static int is_common(struct question *q, struct store_db *db)
+{
+	struct store_value values[] = { q->values[0], q->values[1],
+					store_integer(q->records->common + 1) };
+	int64_t count = 0;
+	int rc = store_query(db,
+			     "SELECT count(*) FROM (SELECT 1 FROM cdr_number WHERE number >= $1 AND "
+			     "number < $2 LIMIT $3) AS found",
+			     values, 3, take_count, &count);
+
+	return rc < 0 ? rc : count > q->records->common;
+}
+
 static int ask_job(struct store_db *db, void *arg)
 {
 	struct question *q = arg;
-	int rc;
+	int rc = q->numbered ? is_common(q, db) : 0;
 
 	json_decref(q->rows); /* it may be run again */
 	q->more = false;
 	q->rows = json_array();
-	if (!q->rows)
-		return -ENOMEM;
-	rc = store_query(db, q->sql, q->values, q->count, take_row, q);
+	if (rc < 0 || !q->rows)
+		return rc < 0 ? rc : -ENOMEM;
+	rc = store_query(db, q->sql[rc ? BY_RECORD : BY_NUMBER], q->values, q->count, take_row, q);
 	return rc < 0 ? rc : 0;
 }
 
@@ -179,6 +213,23 @@ static json_t *page(struct question *q)
 {
 	return json_pack("{s:O, s:o}", "cdrs", q->rows, "next",
 			 q->more ? inspect_text(q->last) : json_null());
+}
+
+static const char *reason(struct question *q, int rc, const char *error)
+{
+	struct store_state state;
+
+	if (rc >= 0)
+		return "";
+	if (rc == -ENOENT)
+		return "there is no record of this call";
+	if (error && *error)
+		return error;
+	if (rc != -ETIMEDOUT)
+		return strerror(-rc);
+	store_state(q->records->reader, &state);
+	return state.up ? "the search took too long: name less time or more of the number"
+			: "the store of records is away";
 }
 
 static void answered(void *arg, int rc, const char *error)
@@ -192,12 +243,7 @@ static void answered(void *arg, int rc, const char *error)
 		body = q->one ? json_incref(json_array_get(q->rows, 0)) : page(q);
 	if (rc >= 0 && !body)
 		rc = -ENOMEM;
-	q->done(q->arg, rc < 0 ? rc : 0, body,
-		rc == -ENOENT			       ? "there is no record of this call"
-		: rc == -ETIMEDOUT && (!error || !*error) ? "the store of records is away"
-		: rc < 0 && error && *error	       ? error
-		: rc < 0			       ? strerror(-rc)
-						       : "");
+	q->done(q->arg, rc < 0 ? rc : 0, body, reason(q, rc, error));
 	json_decref(q->rows);
 	mem_free(q);
 }
@@ -235,7 +281,8 @@ int records_list(struct records *records, const struct records_query *query, rec
 	q = make(records, done, arg);
 	if (!q)
 		return -ENOMEM;
-	build_list(q, query);
+	for (q->way = BY_NUMBER; q->way < WAYS; q->way++)
+		build_list(q, query);
 	return ask(q);
 }
 
