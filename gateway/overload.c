@@ -21,8 +21,9 @@
 #define BUSY_HIGH 960   /* above it some calls are one too many */
 #define BUSY_LOW 920    /* below it there is room */
 #define BACKLOG_HIGH 32  /* messages that wait: more than one moment's */
-#define BACKLOG_FULL 128 /* the next call would wait behind too many, whatever the share */
-#define BUSY_WINDOWS 3   /* in a row, before it counts: others take the processor for a moment too */
+#define BACKLOG_FULL 128 /* the next call would wait behind too many, whatever the share, */
+#define BACKLOG_ONCE 300 /* or when there was no bad window before */
+#define BAD_WINDOWS 3    /* in a row, before they count */
 
 struct overload {
 	struct loop *loop;
@@ -36,7 +37,7 @@ struct overload {
 	uint64_t tokens_at_us;
 	unsigned (*backlog)(void *arg);
 	void *backlog_arg;
-	unsigned busy_windows;   /* in a row */
+	unsigned bad_windows;    /* in a row, up to now */
 	unsigned share, owed;    /* permille that is admitted; what the next call has of a whole one */
 	unsigned asked;          /* in this second */
 	uint64_t *refused;       /* the counter of why the last one was, NULL: it was not */
@@ -72,22 +73,20 @@ static unsigned waiting(const struct overload *o)
 	return o->backlog ? o->backlog(o->backlog_arg) : 0;
 }
 
-/* Less by a part of what there is, more by small steps: it settles where the thread is just not
- * saturated. */
+/* One bad window is a neighbour's doing, or one long callback: calls that waited for it are carried.
+ * Several in a row are too much. Then less by a part of what there is, and more by small steps: it
+ * settles where the thread is just not saturated. */
 static void adjust(struct overload *o, unsigned busy)
 {
-	uint64_t limit_us = (uint64_t)o->conf.lag_ms * 1000;
+	bool late = o->lag_us > (uint64_t)o->conf.lag_ms * 1000;
+	bool queued = busy > BUSY_LOW && waiting(o) > BACKLOG_HIGH;
 
-	o->busy_windows = busy > BUSY_HIGH ? o->busy_windows + 1 : 0;
-	if (limit_us == 0)
+	o->bad_windows = late || queued || busy > BUSY_HIGH ? o->bad_windows + 1 : 0;
+	if (o->conf.lag_ms == 0)
 		o->share = ALL;
-	else if (o->lag_us > limit_us)
-		o->share = o->share * 3 / 4;
-	else if (busy > BUSY_LOW && waiting(o) > BACKLOG_HIGH)
-		o->share = o->share * 9 / 10;
-	else if (o->busy_windows >= BUSY_WINDOWS)
-		o->share = o->share * 19 / 20;
-	else if (busy < BUSY_LOW)
+	else if (o->bad_windows >= BAD_WINDOWS)
+		o->share = late ? o->share * 3 / 4 : queued ? o->share * 9 / 10 : o->share * 19 / 20;
+	else if (busy < BUSY_LOW && !o->bad_windows)
 		o->share += o->share / 20 + 5;
 	if (o->share > ALL)
 		o->share = ALL;
@@ -161,8 +160,13 @@ static bool rate_allows(struct overload *o)
 
 static bool share_allows(struct overload *o)
 {
-	if (o->conf.lag_ms && waiting(o) > BACKLOG_FULL)
+	if (o->conf.lag_ms &&
+	    waiting(o) > (o->bad_windows > 1 || o->share < ALL ? BACKLOG_FULL : BACKLOG_ONCE))
 		return false;
+	if (o->share == ALL) {
+		o->owed = ALL - 1;
+		return true;
+	}
 	o->owed += o->share;
 	if (o->owed < ALL)
 		return false;
