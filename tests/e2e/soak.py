@@ -44,7 +44,7 @@ class Soak:
         trunk = (f'{{ interface: lan, peer: "{PEER_IP}:{self.port}", sources: ["{PEER_IP}"], dial-plan: uk, '
                  'calling-dial-plan: uk, policy: all, prack: false }')
         routes = ROUTES.replace('gateways: [pstn]', 'gateways: [pstn], selection: round-robin')
-        self.lab = Lab(spans=4, start=False, trunks={'core': trunk}, routes=routes, extra='ladder-calls: 1')
+        self.lab = Lab(spans=4, start=False, jitter_ms=100, trunks={'core': trunk}, routes=routes, extra='ladder-calls: 1')
         self.lab.journal = False
 
     def start(self):
