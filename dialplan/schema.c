@@ -42,7 +42,7 @@ static const struct schema_choice plan_choices[] = {
 };
 
 static const struct schema_field rule_fields[] = {
-	{ .key = "name", .type = SCHEMA_STRING, SCHEMA_AT(struct dp_rule, name), .required = true, .max = 63,
+	{ .key = "name", .type = SCHEMA_STRING, SCHEMA_AT(struct dp_rule, name), .required = true, .max = 64,
 	  .help = "of the rule, as gwctl route test shows it" },
 	{ .key = "pattern", .type = SCHEMA_STRING, SCHEMA_AT(struct dp_rule, pattern), .required = true,
 	  .help = "regular expression as in .NET; anchored only where ^ and $ say so" },
@@ -86,7 +86,7 @@ static const struct schema translation_schema = {
 /* ---- Policies and routes ---- */
 
 static const struct schema_field usage_name = {
-	.type = SCHEMA_STRING, .size = sizeof(char *), .defines = "usage", .max = 63,
+	.type = SCHEMA_STRING, .size = sizeof(char *), .defines = "usage", .max = 64,
 };
 static const struct schema_field usage_reference = {
 	.type = SCHEMA_REFERENCE, .size = sizeof(char *), .refers = "usage",

@@ -972,6 +972,41 @@ static void random_tables_come_back(void **state)
 	assert_int_equal(mem_live_blocks(), 0);
 }
 
+/* The longest name of each kind goes out and comes in as well; one octet more is refused. */
+static void takes_the_longest_names(void **state)
+{
+	static const char *const bodies[CATALOG_KIND_COUNT] = {
+		[CATALOG_RULE] = "{\"pattern\":\"1\",\"translation\":\"1\"}",
+		[CATALOG_TRANSLATION_RULE] = "{\"pattern\":\"1\",\"translation\":\"1\"}",
+		[CATALOG_ROUTE] = "{\"pattern\":\"1\",\"emergency\":true,\"gateways\":[\"a\"]}",
+		[CATALOG_GATEWAY] = "{\"members\":[\"a\"]}",
+	};
+	struct fixture *fx = *state;
+	struct catalog *again = NULL;
+	char name[66];
+	char *text;
+
+	memset(name, 'n', 65);
+	name[65] = '\0';
+	for (int kind = 0; kind < CATALOG_KIND_COUNT; kind++) {
+		struct catalog_change one = { CATALOG_ADD, (enum catalog_kind)kind, .name = name,
+					      .body = bodies[kind] };
+
+		one.parent = kind == CATALOG_RULE ? "uk" : "plain";
+		name[64] = 'n';
+		assert_int_equal(change(fx, one), -EINVAL);
+		assert_non_null(strstr(fx->faults.text, "the name is longer than 64 octets"));
+		name[64] = '\0';
+		assert_int_equal(change(fx, one), 0);
+	}
+	text = catalog_yaml(fx->catalog);
+	if (read_yaml(&again, text, &fx->faults))
+		fail_msg("%s", fx->faults.text);
+	assert_int_equal(catalog_diff(fx->catalog, again, NULL, NULL), 0);
+	catalog_unref(&again);
+	mem_free(text);
+}
+
 /* ---- Threads ---- */
 
 #define READERS 4
@@ -1082,6 +1117,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(renames, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_or_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(compares, setup, teardown),
+		cmocka_unit_test_setup_teardown(takes_the_longest_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_may_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(survives_want_of_memory, setup, teardown),
 		cmocka_unit_test(random_tables_come_back),
