@@ -157,6 +157,7 @@ class Lab:
         self.routes, self.dial_plans, self.translations = routes, dial_plans, translations
         self.transports, self.channels = transports, 30
         self.journal = True         # of the exchange: every message of every call
+        self.watch_lag = False      # calls refused because others use this processor as well are no test's business but one's
         self.rtp_jitter_ms = 80     # two busy processors stall a process now and then
         ports = free_ports(2 * spans + 1)
         self.line_ports = list(zip(ports[0:2 * spans:2], ports[1:2 * spans:2]))
@@ -221,6 +222,7 @@ log: {{ level: {os.environ.get('CAUSEWAY_LOG', 'info')} }}
 {self.translations or TRANSLATIONS}
 {routes}
 {self.extra}
+{'' if self.watch_lag or 'overload:' in self.extra else 'overload: { lag: 0ms }'}
 '''
 
     def exchange_config(self):

@@ -32,6 +32,7 @@ class StormLab(Lab):
         self.caller, self.callee = free_ports(2, ip=PEER_IP)
         super().__init__(start=False, trunks={'caller': trunk(self.caller), 'callee': trunk(self.callee)}, routes=routes,
                          extra=f'{extra}\nladder-calls: 10\n' + (f'overload: {{ {overload} }}' if overload else ''), **kw)
+        self.watch_lag = True
         self.rtp_ports = 2000
         self.rtp_first = port_range(self.rtp_ports, 10000, 8000)   # where other tests have none
 
