@@ -413,6 +413,26 @@ static void test_killed_while_it_was_finished(void **state)
 	assert_string_equal(text_at(t.body, "released_by", NULL), "caller");
 }
 
+/* More calls than slots: those without one have their record all the same, at their end. */
+static void test_more_calls_than_slots(void **state)
+{
+	char id[CALL_ID_TEXT];
+	struct call *call;
+
+	(void)state;
+	fx.quiet = true;
+	for (unsigned i = 0; i < 70; i++)
+		begin_call(id);
+	assert_int_equal(spool_now().held, 64);
+	assert_int_equal(spool_now().no_slot, 6);
+	advance_ms(61000);
+	list_for_each(call, &fx.gateway.calls, struct call, node)
+		call_hangup(call, q850(Q850_NORMAL_CLEARING, Q850_LOC_USER));
+	settle();
+	assert_int_equal(spool_now().held, 0);
+	assert_int_equal(stored(), 70);
+}
+
 /* ---- The store is away ---- */
 
 static bool is_losing(void)
@@ -782,6 +802,7 @@ int main(void)
 		ON_SQLITE(test_in_progress_at_a_crash),
 		ON_SQLITE(test_killed_after_the_commit),
 		ON_SQLITE(test_killed_while_it_was_finished),
+		ON_SQLITE(test_more_calls_than_slots),
 		ON_SQLITE(test_full_spool),
 		ON_SQLITE(test_away_and_back),
 		ON_SQLITE(test_question_while_away),
