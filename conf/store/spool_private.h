@@ -61,6 +61,15 @@ struct spool_slot {
 	_Atomic uint64_t state;
 };
 
+/* These are the file. */
+_Static_assert(sizeof(struct spool_geometry) == 40 && sizeof(struct spool_header) == 32 &&
+		       sizeof(struct spool_half) == 24 && sizeof(struct spool_slot) == 8 &&
+		       offsetof(struct spool_positions, tail) == 64 &&
+		       offsetof(struct spool_positions, sequence) == 128,
+	       "the layout of a spool must not move");
+/* A store that is torn by a kill would tell a position that never was. */
+_Static_assert(ATOMIC_LONG_LOCK_FREE == 2 && sizeof(long) == 8, "64-bit stores must be whole");
+
 struct spool_layout {
 	size_t half, slot; /* strides */
 	size_t slots_at, ring_at, copy_at, total;

@@ -23,6 +23,12 @@ static int64_t wall_us(void)
 	return clock_wall_us(&clock_system);
 }
 
+/* As far as the state has room for it. */
+static bool is_told(const struct store *s, const char *error)
+{
+	return strncmp(s->state.error, error, sizeof(s->state.error) - 1) == 0;
+}
+
 static void set_state(struct store *s, bool up, int attempt, const char *error)
 {
 	bool was_up;
@@ -31,7 +37,7 @@ static void set_state(struct store *s, bool up, int attempt, const char *error)
 	was_up = s->state.up;
 	if (was_up != up)
 		s->state.since_wall_us = wall_us();
-	s->state_changed |= was_up != up || strcmp(s->state.error, error) != 0;
+	s->state_changed |= was_up != up || !is_told(s, error);
 	s->state.up = up;
 	s->attempt = attempt;
 	snprintf(s->state.error, sizeof(s->state.error), "%s", error);
@@ -69,7 +75,7 @@ static void lose(struct store *s, const char *words)
 {
 	char error[STORE_ERROR_ROOM]; /* the words may be the connection's */
 
-	snprintf(error, sizeof(error), "%s", words);
+	snprintf(error, sizeof(error), "%s", words[0] ? words : "the connection was lost");
 	dlog(s, LOG_LEVEL_WARNING, "connection lost: %s", error);
 	set_state(s, false, -EAGAIN, error);
 	disconnect(s);
@@ -130,7 +136,7 @@ static int connect_once(struct store *s)
 		snprintf(error, sizeof(error), "%s", s->db->error);
 		disconnect(s);
 	}
-	if (strcmp(error, s->state.error) != 0)
+	if (!is_told(s, error))
 		dlog(s, LOG_LEVEL_WARNING, "%s", error);
 	set_state(s, false, rc, error);
 	return rc;
@@ -247,7 +253,7 @@ static void note_outcome(struct store *s, const struct job *job, int rc, const c
 		return;
 	}
 	store_lock(s);
-	same = strcmp(s->state.error, rc < 0 ? error : "") == 0;
+	same = is_told(s, rc < 0 ? error : "");
 	store_unlock(s);
 	if (same)
 		return;

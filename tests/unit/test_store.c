@@ -162,6 +162,34 @@ static void test_endless_query(void **state)
 	assert_int_equal(fx.rc, -ECANCELED);
 }
 
+/* Patience is of the home loop's clock, also when a test turns it. */
+static void test_patience_in_virtual_time(void **state)
+{
+	struct clock_virtual clock;
+
+	(void)state;
+	loop_destroy(&fx.loop);
+	clock_virtual_init(&clock);
+	assert_int_equal(loop_create(&fx.loop, &clock.clock), 0);
+	open_fx();
+	told_count = 0;
+	store_run(fx.store, STORE_WRITE, 0, block, note_told, (void *)0);
+	sem_wait(&fx.entered);
+	store_run(fx.store, STORE_WRITE, 3600000, insert_one, note_told, (void *)1);
+	store_run(fx.store, STORE_WRITE, 60000, insert_one, note_told, (void *)2);
+	loop_advance(fx.loop, &clock, 59999000);
+	assert_int_equal(told_count, 0);
+	loop_advance(fx.loop, &clock, 1000);
+	assert_int_equal(told_count, 1);
+	assert_int_equal(told_rc[2], -ETIMEDOUT);
+	sem_post(&fx.gate);
+	while (told_count < 3)
+		loop_turn(fx.loop, 0);
+	assert_int_equal(told_rc[1], 1);
+	store_close(&fx.store);
+	loop_destroy(&fx.loop);
+}
+
 static void test_no_folder(void **state)
 {
 	(void)state;
@@ -371,6 +399,7 @@ int main(void)
 		STORE_TEST(test_busy),
 		STORE_TEST(test_busy_too_long),
 		STORE_TEST(test_endless_query),
+		STORE_TEST(test_patience_in_virtual_time),
 		STORE_TEST(test_no_folder),
 		STORE_TEST(test_no_database),
 		STORE_TEST(test_corrupt_page),
