@@ -253,7 +253,7 @@ static bool refers(const struct catalog_value *from, enum catalog_kind kind, con
 	return false;
 }
 
-#define USERS_SHOWN 10
+#define USERS_SHOWN 5
 
 /* "policies default, boss", "route London": who of a kind refers to the object; how many. */
 static size_t list_users(const struct draft *d, enum catalog_kind of, char *text, size_t room)

@@ -606,6 +606,27 @@ static void deletes(void **state)
 	assert_int_equal(catalog_count(fx->catalog, CATALOG_TRANSLATION_RULE, "plain"), 0);
 }
 
+/* Of many users some are named, the others counted. */
+static void counts_many_users(void **state)
+{
+	struct fixture *fx = *state;
+	char name[8];
+
+	for (unsigned i = 0; i < 9; i++) {
+		sprintf(name, "r%u", i);
+		assert_int_equal(change(fx, (struct catalog_change){
+						    CATALOG_ADD, CATALOG_ROUTE, .name = name,
+						    .body = "{\"pattern\":\"1\",\"emergency\":true,"
+							    "\"gateways\":[\"old\"]}" }),
+				 0);
+	}
+	assert_int_equal(
+		change(fx, (struct catalog_change){ CATALOG_DELETE, CATALOG_GATEWAY, .name = "old" }),
+		-EBUSY);
+	assert_string_equal(fx->faults.text, "gateway old is in use by routes r0, r1, r2, r3, r4 and 4 "
+					     "more; take it out of them first\n");
+}
+
 static void moves(void **state)
 {
 	struct fixture *fx = *state;
@@ -1112,6 +1133,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refuses, setup, teardown),
 		cmocka_unit_test_setup_teardown(sets, setup, teardown),
 		cmocka_unit_test_setup_teardown(deletes, setup, teardown),
+		cmocka_unit_test_setup_teardown(counts_many_users, setup, teardown),
 		cmocka_unit_test_setup_teardown(moves, setup, teardown),
 		cmocka_unit_test_setup_teardown(finds_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(renames, setup, teardown),
