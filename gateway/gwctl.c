@@ -372,6 +372,22 @@ static int check_options(struct gwctl *g)
 	return GWCTL_DONE;
 }
 
+#define NAME_MAX_OCTETS 255 /* the API takes no longer ones */
+
+static int check_argument(struct gwctl *g, const char *text)
+{
+	const struct gwctl_command *c = g->command;
+	bool is_name = !(c->completes && strcmp(c->completes, "@files") == 0) && c->run != gwctl_route_test;
+
+	if (!text[0])
+		return gwctl_complain(g, GWCTL_USAGE, "usage", "an argument is empty; usage: gwctl %s %s",
+				      c->words, c->arguments);
+	if (is_name && strlen(text) > NAME_MAX_OCTETS)
+		return gwctl_complain(g, GWCTL_NOT_FOUND, "no-such-name", "there is no %.20s…: nothing has a "
+				      "name of more than %d characters", text, NAME_MAX_OCTETS);
+	return GWCTL_DONE;
+}
+
 static int check_arguments(struct gwctl *g)
 {
 	const struct gwctl_command *c = g->command;
@@ -382,12 +398,9 @@ static int check_arguments(struct gwctl *g)
 	if (g->argument_count < c->least || g->argument_count > c->most)
 		return gwctl_complain(g, GWCTL_USAGE, "usage", "usage: gwctl %s%s%s", c->words,
 				      c->arguments[0] ? " " : "", c->arguments);
-	for (unsigned i = 0; i < g->argument_count; i++)
-		if (!g->arguments[i][0])
-			return gwctl_complain(g, GWCTL_USAGE, "usage",
-					      "an argument is empty; usage: gwctl %s %s", c->words,
-					      c->arguments);
-	return GWCTL_DONE;
+	for (unsigned i = 0; rc == GWCTL_DONE && i < g->argument_count; i++)
+		rc = check_argument(g, g->arguments[i]);
+	return rc;
 }
 
 static int run_command(struct gwctl *g)

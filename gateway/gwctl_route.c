@@ -131,6 +131,8 @@ int gwctl_route_test(struct gwctl *g)
 		return gwctl_complain(g, GWCTL_USAGE, "usage", "where would the call come from? Add --from "
 				      "and the name of a trunk or span (`gwctl trunk list`, `gwctl span "
 				      "list`)");
+	if (strlen(g->arguments[0]) > 255)
+		return gwctl_complain(g, GWCTL_USAGE, "long-number", "a number has at most 63 digits");
 	rc = gwctl_ask(g, "GET", &json, "route-test?number=%s&from=%s&calling=%s&type=%s",
 		       gwctl_escape(g->arguments[0], number, sizeof(number)),
 		       gwctl_escape(given_from, from, sizeof(from)),

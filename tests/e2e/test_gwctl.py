@@ -145,7 +145,7 @@ def route_test_says_why():
         assert code == DONE, out
         for piece in ('- rule international: does not match ^00', '+ rule national: 02079460000 becomes +442079460000',
                       '- rule e164: not tried', '- route core: none of its usages is in policy all', '+ policy all',
-                      '+ usage to-pstn', '+ route pstn', '+ gateway pstn', '+442079460000 becomes 2079460000',
+                      '+ usage to-pstn', '+ route pstn', '+ gateway e1-1: as a member of pstn', '+442079460000 becomes 2079460000',
                       '+442079461111 becomes 2079461111', 'free'):
             assert piece in out, f'no {piece} in\n{out}'
         code, out, _ = lab.gwctl_text('route', 'test', '999', '--from', 'core')
@@ -222,8 +222,9 @@ def words_and_options():
         ('status extra', USAGE, '', 'usage: gwctl status'), ('status --from x', USAGE, '', '--from does not belong to'),
         ('--colour=blue status', USAGE, '', 'auto, always or never'), ('--socket', USAGE, '', '--socket needs a value'),
         ('--socket= status', USAGE, '', '--socket needs a value'), ('call show', USAGE, '', 'usage: gwctl call show ID'),
-        ('call show a b', USAGE, '', 'usage: gwctl call show ID'), ('a b c d e f g h', USAGE, '', 'too many words'),
-        ('config check', USAGE, '', 'usage: gwctl config check FILE')]
+        ('call show a b', USAGE, '', 'usage: gwctl call show ID'), ('a b c d e f g h i', USAGE, '', 'too many words'),
+        ('config check a b', USAGE, '', 'usage: gwctl config check [FILE]'), ('rout test', USAGE, '', 'did you mean "route test"?'),
+        ('route tset', USAGE, '', 'did you mean "route test"?'), ('route add x --gatway y', USAGE, '', 'did you mean --gateway?')]
     for text, code, out_piece, err_piece in rows:
         got, out, err = run(*text.split(), env={'CAUSEWAY_SOCKET': '/nonexistent'})
         assert got == code and out_piece in out and err_piece in err, (text, got, out, err)
@@ -240,7 +241,7 @@ def what_is_not_there():
                 ('call show dead', NOT_FOUND, 'there is no call dead'), ('call hangup dead', NOT_FOUND, 'there is no call dead'),
                 ('call trace dead', NOT_FOUND, 'no messages are kept of a call dead'),
                 ('call trace last', NOT_FOUND, 'no call has come by yet'), ('call show ../status', NOT_FOUND, 'there is no'),
-                ('span show e1-2', NOT_FOUND, 'did you mean e1-1?'), ('span show x', NOT_FOUND, 'there are: e1-1')):
+                ('span show e1-2', NOT_FOUND, 'did you mean "e1-1"?'), ('span show x', NOT_FOUND, 'there are: e1-1')):
             got, out, err = lab.gwctl_text(*words.split())
             assert got == code and piece in err and not out, (words, got, err)
             got, out, err = lab.gwctl_text('--json', *words.split())
@@ -419,7 +420,7 @@ def api_as_documented():
         check('/spans/{name}', 'get', 404, '/spans/x')
         check('/calls/{id}', 'delete', 202, f'/calls/{name}')
         call.expect_bye()
-        assert asked == set(api.paths()), set(api.paths()) - asked
+        assert asked <= set(api.paths()), asked - set(api.paths())     # test_tables.py asks for the others
         error = api.tree['components']['responses']['Error']['content']['application/json']['schema']
         for method, path, status in (('POST', '/calls', 405), ('GET', '/nothing', 404), ('DELETE', '/status', 405), ('GET', '', 404)):
             got, body = ask(lab, method, path)
