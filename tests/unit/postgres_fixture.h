@@ -29,6 +29,7 @@ struct postgres {
 	uid_t uid;
 	gid_t gid;
 	pid_t pid;
+	unsigned tls_port; /* on the loopback with folder/cert and folder/key too; 0: not */
 };
 
 /* The newest version's programs. */
@@ -105,21 +106,32 @@ static bool postgres_await(const struct postgres *p)
 
 static bool postgres_start(struct postgres *p)
 {
-	const char *const argv[] = { "postgres",
-				     "-D",
-				     p->data,
-				     "-k",
-				     p->folder,
-				     "-c",
-				     "listen_addresses=",
-				     "-c",
-				     "fsync=off",
-				     "-c",
-				     "shared_buffers=16MB",
-				     "-c",
-				     "max_connections=40",
-				     NULL };
+	char port[24], cert[128], key[128];
+	const char *argv[32] = { "postgres",
+				 "-D",
+				 p->data,
+				 "-k",
+				 p->folder,
+				 "-c",
+				 "fsync=off",
+				 "-c",
+				 "shared_buffers=16MB",
+				 "-c",
+				 "max_connections=40",
+				 "-c" };
+	const char *const tls[] = {
+		"listen_addresses=127.0.0.1", "-c", port, "-c", "ssl=on", "-c", cert, "-c", key
+	};
 
+	snprintf(port, sizeof(port), "port=%u", p->tls_port);
+	snprintf(cert, sizeof(cert), "ssl_cert_file=%s/cert", p->folder);
+	snprintf(key, sizeof(key), "ssl_key_file=%s/key", p->folder);
+	if (p->tls_port)
+		memcpy(&argv[12], tls, sizeof(tls));
+	else
+		argv[12] = "listen_addresses=";
+	snprintf(p->url, sizeof(p->url), "postgresql://causeway@/postgres?host=%s&port=%u",
+		 p->folder, p->tls_port ? p->tls_port : 5432);
 	p->pid = postgres_fork(p, argv);
 	return p->pid > 0 && postgres_await(p);
 }
@@ -137,7 +149,6 @@ static bool postgres_create(struct postgres *p)
 		return false;
 	snprintf(p->data, sizeof(p->data), "%s/data", p->folder);
 	snprintf(p->log, sizeof(p->log), "%s/log", p->folder);
-	snprintf(p->url, sizeof(p->url), "postgresql://causeway@/postgres?host=%s", p->folder);
 	postgres_pick_user(p);
 	if (chown(p->folder, p->uid, p->gid) < 0)
 		return false;

@@ -3,6 +3,8 @@
 
 #include "postgres_fixture.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -351,6 +353,19 @@ static void test_from_kind_to_kind(void **state)
 	assert_int_equal(routes(), 1501);
 }
 
+/* Why it doesn't come up. */
+static const char *first_error(void)
+{
+	static struct store_state s;
+
+	do {
+		loop_turn(fx.loop, 50);
+		store_state(fx.store, &s);
+	} while (!s.error[0]);
+	assert_false(s.up);
+	return s.error;
+}
+
 static void test_database_missing(void **state)
 {
 	const struct store_cfg cfg = cfg_of(&version2);
@@ -359,7 +374,8 @@ static void test_database_missing(void **state)
 	snprintf(fx.url, sizeof(fx.url), "postgresql://causeway:geheim@/nowhere?host=%s",
 		 server.folder);
 	fx.store = open_store(&cfg);
-	assert_int_equal(store_wait(fx.store, 300, fx.error, sizeof(fx.error)), -ETIMEDOUT);
+	first_error();
+	assert_int_equal(store_wait(fx.store, 1, fx.error, sizeof(fx.error)), -ETIMEDOUT);
 	assert_non_null(strstr(fx.error, "nowhere"));
 	assert_null(strstr(fx.error, "geheim"));
 }
@@ -408,9 +424,9 @@ static void test_cut_again_and_again(void **state)
 	open_fx();
 	keyed_told = 0;
 	for (intptr_t i = 0; i < KEYED; i++)
-		assert_int_equal(store_run(fx.store, STORE_WRITE, 0, insert_keyed, told_keyed,
-					   (void *)i),
-				 0);
+		assert_int_equal(
+			store_run(fx.store, STORE_WRITE, 0, insert_keyed, told_keyed, (void *)i),
+			0);
 	while (keyed_told < KEYED) {
 		loop_turn(fx.loop, 1000);
 		if (keyed_told < cut_at)
@@ -549,6 +565,83 @@ static void test_serialization_failure(void **state)
 	store_close(&other);
 }
 
+/* ---- TLS ---- */
+
+/* Self-signed, for "localhost", owned by the server's user. */
+static bool make_certificate(void)
+{
+	char command[512];
+
+	snprintf(
+		command, sizeof(command),
+		"cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 "
+		"-nodes "
+		"-subj /CN=localhost -addext subjectAltName=DNS:localhost -days 2 -keyout key "
+		"-out cert 2>/dev/null && chmod 600 key && chown %u:%u key cert && cp cert '%s/ca'",
+		server.folder, server.uid, server.gid, fx.folder);
+	return system(command) == 0;
+}
+
+static unsigned free_port(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+	close(fd);
+	return ntohs(address.sin_port);
+}
+
+static int is_encrypted(struct store_db *db, void *arg)
+{
+	(void)arg;
+	return store_query(db, "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", NULL, 0,
+			   keep_cells, &fx);
+}
+
+static void use_tls(const char *options)
+{
+	snprintf(fx.url, sizeof(fx.url), "postgresql://causeway@localhost:%u/case%u?%s",
+		 server.tls_port, databases, options);
+}
+
+/* libpq's options of the URL are all that is needed; a certificate that is not trusted is refused.
+ */
+static void test_tls(void **state)
+{
+	char options[200];
+	struct store_cfg cfg;
+
+	(void)state;
+	if (system("command -v openssl >/dev/null") != 0 || !make_certificate()) {
+		print_message("skipped: openssl makes no certificate here\n");
+		skip();
+	}
+	postgres_crash(&server);
+	server.tls_port = free_port();
+	assert_true(postgres_start(&server));
+	snprintf(options, sizeof(options), "sslmode=verify-full&sslrootcert=%s", in_folder("ca"));
+	use_tls(options);
+	open_fx();
+	assert_int_equal(read_job(is_encrypted), 1);
+	assert_int_equal(fx.cells[0].integer, 1);
+	store_close(&fx.store);
+	use_tls("sslmode=verify-full&sslrootcert=/etc/ssl/certs/ca-certificates.crt");
+	cfg = cfg_of(&version2);
+	fx.store = open_store(&cfg);
+	assert_non_null(strstr(first_error(), "certificate"));
+}
+
+static int end_tls(void **state)
+{
+	postgres_crash(&server);
+	server.tls_port = 0;
+	return teardown(state) || !postgres_start(&server);
+}
+
 static int start_server(void **state)
 {
 	(void)state;
@@ -582,6 +675,7 @@ int main(void)
 		STORE_TEST(test_database_missing),
 		STORE_TEST(test_cut_again_and_again),
 		STORE_TEST(test_allocation_failures),
+		cmocka_unit_test_setup_teardown(test_tls, setup, end_tls),
 		STORE_TEST(test_silent_host_is_passed_by),
 		STORE_TEST(test_serialization_failure),
 	};
