@@ -323,6 +323,9 @@ numbers:
 '''
 
 
+ON_THE_LINE = 0.12      # what was sent before a kill arrives within; the next life says nothing so early
+
+
 def released_at_exchange(lab, kills):
     """Calling numbers of the calls that the exchange received RELEASE COMPLETE for from the life that had carried them:
     references begin anew with each, and the next one says it too, of calls that it knows nothing of."""
@@ -333,7 +336,7 @@ def released_at_exchange(lab, kills):
                 continue
             event = json.loads(line)
             if event.get('event') == 'message' and event['message'] == 'SETUP' and event['direction'] == 'received':
-                current[event['key']] = event['calling']['digits'], bisect.bisect(kills, event['time'])
+                current[event['key']] = event['calling']['digits'], bisect.bisect(kills, event['time'] - ON_THE_LINE)
             elif event.get('event') == 'wire' and event['direction'] == 'received' and event['message'].startswith('RELEASE COMPLETE'):
                 digits, life = current.pop(event.get('key'), (None, 0))
                 if digits and life == bisect.bisect(kills, event['time']):
