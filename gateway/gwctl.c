@@ -46,8 +46,8 @@ int gwctl_number_of(struct gwctl *g, const char *option, long long least, long l
 	n = strtoll(text, &end, 10);
 	if (errno || end == text || *end || n < least || n > most)
 		return gwctl_complain(g, GWCTL_USAGE, "usage",
-				      "%s %s: a whole number from %lld to %lld is accepted", option, text,
-				      least, most);
+				      "%s %s: a whole number from %lld to %lld is accepted", option,
+				      text, least, most);
 	*out = n;
 	return GWCTL_DONE;
 }
@@ -64,8 +64,9 @@ int gwctl_confirm(struct gwctl *g, const char *question)
 	if (gwctl_flag(g, "--yes"))
 		return GWCTL_DONE;
 	if (!g->io->asks || g->json)
-		return gwctl_complain(g, GWCTL_USAGE, "not-confirmed",
-				      "nobody is there to be asked: nothing was changed; add --yes");
+		return gwctl_complain(
+			g, GWCTL_USAGE, "not-confirmed",
+			"nobody is there to be asked: nothing was changed; add --yes");
 	fflush(g->out);
 	fprintf(g->io->err, "%s [y/N] ", question);
 	fflush(g->io->err);
@@ -114,22 +115,25 @@ static int unknown_option(struct gwctl *g, const char *name, const struct gwctl_
 	if (!nearest)
 		nearest = suggest_nearest(name, option_name_at, NULL);
 	if (nearest)
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "there is no option %s; did you mean %s?",
-				      name, nearest);
-	return gwctl_complain(g, GWCTL_USAGE, "usage",
-			      "there is no option %s; `gwctl %s%s--help` lists all. Behind -- a word may "
-			      "begin with -",
-			      name, meant ? meant->words : "", meant ? " " : "");
+		return gwctl_complain(g, GWCTL_USAGE, "usage",
+				      "there is no option %s; did you mean %s?", name, nearest);
+	return gwctl_complain(
+		g, GWCTL_USAGE, "usage",
+		"there is no option %s; `gwctl %s%s--help` lists all. Behind -- a word may "
+		"begin with -",
+		name, meant ? meant->words : "", meant ? " " : "");
 }
 
 static int note(struct gwctl *g, const struct gwctl_option *option, const char *value)
 {
 	if (value && !value[0] && !option->may_be_empty)
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "%s needs a value; that one is empty",
-				      option->name);
+		return gwctl_complain(g, GWCTL_USAGE, "usage",
+				      "%s needs a value; that one is empty", option->name);
 	if (g->given_count == GWCTL_GIVEN)
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "more than %d options; for so much there "
-				      "is `gwctl apply`", GWCTL_GIVEN);
+		return gwctl_complain(g, GWCTL_USAGE, "usage",
+				      "more than %d options; for so much there "
+				      "is `gwctl apply`",
+				      GWCTL_GIVEN);
 	g->given[g->given_count++] = (struct gwctl_given){ option, value };
 	g->json = g->json || strcmp(option->name, "--json") == 0;
 	return GWCTL_DONE;
@@ -214,7 +218,8 @@ static const char *first_word_at(const void *list, size_t i)
 
 	(void)list;
 	for (size_t k = 0; (command = gwctl_command_at(k)); k++) {
-		snprintf(word, sizeof(word), "%.*s", (int)strcspn(command->words, " "), command->words);
+		snprintf(word, sizeof(word), "%.*s", (int)strcspn(command->words, " "),
+			 command->words);
 		if (strcmp(word, before) != 0 && i-- == 0)
 			return word;
 		snprintf(before, sizeof(before), "%s", word);
@@ -290,7 +295,8 @@ static bool is_swapped(const char *a, const char *b)
 
 	while (a[i] && a[i] == b[i])
 		i++;
-	return a[i] && a[i + 1] && a[i + 1] == b[i] && a[i] == b[i + 1] && strcmp(a + i + 2, b + i + 2) == 0;
+	return a[i] && a[i + 1] && a[i + 1] == b[i] && a[i] == b[i + 1] &&
+	       strcmp(a + i + 2, b + i + 2) == 0;
 }
 
 /* What other programs call it, else what is spelled nearly so. A short word that begins otherwise
@@ -298,10 +304,12 @@ static bool is_swapped(const char *a, const char *b)
 static const char *nearest_in_group(const char *group, const char *word)
 {
 	static const char *const others[][2] = {
-		{ "delete", "del" }, { "remove", "del" }, { "rm", "del" }, { "create", "add" }, { "new", "add" },
-		{ "edit", "set" }, { "modify", "set" }, { "update", "set" }, { "change", "set" }, { "ls", "list" },
-		{ "get", "show" }, { "info", "show" }, { "status", "show" }, { "kill", "hangup" },
-		{ "drop", "hangup" }, { "stop", "disable" }, { "start", "enable" }, { "dump", "export" },
+		{ "delete", "del" },     { "remove", "del" },   { "rm", "del" },
+		{ "create", "add" },     { "new", "add" },      { "edit", "set" },
+		{ "modify", "set" },     { "update", "set" },   { "change", "set" },
+		{ "ls", "list" },        { "get", "show" },     { "info", "show" },
+		{ "status", "show" },    { "kill", "hangup" },  { "drop", "hangup" },
+		{ "stop", "disable" },   { "start", "enable" }, { "dump", "export" },
 		{ "validate", "check" }, { "mv", "move" },
 	};
 	const char *nearest;
@@ -324,10 +332,12 @@ static int unknown_in_group(struct gwctl *g)
 
 	if (nearest)
 		return gwctl_complain(g, GWCTL_USAGE, "usage",
-				      "there is no command \"%s %s\"; did you mean \"%s %s\"?", group,
-				      g->words[1], group, nearest);
-	return gwctl_complain(g, GWCTL_USAGE, "usage", "there is no command \"%s %s\"; behind \"%s\" "
-			      "there are: %s", group, g->words[1], group,
+				      "there is no command \"%s %s\"; did you mean \"%s %s\"?",
+				      group, g->words[1], group, nearest);
+	return gwctl_complain(g, GWCTL_USAGE, "usage",
+			      "there is no command \"%s %s\"; behind \"%s\" "
+			      "there are: %s",
+			      group, g->words[1], group,
 			      suggest_list(known, sizeof(known), second_word_at, group));
 }
 
@@ -351,9 +361,10 @@ static int unknown_command(struct gwctl *g)
 		nearest = suggest_nearest(g->words[0], first_word_at, NULL);
 	if (nearest)
 		return gwctl_complain(g, GWCTL_USAGE, "usage",
-				      "there is no command \"%s\"; did you mean \"%s\"?", typed, nearest);
-	return gwctl_complain(g, GWCTL_USAGE, "usage", "there is no command \"%s\"; there are: %s", typed,
-			      suggest_list(known, sizeof(known), first_word_at, NULL));
+				      "there is no command \"%s\"; did you mean \"%s\"?", typed,
+				      nearest);
+	return gwctl_complain(g, GWCTL_USAGE, "usage", "there is no command \"%s\"; there are: %s",
+			      typed, suggest_list(known, sizeof(known), first_word_at, NULL));
 }
 
 static int check_options(struct gwctl *g)
@@ -377,14 +388,18 @@ static int check_options(struct gwctl *g)
 static int check_argument(struct gwctl *g, const char *text)
 {
 	const struct gwctl_command *c = g->command;
-	bool is_name = !(c->completes && strcmp(c->completes, "@files") == 0) && c->run != gwctl_route_test;
+	bool is_name = !(c->completes && strcmp(c->completes, "@files") == 0) &&
+		       c->run != gwctl_route_test;
 
 	if (!text[0])
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "an argument is empty; usage: gwctl %s %s",
-				      c->words, c->arguments);
+		return gwctl_complain(g, GWCTL_USAGE, "usage",
+				      "an argument is empty; usage: gwctl %s %s", c->words,
+				      c->arguments);
 	if (is_name && strlen(text) > NAME_MAX_OCTETS)
-		return gwctl_complain(g, GWCTL_NOT_FOUND, "no-such-name", "there is no %.20s…: nothing has a "
-				      "name of more than %d characters", text, NAME_MAX_OCTETS);
+		return gwctl_complain(g, GWCTL_NOT_FOUND, "no-such-name",
+				      "there is no %.20s…: nothing has a "
+				      "name of more than %d characters",
+				      text, NAME_MAX_OCTETS);
 	return GWCTL_DONE;
 }
 
@@ -430,8 +445,8 @@ static int flushed(struct gwctl *g, int rc)
 {
 	if (fflush(g->out) == 0 && !ferror(g->out))
 		return rc;
-	return gwctl_complain(g, GWCTL_FAILED, "not-written", "standard output can't be written: %s",
-			      strerror(errno));
+	return gwctl_complain(g, GWCTL_FAILED, "not-written",
+			      "standard output can't be written: %s", strerror(errno));
 }
 
 static void add_to_line(struct gwctl *g, size_t *used, const char *text)

@@ -25,10 +25,10 @@ enum gwctl_exit {
 
 struct gwctl_request {
 	const char *socket, *method, *path;
-	const char *token;      /* to be shown; NULL: none */
-	const char *command;    /* the command line, for the gateway's history */
-	const char *type;       /* of the body; NULL: no body */
-	const char *body;       /* `length` octets */
+	const char *token;   /* to be shown; NULL: none */
+	const char *command; /* the command line, for the gateway's history */
+	const char *type;    /* of the body; NULL: no body */
+	const char *body;    /* `length` octets */
 	size_t length;
 	unsigned timeout_ms;
 };
@@ -42,17 +42,18 @@ struct gwctl_answer {
 
 struct gwctl_io {
 	FILE *in, *out, *err;
-	bool colour;           /* `out` shows them */
-	bool asks;             /* somebody is there to be asked: `in` and `err` are terminals */
-	bool terminal;         /* `out` can be redrawn in place */
-	const char *socket;    /* unless --socket says otherwise; NULL: GWCTL_SOCKET */
-	const char *token;     /* of $CAUSEWAY_TOKEN; NULL: none */
+	bool colour;        /* `out` shows them */
+	bool asks;          /* somebody is there to be asked: `in` and `err` are terminals */
+	bool terminal;      /* `out` can be redrawn in place */
+	const char *socket; /* unless --socket says otherwise; NULL: GWCTL_SOCKET */
+	const char *token;  /* of $CAUSEWAY_TOKEN; NULL: none */
 	/* 0; -ENOENT, -ECONNREFUSED, -EACCES: nobody there, nobody listens, not allowed; -EAGAIN:
 	 * too many ask; -ETIMEDOUT; other -errno. */
 	int (*fetch)(void *arg, const struct gwctl_request *request, struct gwctl_answer *answer);
 	/* Of the terminal; NULL: there is none, lines may be as long as they like. */
 	void (*size)(void *arg, unsigned *columns, unsigned *lines);
-	/* Takes the whole terminal for us (with keys unechoed), gives it back. NULL: there is none. */
+	/* Takes the whole terminal for us (with keys unechoed), gives it back. NULL: there is none.
+	 */
 	void (*screen)(void *arg, bool ours);
 	/* False: it shall end (q, Ctrl-C, a signal); else so many milliseconds are over, or the
 	 * terminal has another size. NULL: never waits, ends after the first. */

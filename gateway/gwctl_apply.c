@@ -33,12 +33,13 @@ static int make(struct gwctl *g, const struct gwctl_asking *asking, json_int_t r
 	guarded.if_revision = revision;
 	rc = gwctl_ask_for(g, &guarded, &answer);
 	if (rc == GWCTL_CONFLICT && !g->json)
-		fputs("gwctl: somebody changed the tables meanwhile; look at the differences again\n",
+		fputs("gwctl: somebody changed the tables meanwhile; look at the differences "
+		      "again\n",
 		      g->io->err);
 	if (rc == GWCTL_DONE && !gwctl_printed_json(g, answer))
 		fprintf(g->out, "%sDone: revision %lld.%s `gwctl rollback %lld` takes it back.\n",
-			tint_on(g, TINT_GOOD), gwctl_integer(answer, "revision"), tint_off(g, TINT_GOOD),
-			(long long)revision);
+			tint_on(g, TINT_GOOD), gwctl_integer(answer, "revision"),
+			tint_off(g, TINT_GOOD), (long long)revision);
 	json_decref(answer);
 	return rc;
 }
@@ -47,7 +48,8 @@ static int confirm(struct gwctl *g, size_t count)
 {
 	char question[80];
 
-	snprintf(question, sizeof(question), "Make %s?", count == 1 ? "this change" : "these changes");
+	snprintf(question, sizeof(question), "Make %s?",
+		 count == 1 ? "this change" : "these changes");
 	return gwctl_confirm(g, question);
 }
 
@@ -71,7 +73,8 @@ static int carefully(struct gwctl *g, const struct gwctl_asking *asking)
 		if (!gwctl_flag(g, "--dry-run"))
 			rc = confirm(g, json_array_size(diff));
 		if (rc == GWCTL_DONE && !gwctl_flag(g, "--dry-run"))
-			rc = make(g, asking, json_integer_value(json_object_get(answer, "revision")));
+			rc = make(g, asking,
+				  json_integer_value(json_object_get(answer, "revision")));
 	}
 	json_decref(answer);
 	return rc;
@@ -126,12 +129,16 @@ static char *read_file(struct gwctl *g, const char *path, size_t *length)
 
 int gwctl_apply(struct gwctl *g)
 {
-	struct gwctl_asking asking = { .method = "POST", .path = "apply", .type = "application/yaml" };
+	struct gwctl_asking asking = { .method = "POST",
+				       .path = "apply",
+				       .type = "application/yaml" };
 	char *text;
 	int rc;
 
-	if (strcmp(g->arguments[0], "-") == 0 && !gwctl_flag(g, "--yes") && !gwctl_flag(g, "--dry-run"))
-		return gwctl_complain(g, GWCTL_USAGE, "not-confirmed", "the tables come from standard input, "
+	if (strcmp(g->arguments[0], "-") == 0 && !gwctl_flag(g, "--yes") &&
+	    !gwctl_flag(g, "--dry-run"))
+		return gwctl_complain(g, GWCTL_USAGE, "not-confirmed",
+				      "the tables come from standard input, "
 				      "where nobody can be asked: add --yes, or --dry-run");
 	text = read_file(g, g->arguments[0], &asking.length);
 	if (!text)
@@ -229,8 +236,10 @@ static bool is_revision(const char *text)
 
 static int bad_revision(struct gwctl *g)
 {
-	return gwctl_complain(g, GWCTL_USAGE, "usage", "%s is no revision: `gwctl history` shows which there "
-			      "are", g->arguments[0]);
+	return gwctl_complain(g, GWCTL_USAGE, "usage",
+			      "%s is no revision: `gwctl history` shows which there "
+			      "are",
+			      g->arguments[0]);
 }
 
 int gwctl_history(struct gwctl *g)
@@ -246,8 +255,9 @@ int gwctl_history(struct gwctl *g)
 	if (rc == GWCTL_DONE)
 		rc = gwctl_need(g, json, "diff");
 	if (rc == GWCTL_DONE && !gwctl_printed_json(g, json)) {
-		fprintf(g->out, "revision %lld, %s UTC, by %s (%s): %s\n", gwctl_integer(json, "revision"),
-			gwctl_time(json, "time"), gwctl_text(json, "who"), gwctl_text(json, "origin"),
+		fprintf(g->out, "revision %lld, %s UTC, by %s (%s): %s\n",
+			gwctl_integer(json, "revision"), gwctl_time(json, "time"),
+			gwctl_text(json, "who"), gwctl_text(json, "origin"),
 			gwctl_text(json, "what"));
 		gwctl_print_diff(g, json_object_get(json, "diff"));
 	}

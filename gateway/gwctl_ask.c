@@ -77,10 +77,12 @@ static int complain_of_permission(struct gwctl *g)
 	if (group_of_socket(g->socket, group, sizeof(group))[0])
 		return gwctl_complain(g, GWCTL_NO_DAEMON, "not-allowed",
 				      "you may not use the socket %s: be root, or join its group "
-				      "(`usermod -aG %s $USER`, then log in anew)", g->socket, group);
+				      "(`usermod -aG %s $USER`, then log in anew)",
+				      g->socket, group);
 	return gwctl_complain(g, GWCTL_NO_DAEMON, "not-allowed",
 			      "you may not use the socket %s: be root, or let `api: group:` of its "
-			      "gateway.yaml name a group that you are in", g->socket);
+			      "gateway.yaml name a group that you are in",
+			      g->socket);
 }
 
 /* The daemon can't be reached: what is wrong, and what to do. */
@@ -88,34 +90,47 @@ static int complain_of_socket(struct gwctl *g, int error)
 {
 	switch (error) {
 	case -ENOENT:
-		return gwctl_complain(g, GWCTL_NO_DAEMON, "no-daemon", "gatewayd is not running: there is "
-				      "no socket %s (start it with `systemctl start gatewayd`, or name "
-				      "its socket with --socket)", g->socket);
+		return gwctl_complain(
+			g, GWCTL_NO_DAEMON, "no-daemon",
+			"gatewayd is not running: there is "
+			"no socket %s (start it with `systemctl start causeway`, or name "
+			"its socket with --socket)",
+			g->socket);
 	case -ECONNREFUSED:
-		return gwctl_complain(g, GWCTL_NO_DAEMON, "no-daemon", "gatewayd is not running: nobody "
-				      "listens at %s (start it with `systemctl start gatewayd`)",
+		return gwctl_complain(g, GWCTL_NO_DAEMON, "no-daemon",
+				      "gatewayd is not running: nobody "
+				      "listens at %s (start it with `systemctl start causeway`)",
 				      g->socket);
 	case -ENOTSOCK:
-		return gwctl_complain(g, GWCTL_NO_DAEMON, "no-socket", "%s is no socket; gatewayd's is "
-				      "what `api: socket:` of its gateway.yaml names", g->socket);
+		return gwctl_complain(g, GWCTL_NO_DAEMON, "no-socket",
+				      "%s is no socket; gatewayd's is "
+				      "what `api: socket:` of its gateway.yaml names",
+				      g->socket);
 	case -ENAMETOOLONG:
-		return gwctl_complain(g, GWCTL_NO_DAEMON, "no-socket", "the path %.40s… is too long for a "
-				      "socket (107 characters at most)", g->socket);
+		return gwctl_complain(g, GWCTL_NO_DAEMON, "no-socket",
+				      "the path %.40s… is too long for a "
+				      "socket (107 characters at most)",
+				      g->socket);
 	case -EACCES:
 	case -EPERM:
 		return complain_of_permission(g);
 	case -ECONNRESET:
-		return gwctl_complain(g, GWCTL_FAILED, "failed", "gatewayd at %s ended while it was asked; "
-				      "is it being stopped?", g->socket);
-	case -EPROTO:
-		return gwctl_complain(g, GWCTL_FAILED, "failed", "what answers at %s is not gatewayd",
+		return gwctl_complain(g, GWCTL_FAILED, "failed",
+				      "gatewayd at %s ended while it was asked; "
+				      "is it being stopped?",
 				      g->socket);
+	case -EPROTO:
+		return gwctl_complain(g, GWCTL_FAILED, "failed",
+				      "what answers at %s is not gatewayd", g->socket);
 	case -EAGAIN:
-		return gwctl_complain(g, GWCTL_FAILED, "busy", "gatewayd at %s is busy: too many ask at "
-				      "once; try again", g->socket);
+		return gwctl_complain(g, GWCTL_FAILED, "busy",
+				      "gatewayd at %s is busy: too many ask at "
+				      "once; try again",
+				      g->socket);
 	case -ETIMEDOUT:
-		return gwctl_complain(g, GWCTL_FAILED, "timeout", "gatewayd at %s does not answer: it is "
-				      "busy or stuck, its log says why (`journalctl -u gatewayd`)",
+		return gwctl_complain(g, GWCTL_FAILED, "timeout",
+				      "gatewayd at %s does not answer: it is "
+				      "busy or stuck, its log says why (`journalctl -u causeway`)",
 				      g->socket);
 	default:
 		return gwctl_complain(g, GWCTL_FAILED, "failed", "asking gatewayd at %s failed: %s",
@@ -159,15 +174,20 @@ static int complain_of_version(struct gwctl *g, const char *what)
 
 	ask_version(g, version, sizeof(version));
 	if (!version[0])
-		return gwctl_complain(g, GWCTL_FAILED, "other-version", "%s; what answers at %s is not "
-				      "gatewayd, or of a version that gwctl %s does not know", what,
-				      g->socket, CAUSEWAY_VERSION);
+		return gwctl_complain(g, GWCTL_FAILED, "other-version",
+				      "%s; what answers at %s is not "
+				      "gatewayd, or of a version that gwctl %s does not know",
+				      what, g->socket, CAUSEWAY_VERSION);
 	if (strcmp(version, CAUSEWAY_VERSION) == 0)
-		return gwctl_complain(g, GWCTL_FAILED, "failed", "%s, though gatewayd and gwctl are both "
-				      "of version %s", what, version);
-	return gwctl_complain(g, GWCTL_FAILED, "other-version", "%s: gatewayd is version %s, this gwctl "
-			      "%s; use the gwctl that came with it, or restart gatewayd after an update",
-			      what, version, CAUSEWAY_VERSION);
+		return gwctl_complain(g, GWCTL_FAILED, "failed",
+				      "%s, though gatewayd and gwctl are both "
+				      "of version %s",
+				      what, version);
+	return gwctl_complain(
+		g, GWCTL_FAILED, "other-version",
+		"%s: gatewayd is version %s, this gwctl "
+		"%s; use the gwctl that came with it, or restart gatewayd after an update",
+		what, version, CAUSEWAY_VERSION);
 }
 
 int gwctl_need(struct gwctl *g, const json_t *answer, const char *key)
@@ -188,7 +208,9 @@ static int exit_of_status(unsigned status)
 		unsigned status;
 		int exit;
 	} rows[] = {
-		{ 401, GWCTL_NOT_ALLOWED }, { 403, GWCTL_NOT_ALLOWED }, { 404, GWCTL_NOT_FOUND },
+		{ 401, GWCTL_NOT_ALLOWED },
+		{ 403, GWCTL_NOT_ALLOWED },
+		{ 404, GWCTL_NOT_FOUND },
 		{ 409, GWCTL_CONFLICT },
 	};
 
@@ -216,8 +238,8 @@ static void print_faults(struct gwctl *g, const json_t *faults)
 		char *text = gwctl_plain_whole(fault);
 
 		g->no_memory = g->no_memory || !text;
-		fprintf(g->io->err, "  %s%s%s\n", placed(g, text) ? g->file : "", placed(g, text) ? ":" : "",
-			text ? text : "…");
+		fprintf(g->io->err, "  %s%s%s\n", placed(g, text) ? g->file : "",
+			placed(g, text) ? ":" : "", text ? text : "…");
 		mem_free(text);
 	}
 }
@@ -259,8 +281,8 @@ static int complain_of_answer(struct gwctl *g, const struct gwctl_answer *answer
 				    g->socket);
 	else if (!error)
 		rc = gwctl_complain(g, GWCTL_FAILED, "failed",
-				    "what answers at %s is not gatewayd (HTTP status %u)", g->socket,
-				    answer->status);
+				    "what answers at %s is not gatewayd (HTTP status %u)",
+				    g->socket, answer->status);
 	else if (code && (strcmp(code, "no-such-path") == 0 || strcmp(code, "bad-method") == 0)) {
 		char what[300];
 
@@ -303,7 +325,8 @@ static int ask_json(struct gwctl *g, struct gwctl_request *request, json_t **out
 		return GWCTL_DONE;
 	json_decref(*out);
 	*out = NULL;
-	return gwctl_complain(g, GWCTL_FAILED, "failed", "what answers at %s is not gatewayd", g->socket);
+	return gwctl_complain(g, GWCTL_FAILED, "failed", "what answers at %s is not gatewayd",
+			      g->socket);
 }
 
 int gwctl_ask(struct gwctl *g, const char *method, json_t **out, const char *format, ...)
@@ -342,7 +365,8 @@ static void add_argument(char *path, size_t room, const char *text)
 	snprintf(path + used, room - used, "%c%s", strchr(path, '?') ? '&' : '?', text);
 }
 
-static int add_arguments(struct gwctl *g, const struct gwctl_asking *asking, char *path, size_t room)
+static int add_arguments(struct gwctl *g, const struct gwctl_asking *asking, char *path,
+			 size_t room)
 {
 	long long revision = asking->if_revision;
 	int rc = GWCTL_DONE;

@@ -26,12 +26,14 @@ static void print_calls(struct gwctl *g, const json_t *calls)
 		bool answered = json_is_true(json_object_get(call, "answered"));
 
 		table_add(&table, TINT_BOLD, "%s", gwctl_text(call, "id"));
-		table_add(&table, answered ? TINT_GOOD : TINT_WARN, "%s", gwctl_text(call, "state"));
+		table_add(&table, answered ? TINT_GOOD : TINT_WARN, "%s",
+			  gwctl_text(call, "state"));
 		table_add(&table, TINT_NONE, "%s", gwctl_text(call, "from"));
 		table_add(&table, TINT_NONE, "%s", gwctl_text(call, "to"));
 		table_add(&table, TINT_NONE, "%s", gwctl_text(call, "calling"));
-		table_add(&table, json_is_true(json_object_get(call, "emergency")) ? TINT_BAD : TINT_NONE, "%s",
-			  gwctl_text(call, "called"));
+		table_add(&table,
+			  json_is_true(json_object_get(call, "emergency")) ? TINT_BAD : TINT_NONE,
+			  "%s", gwctl_text(call, "called"));
 		table_add(&table, TINT_NONE, "%s", gwctl_time(call, "started"));
 		table_add(&table, TINT_NONE, "%s", gwctl_duration(call, "talking_ms"));
 	}
@@ -106,7 +108,8 @@ static void print_facts(struct gwctl *g, const json_t *call)
 	table_fact(&table, "ringing after", gwctl_duration(times, "ringing_ms"));
 	table_fact(&table, "answered after", gwctl_duration(times, "answered_ms"));
 	table_fact(&table, "talking for", gwctl_duration(call, "talking_ms"));
-	table_fact(&table, "emergency", json_is_true(json_object_get(call, "emergency")) ? "yes" : "no");
+	table_fact(&table, "emergency",
+		   json_is_true(json_object_get(call, "emergency")) ? "yes" : "no");
 	table_end(&table, g, "");
 }
 
@@ -157,8 +160,10 @@ static void print_media(struct gwctl *g, const json_t *legs)
 		table_add(&table, TINT_NONE, "%s", gwctl_text(media, "remote"));
 		table_add(&table, TINT_NONE, "%lld", media_counter(media, "normal", "rx_packets"));
 		table_add(&table, TINT_NONE, "%lld", media_counter(media, "normal", "tx_packets"));
-		table_add(&table, TINT_NONE, "%lld", media_counter(media, "undesirable", "rx_lost"));
-		table_add(&table, TINT_NONE, "%lld", media_counter(media, "undesirable", "rx_foreign"));
+		table_add(&table, TINT_NONE, "%lld",
+			  media_counter(media, "undesirable", "rx_lost"));
+		table_add(&table, TINT_NONE, "%lld",
+			  media_counter(media, "undesirable", "rx_foreign"));
 		table_add(&table, TINT_NONE, "%lld", media_counter(media, "error", "rx_malformed"));
 	}
 	if (!any)
@@ -173,7 +178,8 @@ static const char *cause_text(const json_t *cause)
 
 	if (!json_is_object(cause))
 		return "-";
-	snprintf(text, sizeof(text), "%lld %.100s", gwctl_integer(cause, "value"), gwctl_text(cause, "text"));
+	snprintf(text, sizeof(text), "%lld %.100s", gwctl_integer(cause, "value"),
+		 gwctl_text(cause, "text"));
 	return text;
 }
 
@@ -192,7 +198,8 @@ static void print_attempts(struct gwctl *g, const json_t *attempts)
 		table_add(&table, TINT_NONE, "%s", gwctl_text(attempt, "usage"));
 		table_add(&table, TINT_NONE, "%s", gwctl_number(attempt, "called_sent"));
 		table_add(&table, TINT_NONE, "%s", gwctl_number(attempt, "calling_sent"));
-		table_add(&table, json_is_object(cause) ? TINT_BAD : TINT_DIM, "%s", cause_text(cause));
+		table_add(&table, json_is_object(cause) ? TINT_BAD : TINT_DIM, "%s",
+			  cause_text(cause));
 	}
 	table_end(&table, g, "No gateway has been tried.");
 }
@@ -201,7 +208,8 @@ int gwctl_call_show(struct gwctl *g)
 {
 	char id[GWCTL_NAME];
 	json_t *json = NULL;
-	int rc = gwctl_ask(g, "GET", &json, "calls/%s", gwctl_escape(g->arguments[0], id, sizeof(id)));
+	int rc = gwctl_ask(g, "GET", &json, "calls/%s",
+			   gwctl_escape(g->arguments[0], id, sizeof(id)));
 
 	if (rc == GWCTL_DONE && !gwctl_printed_json(g, json)) {
 		print_facts(g, json);
@@ -219,7 +227,8 @@ int gwctl_call_hangup(struct gwctl *g)
 {
 	char id[GWCTL_NAME];
 	json_t *json = NULL;
-	int rc = gwctl_ask(g, "DELETE", &json, "calls/%s", gwctl_escape(g->arguments[0], id, sizeof(id)));
+	int rc = gwctl_ask(g, "DELETE", &json, "calls/%s",
+			   gwctl_escape(g->arguments[0], id, sizeof(id)));
 
 	if (rc == GWCTL_DONE && !gwctl_printed_json(g, json))
 		fprintf(g->out, "Call %s is being cleared.\n", gwctl_text(json, "id"));
@@ -236,10 +245,12 @@ static bool entry_of(const json_t *json, struct ladder_entry *entry)
 
 	*entry = (struct ladder_entry){
 		.monotonic_us = (uint64_t)gwctl_integer(json, "monotonic_us"),
-		.direction = strcmp(gwctl_text(json, "direction"), "in") == 0 ? TRACE_IN : TRACE_OUT,
-		.protocol = strcmp(protocol, "sip") == 0  ? TRACE_SIP :
-			    strcmp(protocol, "q931") == 0 ? TRACE_Q931 :
-			    strcmp(protocol, "q921") == 0 ? TRACE_Q921 : TRACE_NOTE,
+		.direction =
+			strcmp(gwctl_text(json, "direction"), "in") == 0 ? TRACE_IN : TRACE_OUT,
+		.protocol = strcmp(protocol, "sip") == 0    ? TRACE_SIP
+			    : strcmp(protocol, "q931") == 0 ? TRACE_Q931
+			    : strcmp(protocol, "q921") == 0 ? TRACE_Q921
+							    : TRACE_NOTE,
 		.column = mem_strdup(gwctl_text(json, "column")),
 		.summary = mem_strdup(gwctl_text(json, "summary")),
 	};
@@ -279,7 +290,8 @@ int gwctl_call_trace(struct gwctl *g)
 {
 	char id[GWCTL_NAME];
 	json_t *json = NULL;
-	int rc = gwctl_ask(g, "GET", &json, "calls/%s/trace", gwctl_escape(g->arguments[0], id, sizeof(id)));
+	int rc = gwctl_ask(g, "GET", &json, "calls/%s/trace",
+			   gwctl_escape(g->arguments[0], id, sizeof(id)));
 
 	if (rc == GWCTL_DONE && !gwctl_printed_json(g, json)) {
 		fprintf(g->out, "call %s\n", gwctl_text(json, "id"));

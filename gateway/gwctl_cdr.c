@@ -28,9 +28,10 @@ static int add_time(struct gwctl *g, const char *option, const char *key, char *
 	if (!text)
 		return GWCTL_DONE;
 	if (!gwctl_read_time(text, gwctl_now(g), &when))
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "%s %s: accepted are 2h, 30min, 7d (ago), now, "
-				      "today, yesterday, 2026-01-31, \"2026-01-31 12:00\" (UTC)", option,
-				      text);
+		return gwctl_complain(g, GWCTL_USAGE, "usage",
+				      "%s %s: accepted are 2h, 30min, 7d (ago), now, "
+				      "today, yesterday, 2026-01-31, \"2026-01-31 12:00\" (UTC)",
+				      option, text);
 	seconds = (time_t)when;
 	gmtime_r(&seconds, &tm);
 	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &tm);
@@ -55,7 +56,8 @@ static int add_answered(struct gwctl *g, char *path)
 	if (!text)
 		return GWCTL_DONE;
 	if (*text && strcmp(text, "yes") != 0 && strcmp(text, "no") != 0)
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "--answered=%s: yes or no is accepted", text);
+		return gwctl_complain(g, GWCTL_USAGE, "usage",
+				      "--answered=%s: yes or no is accepted", text);
 	snprintf(path + strlen(path), PATH_ROOM - strlen(path), "&answered=%s",
 		 strcmp(text, "no") ? "true" : "false");
 	return GWCTL_DONE;
@@ -85,17 +87,20 @@ static int read_filter(struct gwctl *g, char *path)
 /* Told of each page, which is borrowed. GWCTL_DONE: go on. */
 typedef int page_fn(struct gwctl *g, const json_t *cdrs, void *arg);
 
-static int one_page(struct gwctl *g, const char *filter, const char *before, long long limit, json_t **out)
+static int one_page(struct gwctl *g, const char *filter, const char *before, long long limit,
+		    json_t **out)
 {
 	char escaped[GWCTL_NAME];
-	int rc = gwctl_ask(g, "GET", out, "cdrs?limit=%lld%s%s%s", limit, filter, before[0] ? "&before=" : "",
+	int rc = gwctl_ask(g, "GET", out, "cdrs?limit=%lld%s%s%s", limit, filter,
+			   before[0] ? "&before=" : "",
 			   gwctl_escape(before, escaped, sizeof(escaped)));
 
 	return rc ? rc : gwctl_need(g, *out, "cdrs");
 }
 
 /* Page by page, at most `most` records. *more: there are others. */
-static int each_page(struct gwctl *g, const char *filter, long long most, page_fn *each, void *arg, bool *more)
+static int each_page(struct gwctl *g, const char *filter, long long most, page_fn *each, void *arg,
+		     bool *more)
 {
 	char before[80] = "";
 	int rc = GWCTL_DONE;
@@ -153,8 +158,10 @@ static int add_rows(struct gwctl *g, const json_t *cdrs, void *arg)
 
 		table_add(table, TINT_BOLD, "%s", gwctl_text(cdr, "id"));
 		table_add(table, TINT_NONE, "%s", gwctl_time(cdr, "setup"));
-		table_add(table, TINT_NONE, "%s", gwctl_text(json_object_get(cdr, "caller"), "endpoint"));
-		table_add(table, TINT_NONE, "%s", gwctl_text(json_object_get(cdr, "callee"), "endpoint"));
+		table_add(table, TINT_NONE, "%s",
+			  gwctl_text(json_object_get(cdr, "caller"), "endpoint"));
+		table_add(table, TINT_NONE, "%s",
+			  gwctl_text(json_object_get(cdr, "callee"), "endpoint"));
 		table_add(table, TINT_NONE, "%s", number_of(cdr, "calling"));
 		table_add(table, TINT_NONE, "%s", number_of(cdr, "called"));
 		table_add(table, TINT_NONE, "%s", answered ? gwctl_duration(cdr, "talk_ms") : "-");
@@ -202,7 +209,8 @@ int gwctl_cdr_list(struct gwctl *g)
 		return rc;
 	if (g->json)
 		return list_json(g, filter, limit);
-	table_begin(&table, "CALL SETUP_(UTC) FROM TO CALLING CALLED >TALKED >CAUSE MEANING RELEASED_BY");
+	table_begin(&table,
+		    "CALL SETUP_(UTC) FROM TO CALLING CALLED >TALKED >CAUSE MEANING RELEASED_BY");
 	rc = each_page(g, filter, limit, add_rows, &table, &more);
 	if (rc) {
 		table_free(&table);
@@ -235,8 +243,8 @@ static const char *cause_of(const json_t *object, char *out, size_t room)
 	if (!json_is_object(cause))
 		snprintf(out, room, "-");
 	else
-		snprintf(out, room, "%lld %s (%s)", gwctl_integer(cause, "value"), gwctl_text(cause, "text"),
-			 gwctl_text(cause, "location"));
+		snprintf(out, room, "%lld %s (%s)", gwctl_integer(cause, "value"),
+			 gwctl_text(cause, "text"), gwctl_text(cause, "location"));
 	return out;
 }
 
@@ -262,7 +270,8 @@ static void print_facts(struct gwctl *g, const json_t *cdr)
 	table_fact(&table, "SIP status", gwctl_plain(json_object_get(cdr, "status")));
 	table_fact(&table, "released by", gwctl_text(cdr, "released_by"));
 	table_fact(&table, "media", gwctl_text(cdr, "media"));
-	table_fact(&table, "emergency", json_is_true(json_object_get(cdr, "emergency")) ? "yes" : "no");
+	table_fact(&table, "emergency",
+		   json_is_true(json_object_get(cdr, "emergency")) ? "yes" : "no");
 	table_end(&table, g, "");
 }
 
@@ -271,7 +280,8 @@ static void print_sides(struct gwctl *g, const json_t *cdr)
 	static const char *const sides[] = { "caller", "callee" };
 	struct table table;
 
-	table_begin(&table, "SIDE AT KIND CODEC >TIMESLOT >RECEIVED >SENT >LOST >LATE >SLIPS >JITTER KEY");
+	table_begin(&table,
+		    "SIDE AT KIND CODEC >TIMESLOT >RECEIVED >SENT >LOST >LATE >SLIPS >JITTER KEY");
 	for (size_t i = 0; i < 2; i++) {
 		const json_t *leg = json_object_get(cdr, sides[i]);
 
@@ -285,7 +295,8 @@ static void print_sides(struct gwctl *g, const json_t *cdr)
 		table_add(&table, TINT_NONE, "%lld", gwctl_integer(leg, "rx_lost"));
 		table_add(&table, TINT_NONE, "%lld", gwctl_integer(leg, "rx_late"));
 		table_add(&table, TINT_NONE, "%lld", gwctl_integer(leg, "slips"));
-		table_add(&table, TINT_NONE, "%.1f ms", json_number_value(json_object_get(leg, "jitter_ms")));
+		table_add(&table, TINT_NONE, "%.1f ms",
+			  json_number_value(json_object_get(leg, "jitter_ms")));
 		table_add(&table, TINT_DIM, "%s", gwctl_text(leg, "key"));
 	}
 	table_end(&table, g, "");
@@ -317,7 +328,8 @@ int gwctl_cdr_show(struct gwctl *g)
 {
 	char id[GWCTL_NAME];
 	json_t *json = NULL;
-	int rc = gwctl_ask(g, "GET", &json, "cdrs/%s", gwctl_escape(g->arguments[0], id, sizeof(id)));
+	int rc = gwctl_ask(g, "GET", &json, "cdrs/%s",
+			   gwctl_escape(g->arguments[0], id, sizeof(id)));
 
 	if (rc == GWCTL_DONE)
 		rc = gwctl_need(g, json, "released_by");
@@ -334,7 +346,8 @@ int gwctl_cdr_show(struct gwctl *g)
 
 /* ---- export ---- */
 
-struct export {
+struct export
+{
 	FILE *out;
 	bool csv;
 	size_t count;
@@ -387,15 +400,18 @@ static int write_file(struct gwctl *g, struct export *export, const char *path, 
 		return gwctl_out_of_memory(g);
 	export->out = fopen(beside, "wx");
 	if (!export->out) {
-		rc = gwctl_complain(g, GWCTL_FAILED, "not-written", "%s: %s", beside, strerror(errno));
+		rc = gwctl_complain(g, GWCTL_FAILED, "not-written", "%s: %s", beside,
+				    strerror(errno));
 		mem_free(beside);
 		return rc;
 	}
 	rc = write_all(g, export, filter, limit);
 	if (fclose(export->out) && rc == GWCTL_DONE)
-		rc = gwctl_complain(g, GWCTL_FAILED, "not-written", "%s: %s", path, strerror(errno));
+		rc = gwctl_complain(g, GWCTL_FAILED, "not-written", "%s: %s", path,
+				    strerror(errno));
 	if (rc == GWCTL_DONE && rename(beside, path))
-		rc = gwctl_complain(g, GWCTL_FAILED, "not-written", "%s: %s", path, strerror(errno));
+		rc = gwctl_complain(g, GWCTL_FAILED, "not-written", "%s: %s", path,
+				    strerror(errno));
 	if (rc)
 		unlink(beside);
 	mem_free(beside);
@@ -409,7 +425,8 @@ static int read_format(struct gwctl *g, bool *csv)
 	*csv = format ? strcmp(format, "csv") == 0 : !g->json;
 	if (!format || *csv || strcmp(format, "json") == 0)
 		return GWCTL_DONE;
-	return gwctl_complain(g, GWCTL_USAGE, "usage", "--format %s: csv or json is accepted", format);
+	return gwctl_complain(g, GWCTL_USAGE, "usage", "--format %s: csv or json is accepted",
+			      format);
 }
 
 int gwctl_cdr_export(struct gwctl *g)

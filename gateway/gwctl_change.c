@@ -16,18 +16,22 @@ struct target {
 
 static int find_target(struct gwctl *g, struct target *out)
 {
-	const char *plan = gwctl_value(g, "--dialplan"), *translation = gwctl_value(g, "--translation");
+	const char *plan = gwctl_value(g, "--dialplan"),
+		   *translation = gwctl_value(g, "--translation");
 
 	*out = (struct target){ g->command->kind, plan ? plan : translation };
 	if (!out->kind->has_parent)
 		return GWCTL_DONE;
 	if (plan && translation)
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "--dialplan or --translation, not both: a "
+		return gwctl_complain(g, GWCTL_USAGE, "usage",
+				      "--dialplan or --translation, not both: a "
 				      "rule belongs to one of them");
 	if (!out->parent)
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "a rule of what? Add --dialplan NAME "
-				      "(`gwctl dialplan list`) or --translation NAME (`gwctl translation "
-				      "list`)");
+		return gwctl_complain(
+			g, GWCTL_USAGE, "usage",
+			"a rule of what? Add --dialplan NAME "
+			"(`gwctl dialplan list`) or --translation NAME (`gwctl translation "
+			"list`)");
 	if (translation)
 		out->kind = &gwctl_translation_rules;
 	return GWCTL_DONE;
@@ -95,7 +99,8 @@ static json_t *gateway_of(const char *value)
 	if (!colon || colon == value || !colon[1] || strlen(colon) > 7 ||
 	    colon[1 + strspn(colon + 1, "0123456789")])
 		return json_string(value);
-	return json_pack("{s:s#, s:i}", "name", value, (int)(colon - value), "weight", atoi(colon + 1));
+	return json_pack("{s:s#, s:i}", "name", value, (int)(colon - value), "weight",
+			 atoi(colon + 1));
 }
 
 static json_t *gateways_of(struct gwctl *g, const struct gwctl_key *key)
@@ -109,7 +114,8 @@ static json_t *gateways_of(struct gwctl *g, const struct gwctl_key *key)
 }
 
 /* NULL: a complaint was made, or it is no text. */
-static json_t *key_value(struct gwctl *g, const struct gwctl_key *key, const char *value, bool setting)
+static json_t *key_value(struct gwctl *g, const struct gwctl_key *key, const char *value,
+			 bool setting)
 {
 	switch (key->form) {
 	case GWCTL_LIST:
@@ -138,7 +144,8 @@ static json_t *body_of(struct gwctl *g, const struct gwctl_kind *kind, bool sett
 	for (const struct gwctl_key *key = kind->keys; body && key->option; key++) {
 		const char *value = gwctl_value(g, key->option);
 
-		if (value && json_object_set_new(body, key->key, key_value(g, key, value, setting))) {
+		if (value &&
+		    json_object_set_new(body, key->key, key_value(g, key, value, setting))) {
 			json_decref(body);
 			body = NULL;
 		}
@@ -174,7 +181,8 @@ static int add_place(struct gwctl *g, json_t *body, bool needed)
 		json_object_set_new(body, places[i] + 2, i < 2 ? json_string(value) : json_true());
 	}
 	if (given > 1 || (needed && !given))
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "where to? One of --before NAME, --after "
+		return gwctl_complain(g, GWCTL_USAGE, "usage",
+				      "where to? One of --before NAME, --after "
 				      "NAME, --first, --last");
 	return GWCTL_DONE;
 }
@@ -182,9 +190,9 @@ static int add_place(struct gwctl *g, json_t *body, bool needed)
 /* ---- What became of it ---- */
 
 struct deed {
-	const char *done;   /* "added" */
+	const char *done;    /* "added" */
 	const char *nothing; /* when nothing changed */
-	bool shows;         /* the keys that changed */
+	bool shows;          /* the keys that changed */
 };
 
 static void print_deed(struct gwctl *g, const struct target *target, const struct deed *deed,
@@ -195,17 +203,17 @@ static void print_deed(struct gwctl *g, const struct target *target, const struc
 	bool changed = json_is_true(json_object_get(answer, "changed"));
 
 	if (!changed)
-		fprintf(g->out, "%c%s %s%s%s %s; revision is still %lld.\n", what[0] - 'a' + 'A', what + 1,
-			target->parent ? target->parent : "", target->parent ? "/" : "", g->arguments[0],
-			deed->nothing, revision);
+		fprintf(g->out, "%c%s %s%s%s %s; revision is still %lld.\n", what[0] - 'a' + 'A',
+			what + 1, target->parent ? target->parent : "", target->parent ? "/" : "",
+			g->arguments[0], deed->nothing, revision);
 	else if (gwctl_flag(g, "--dry-run"))
 		fprintf(g->out, "Dry run: %s %s%s%s would be %s; nothing was changed.\n", what,
-			target->parent ? target->parent : "", target->parent ? "/" : "", g->arguments[0],
-			deed->done);
+			target->parent ? target->parent : "", target->parent ? "/" : "",
+			g->arguments[0], deed->done);
 	else
-		fprintf(g->out, "%c%s %s%s%s is %s: revision %lld.\n", what[0] - 'a' + 'A', what + 1,
-			target->parent ? target->parent : "", target->parent ? "/" : "", g->arguments[0],
-			deed->done, revision);
+		fprintf(g->out, "%c%s %s%s%s is %s: revision %lld.\n", what[0] - 'a' + 'A',
+			what + 1, target->parent ? target->parent : "", target->parent ? "/" : "",
+			g->arguments[0], deed->done, revision);
 	if (changed && (deed->shows || gwctl_flag(g, "--dry-run")))
 		gwctl_print_diff(g, json_object_get(answer, "diff"));
 }
@@ -243,7 +251,8 @@ static int add(struct gwctl *g, const struct target *target)
 		json_object_set_new(json, "parent", json_string(target->parent));
 	snprintf(path, sizeof(path), "tables/%s", target->kind->table);
 	if (rc == GWCTL_DONE)
-		rc = change(g, target, &(struct gwctl_asking){ .method = "POST", .path = path, .json = json },
+		rc = change(g, target,
+			    &(struct gwctl_asking){ .method = "POST", .path = path, .json = json },
 			    &deed);
 	json_decref(json);
 	return rc;
@@ -268,11 +277,14 @@ static int set(struct gwctl *g, const struct target *target)
 		return bad_body(g);
 	path_of(target, g->arguments[0], "", path, sizeof(path));
 	if (json_object_size(body))
-		rc = change(g, target, &(struct gwctl_asking){ .method = "PATCH", .path = path, .json = body },
+		rc = change(g, target,
+			    &(struct gwctl_asking){ .method = "PATCH", .path = path, .json = body },
 			    &deed);
 	else
-		rc = gwctl_complain(g, GWCTL_USAGE, "usage", "nothing is given to be set; `gwctl %s --help` "
-				    "shows what can be", g->command->words);
+		rc = gwctl_complain(g, GWCTL_USAGE, "usage",
+				    "nothing is given to be set; `gwctl %s --help` "
+				    "shows what can be",
+				    g->command->words);
 	json_decref(body);
 	return rc;
 }
@@ -295,7 +307,8 @@ int gwctl_table_del(struct gwctl *g)
 	if (rc)
 		return rc;
 	path_of(&target, g->arguments[0], "", path, sizeof(path));
-	return change(g, &target, &(struct gwctl_asking){ .method = "DELETE", .path = path }, &deed);
+	return change(g, &target, &(struct gwctl_asking){ .method = "DELETE", .path = path },
+		      &deed);
 }
 
 int gwctl_table_move(struct gwctl *g)
@@ -310,7 +323,8 @@ int gwctl_table_move(struct gwctl *g)
 		rc = add_place(g, body, true);
 	if (rc == GWCTL_DONE) {
 		path_of(&target, g->arguments[0], "/move", path, sizeof(path));
-		rc = change(g, &target, &(struct gwctl_asking){ .method = "POST", .path = path, .json = body },
+		rc = change(g, &target,
+			    &(struct gwctl_asking){ .method = "POST", .path = path, .json = body },
 			    &deed);
 	}
 	json_decref(body);
@@ -330,7 +344,8 @@ int gwctl_table_rename(struct gwctl *g)
 	if (rc == GWCTL_DONE) {
 		snprintf(done, sizeof(done), "renamed to %.250s", g->arguments[1]);
 		path_of(&target, g->arguments[0], "/rename", path, sizeof(path));
-		rc = change(g, &target, &(struct gwctl_asking){ .method = "POST", .path = path, .json = body },
+		rc = change(g, &target,
+			    &(struct gwctl_asking){ .method = "POST", .path = path, .json = body },
 			    &deed);
 	}
 	json_decref(body);

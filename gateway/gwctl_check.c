@@ -16,8 +16,8 @@ static json_t *fault_object(const struct conf_document *document, size_t index)
 {
 	const struct conf_fault *fault = conf_fault_at(document, index);
 
-	return json_pack("{s:i, s:i, s:s}", "line", (int)fault->place.line, "column", (int)fault->place.column, "text",
-			 fault->text);
+	return json_pack("{s:i, s:i, s:s}", "line", (int)fault->place.line, "column",
+			 (int)fault->place.column, "text", fault->text);
 }
 
 static void print_faults_json(struct gwctl *g, const struct conf_document *document)
@@ -36,8 +36,8 @@ static const char *plural(size_t count)
 	return count == 1 ? "" : "s";
 }
 
-static void print_faults(struct gwctl *g, const struct conf_document *document, const struct machine_conf *machine,
-			 const struct dialplan_tables *tables)
+static void print_faults(struct gwctl *g, const struct conf_document *document,
+			 const struct machine_conf *machine, const struct dialplan_tables *tables)
 {
 	size_t count = conf_fault_count(document);
 
@@ -45,12 +45,13 @@ static void print_faults(struct gwctl *g, const struct conf_document *document, 
 		print_faults_json(g, document);
 	} else if (count) {
 		conf_fault_print(document, g->io->err);
-		fprintf(g->io->err, "gwctl: %s has %zu fault%s; gatewayd would not start with it\n", g->arguments[0],
-			count, plural(count));
+		fprintf(g->io->err, "gwctl: %s has %zu fault%s; gatewayd would not start with it\n",
+			g->arguments[0], count, plural(count));
 	} else {
-		fprintf(g->out, "%s%s is good%s: %zu trunk%s, %zu span%s, %zu route%s\n", tint_on(g, TINT_GOOD),
-			g->arguments[0], tint_off(g, TINT_GOOD), machine->trunk_count, plural(machine->trunk_count),
-			machine->span_count, plural(machine->span_count), tables->route_count,
+		fprintf(g->out, "%s%s is good%s: %zu trunk%s, %zu span%s, %zu route%s\n",
+			tint_on(g, TINT_GOOD), g->arguments[0], tint_off(g, TINT_GOOD),
+			machine->trunk_count, plural(machine->trunk_count), machine->span_count,
+			plural(machine->span_count), tables->route_count,
 			plural(tables->route_count));
 	}
 }
@@ -64,7 +65,8 @@ static int check_here(struct gwctl *g)
 	int rc = conf_read_file(&document, g->arguments[0]);
 
 	if (rc < 0)
-		return gwctl_complain(g, GWCTL_USAGE, "unreadable", "%s: %s", g->arguments[0], strerror(-rc));
+		return gwctl_complain(g, GWCTL_USAGE, "unreadable", "%s: %s", g->arguments[0],
+				      strerror(-rc));
 	rc = conf_load(document, sections, 2);
 	if (rc == -ENOMEM)
 		rc = gwctl_complain(g, GWCTL_FAILED, "no-memory", "out of memory");
@@ -81,13 +83,14 @@ static int check_here(struct gwctl *g)
 static int check_there(struct gwctl *g)
 {
 	json_t *json = NULL;
-	int rc = gwctl_ask_for(g, &(struct gwctl_asking){ .method = "POST", .path = "config/check" }, &json);
+	int rc = gwctl_ask_for(
+		g, &(struct gwctl_asking){ .method = "POST", .path = "config/check" }, &json);
 
 	if (rc == GWCTL_DONE)
 		rc = gwctl_need(g, json, "path");
 	if (rc == GWCTL_DONE && !gwctl_printed_json(g, json))
-		fprintf(g->out, "%s%s is good%s: %s, %s, %s; a reload would take it\n", tint_on(g, TINT_GOOD),
-			gwctl_text(json, "path"), tint_off(g, TINT_GOOD),
+		fprintf(g->out, "%s%s is good%s: %s, %s, %s; a reload would take it\n",
+			tint_on(g, TINT_GOOD), gwctl_text(json, "path"), tint_off(g, TINT_GOOD),
 			gwctl_count((size_t)gwctl_integer(json, "trunks"), "trunk"),
 			gwctl_count((size_t)gwctl_integer(json, "lines"), "line"),
 			gwctl_count((size_t)gwctl_integer(json, "spans"), "span"));

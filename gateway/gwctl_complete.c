@@ -23,7 +23,8 @@ struct completion {
 
 static void offer(const struct completion *c, const char *candidate, const char *meaning)
 {
-	if (strncmp(candidate, c->word, strlen(c->word)) != 0 || candidate[strcspn(candidate, "\n\t")])
+	if (strncmp(candidate, c->word, strlen(c->word)) != 0 ||
+	    candidate[strcspn(candidate, "\n\t")])
 		return;
 	fprintf(c->g->out, "%s%s%s%s\n", c->prefix, candidate, c->meanings ? "\t" : "",
 		c->meanings && meaning ? meaning : "");
@@ -32,8 +33,8 @@ static void offer(const struct completion *c, const char *candidate, const char 
 /* ---- Names ---- */
 
 /* Member `key` of each object in the answer's list. */
-static void offer_of(const struct completion *c, const char *path, const char *list, const char *key,
-		     const char *meaning)
+static void offer_of(const struct completion *c, const char *path, const char *list,
+		     const char *key, const char *meaning)
 {
 	json_t *json = NULL, *one;
 	size_t i;
@@ -56,7 +57,8 @@ static void offer_of(const struct completion *c, const char *path, const char *l
 /* Of the dial plan or translation that the line names. */
 static void offer_rules(const struct completion *c)
 {
-	const char *plan = gwctl_value(c->g, "--dialplan"), *translation = gwctl_value(c->g, "--translation");
+	const char *plan = gwctl_value(c->g, "--dialplan"),
+		   *translation = gwctl_value(c->g, "--translation");
 	char parent[GWCTL_NAME], path[GWCTL_NAME + 60];
 
 	if (!plan && !translation)
@@ -149,10 +151,12 @@ static void offer_source(const struct completion *c, const char *source)
 		const char *name;
 		void (*offer)(const struct completion *c);
 	} sources[] = {
-		{ "@rules", offer_rules }, { "@siblings", offer_siblings }, { "@trunks", offer_trunks },
-		{ "@spans", offer_spans }, { "@endpoints", offer_endpoints }, { "@members", offer_members },
-		{ "@targets", offer_targets }, { "@calls", offer_calls }, { "@finished", offer_finished },
-		{ "@revisions", offer_revisions }, { "@files", offer_files }, { "@commands", offer_commands },
+		{ "@rules", offer_rules },         { "@siblings", offer_siblings },
+		{ "@trunks", offer_trunks },       { "@spans", offer_spans },
+		{ "@endpoints", offer_endpoints }, { "@members", offer_members },
+		{ "@targets", offer_targets },     { "@calls", offer_calls },
+		{ "@finished", offer_finished },   { "@revisions", offer_revisions },
+		{ "@files", offer_files },         { "@commands", offer_commands },
 	};
 	char path[60];
 
@@ -189,7 +193,8 @@ static void offer_options(const struct completion *c)
 	const struct gwctl_option *option;
 
 	for (size_t i = 0; (option = gwctl_option_at(i)); i++) {
-		bool fits = c->g->command ? gwctl_command_takes(c->g->command, option) : i < GWCTL_GENERAL;
+		bool fits = c->g->command ? gwctl_command_takes(c->g->command, option)
+					  : i < GWCTL_GENERAL;
 
 		if (fits && (option->repeated || !gwctl_flag(c->g, option->name)))
 			offer(c, option->name, option->help);
@@ -251,7 +256,8 @@ static const struct gwctl_option *read_before(struct gwctl *g, int count, const 
 		} else {
 			const struct gwctl_option *option = gwctl_option_named(name);
 
-			if (option && !sign && option->argument && !gwctl_option_is_optional(option))
+			if (option && !sign && option->argument &&
+			    !gwctl_option_is_optional(option))
 				waiting = option;
 			else if (option)
 				g->given[g->given_count++] =
@@ -304,7 +310,7 @@ static void unquote(const char *word, char *out)
 int gwctl_complete(struct gwctl *g, int count, const char *const *words)
 {
 	struct completion c = { .g = g, .meanings = count > 0 && strcmp(words[0], "zsh") == 0 };
-	char (*plain)[WORD_ROOM];
+	char(*plain)[WORD_ROOM];
 	const char *list[WORDS_MAX];
 
 	if (count < 2 || count > WORDS_MAX)
@@ -336,7 +342,8 @@ static const char bash[] =
 	"\t# bash takes words apart at = and : (COMP_WORDBREAKS): put together what was one.\n"
 	"\tfor ((i = 1; i <= COMP_CWORD; i++)); do\n"
 	"\t\tword=${COMP_WORDS[i]}\n"
-	"\t\tif [[ ${#words[@]} -gt 0 && ( $word == [=:]* || -n $joins ) && -n $word$joins ]]; then\n"
+	"\t\tif [[ ${#words[@]} -gt 0 && ( $word == [=:]* || -n $joins ) && -n $word$joins ]]; "
+	"then\n"
 	"\t\t\twords[-1]+=$word\n"
 	"\t\telse\n"
 	"\t\t\twords+=(\"$word\")\n"
@@ -360,7 +367,8 @@ static const char bash[] =
 
 static const char zsh[] =
 	"#compdef gwctl\n"
-	"# zsh completion of gwctl: source <(gwctl completion zsh), or as _gwctl in a folder of $fpath\n"
+	"# zsh completion of gwctl: source <(gwctl completion zsh), or as _gwctl in a folder of "
+	"$fpath\n"
 	"_gwctl() {\n"
 	"\tlocal line word\n"
 	"\tlocal -a lines offers\n"
@@ -388,7 +396,7 @@ int gwctl_completion(struct gwctl *g)
 	else if (strcmp(g->arguments[0], "zsh") == 0)
 		fputs(zsh, g->out);
 	else
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "%s: completion is there for bash and zsh",
-				      g->arguments[0]);
+		return gwctl_complain(g, GWCTL_USAGE, "usage",
+				      "%s: completion is there for bash and zsh", g->arguments[0]);
 	return GWCTL_DONE;
 }

@@ -61,7 +61,8 @@ void gwctl_print_help(const struct gwctl *g)
 		print_line(g, command);
 	print_general_options(g);
 	fputs("\n`gwctl COMMAND --help` tells a command's own options. Behind -- a word may begin "
-	      "with -.\n", g->out);
+	      "with -.\n",
+	      g->out);
 	print_exits(g);
 }
 
@@ -72,7 +73,8 @@ void gwctl_print_group(const struct gwctl *g, const char *word)
 	for (size_t i = 0; (command = gwctl_command_at(i)); i++)
 		if (gwctl_is_group(word, command))
 			fprintf(g->out, "  gwctl %s%s%s\n      %s\n", command->words,
-				command->arguments[0] ? " " : "", command->arguments, command->help);
+				command->arguments[0] ? " " : "", command->arguments,
+				command->help);
 }
 
 void gwctl_print_command(const struct gwctl *g, const struct gwctl_command *c)

@@ -33,7 +33,8 @@ const char *gwctl_escape(const char *text, char *out, size_t room)
 		if (strchr(plain, *text))
 			out[used++] = *text;
 		else
-			used += (size_t)snprintf(out + used, room - used, "%%%02X", (unsigned char)*text);
+			used += (size_t)snprintf(out + used, room - used, "%%%02X",
+						 (unsigned char)*text);
 	}
 	out[used] = '\0';
 	return out;
@@ -55,7 +56,8 @@ static void disarm(char *text)
 	for (unsigned char *c = (unsigned char *)text; *c; c++) {
 		if (*c < ' ' || *c == 0x7f)
 			*c = '?';
-		else if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) /* C1: U+009B is another ESC [ */
+		else if (*c == 0xc2 && c[1] >= 0x80 &&
+			 c[1] < 0xa0) /* C1: U+009B is another ESC [ */
 			c[0] = c[1] = '?';
 	}
 }
@@ -109,14 +111,15 @@ const char *gwctl_time(const json_t *object, const char *key)
 const char *gwctl_number(const json_t *object, const char *key)
 {
 	const json_t *number = json_object_get(object, key);
-	const char *type = gwctl_text(number, "type"), *presentation = gwctl_text(number, "presentation");
+	const char *type = gwctl_text(number, "type"),
+		   *presentation = gwctl_text(number, "presentation");
 	char *text = next_text();
 
 	if (!json_is_object(number))
 		snprintf(text, TEXT_ROOM, "-");
 	else
-		snprintf(text, TEXT_ROOM, "%.128s (%.32s%s%.32s)", gwctl_text(number, "digits"), type,
-			 strcmp(presentation, "allowed") ? ", " : "",
+		snprintf(text, TEXT_ROOM, "%.128s (%.32s%s%.32s)", gwctl_text(number, "digits"),
+			 type, strcmp(presentation, "allowed") ? ", " : "",
 			 strcmp(presentation, "allowed") ? presentation : "");
 	return text;
 }
@@ -242,12 +245,17 @@ static void print_body(struct gwctl *g, const json_t *before, const json_t *afte
 
 static void print_difference(struct gwctl *g, const json_t *one)
 {
-	const json_t *before = json_object_get(one, "before"), *after = json_object_get(one, "after");
+	const json_t *before = json_object_get(one, "before"),
+		     *after = json_object_get(one, "after");
 	const char *parent = json_string_value(json_object_get(one, "parent"));
-	bool added = !json_is_object(before), gone = !json_is_object(after), inner = parent && *parent;
+	bool added = !json_is_object(before), gone = !json_is_object(after),
+	     inner = parent && *parent;
 	enum tint tint = added ? TINT_GOOD : gone ? TINT_BAD : TINT_WARN;
 
-	fprintf(g->out, "  %s%s %s %s%s%s%s", tint_on(g, tint), added ? "+" : gone ? "-" : "~",
+	fprintf(g->out, "  %s%s %s %s%s%s%s", tint_on(g, tint),
+		added  ? "+"
+		: gone ? "-"
+		       : "~",
 		gwctl_text(one, "kind"), inner ? gwctl_text(one, "parent") : "", inner ? "/" : "",
 		gwctl_text(one, "name"), tint_off(g, tint));
 	if (json_is_true(json_object_get(one, "moved")) && !added && !gone)

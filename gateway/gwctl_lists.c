@@ -14,7 +14,9 @@ enum tint gwctl_admin_tint(const json_t *object)
 {
 	const char *admin = gwctl_text(object, "admin");
 
-	return strcmp(admin, "draining") == 0 ? TINT_WARN : strcmp(admin, "disabled") == 0 ? TINT_BAD : TINT_DIM;
+	return strcmp(admin, "draining") == 0   ? TINT_WARN
+	       : strcmp(admin, "disabled") == 0 ? TINT_BAD
+						: TINT_DIM;
 }
 
 static void add_admin(struct table *table, const json_t *object)
@@ -75,7 +77,8 @@ void gwctl_print_spans(struct gwctl *g, const json_t *spans)
 		table_add(&table, TINT_BOLD, "%s", gwctl_text(span, "name"));
 		table_add(&table, gwctl_state_tint(state), "%s", state);
 		add_admin(&table, span);
-		table_add(&table, json_is_null(json_object_get(span, "alarms")) ? TINT_DIM : TINT_BAD, "%s",
+		table_add(&table,
+			  json_is_null(json_object_get(span, "alarms")) ? TINT_DIM : TINT_BAD, "%s",
 			  gwctl_text(span, "alarms"));
 		table_add(&table, TINT_NONE, "%s", gwctl_text(span, "line"));
 		table_add(&table, TINT_NONE, "%s", gwctl_text(span, "role"));
@@ -104,10 +107,18 @@ int gwctl_span_list(struct gwctl *g)
 static void print_trunk(struct gwctl *g, const json_t *trunk)
 {
 	static const char *const rows[][2] = {
-		{ "name", "name" }, { "admin", "admin" }, { "peer", "peer" }, { "transport", "transport" },
-		{ "interface", "interface" }, { "calls", "calls" }, { "of them coming in", "calls_in" },
-		{ "of them going out", "calls_out" }, { "policy", "policy" }, { "dial plan", "dial_plan" },
-		{ "calling dial plan", "calling_dial_plan" }, { "called translation", "called_translation" },
+		{ "name", "name" },
+		{ "admin", "admin" },
+		{ "peer", "peer" },
+		{ "transport", "transport" },
+		{ "interface", "interface" },
+		{ "calls", "calls" },
+		{ "of them coming in", "calls_in" },
+		{ "of them going out", "calls_out" },
+		{ "policy", "policy" },
+		{ "dial plan", "dial_plan" },
+		{ "calling dial plan", "calling_dial_plan" },
+		{ "called translation", "called_translation" },
 		{ "calling translation", "calling_translation" },
 	};
 	long long most = gwctl_integer(trunk, "max_calls");
@@ -117,7 +128,8 @@ static void print_trunk(struct gwctl *g, const json_t *trunk)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		table_fact(&table, rows[i][0], gwctl_plain(json_object_get(trunk, rows[i][1])));
 	table_add(&table, TINT_DIM, "most calls");
-	table_add(&table, TINT_NONE, "%s", most ? gwctl_plain(json_object_get(trunk, "max_calls")) : "any");
+	table_add(&table, TINT_NONE, "%s",
+		  most ? gwctl_plain(json_object_get(trunk, "max_calls")) : "any");
 	table_add(&table, TINT_DIM, "state");
 	table_add(&table, json_is_true(json_object_get(trunk, "up")) ? TINT_GOOD : TINT_BAD, "%s",
 		  json_is_true(json_object_get(trunk, "up")) ? "up" : "down");
@@ -128,7 +140,8 @@ int gwctl_trunk_show(struct gwctl *g)
 {
 	char name[GWCTL_NAME];
 	json_t *json = NULL;
-	int rc = gwctl_ask(g, "GET", &json, "trunks/%s", gwctl_escape(g->arguments[0], name, sizeof(name)));
+	int rc = gwctl_ask(g, "GET", &json, "trunks/%s",
+			   gwctl_escape(g->arguments[0], name, sizeof(name)));
 
 	if (rc == GWCTL_DONE)
 		rc = gwctl_need(g, json, "name");
@@ -152,7 +165,8 @@ static void print_switched(struct gwctl *g, const json_t *json)
 		fprintf(g->out, "The %s %s takes no new calls; %s %s still on it.\n", kind, name,
 			gwctl_count((size_t)calls, "call"), calls == 1 ? "is" : "are");
 	else
-		fprintf(g->out, "The %s %s takes no new calls, and there are none on it.\n", kind, name);
+		fprintf(g->out, "The %s %s takes no new calls, and there are none on it.\n", kind,
+			name);
 }
 
 /* trunk enable, trunk disable, span enable, span disable, span drain. */
@@ -163,11 +177,14 @@ int gwctl_switch(struct gwctl *g)
 	json_t *json = NULL;
 	int rc;
 
-	snprintf(path, sizeof(path), "%.*ss/%s/%s", (int)(verb - g->command->words) - 1, g->command->words,
-		 gwctl_escape(g->arguments[0], name, sizeof(name)), verb);
-	rc = gwctl_ask_for(g, &(struct gwctl_asking){ .method = "POST", .path = path,
-						      .more = gwctl_flag(g, "--now") ? "now=true" : NULL },
-			   &json);
+	snprintf(path, sizeof(path), "%.*ss/%s/%s", (int)(verb - g->command->words) - 1,
+		 g->command->words, gwctl_escape(g->arguments[0], name, sizeof(name)), verb);
+	rc = gwctl_ask_for(
+		g,
+		&(struct gwctl_asking){ .method = "POST",
+					.path = path,
+					.more = gwctl_flag(g, "--now") ? "now=true" : NULL },
+		&json);
 	if (rc == GWCTL_DONE)
 		rc = gwctl_need(g, json, "admin");
 	if (rc == GWCTL_DONE && !gwctl_printed_json(g, json))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Manual pages, made at build time: gwctl(1) of the tables of the command line, gateway.yaml(5) of
- * the configuration's schema, gatewayd(8) and e1exchange(1) of what those programs say of themselves
- * (on standard input). So none of them goes stale. */
+ * the configuration's schema, gatewayd(8) and e1exchange(1) of what those programs say of
+ * themselves (on standard input). So none of them goes stale. */
 #include "gateway/gwctl_private.h"
 
 #include "conf/schema.h"
@@ -36,9 +36,11 @@ static void line(FILE *out, const char *text)
 
 static void head(FILE *out, const char *name, int section, const char *what)
 {
-	fprintf(out, ".\\\" SPDX-License-Identifier: GPL-2.0-only\n"
+	fprintf(out,
+		".\\\" SPDX-License-Identifier: GPL-2.0-only\n"
 		".\\\" Made by gwctl at build time.\n"
-		".TH %s %d \"\" \"Causeway %s\" \"Causeway\"\n.SH NAME\n", name, section, CAUSEWAY_VERSION);
+		".TH %s %d \"\" \"Causeway %s\" \"Causeway\"\n.SH NAME\n",
+		name, section, CAUSEWAY_VERSION);
 	put(out, name);
 	fputs(" \\- ", out);
 	line(out, what);
@@ -85,12 +87,16 @@ static void man_command(FILE *out, const struct gwctl_command *command)
 
 static const char gwctl_text_page[] =
 	".SH DESCRIPTION\n"
-	"gwctl speaks the REST API of gatewayd(8) over its Unix socket. Options may stand anywhere; behind\n"
-	"\\-\\- everything is a word. Tables are aligned, coloured on a terminal, plain in a pipe; scripts\n"
+	"gwctl speaks the REST API of gatewayd(8) over its Unix socket. Options may stand "
+	"anywhere; behind\n"
+	"\\-\\- everything is a word. Tables are aligned, coloured on a terminal, plain in a pipe; "
+	"scripts\n"
 	"use \\-\\-json.\n"
 	".PP\n"
-	"Routes, usages, policies, rules, dial plans, translations and names of gateways are changed one by\n"
-	"one, or as a whole by \\fBapply\\fR. Each change is one transaction, gets a revision, and is used\n"
+	"Routes, usages, policies, rules, dial plans, translations and names of gateways are "
+	"changed one by\n"
+	"one, or as a whole by \\fBapply\\fR. Each change is one transaction, gets a revision, and "
+	"is used\n"
 	"for the next call; \\fBhistory\\fR shows it, \\fBrollback\\fR takes it back.\n";
 
 static const char gwctl_examples[] =
@@ -110,7 +116,9 @@ static void gwctl_page(FILE *out)
 	const struct gwctl_option *option;
 
 	head(out, "gwctl", 1, "ask and steer gatewayd, the PSTN media gateway");
-	fputs(".SH SYNOPSIS\n\\fBgwctl\\fR [\\fIOPTION\\fR...] \\fICOMMAND\\fR [\\fIARGUMENT\\fR...]\n", out);
+	fputs(".SH SYNOPSIS\n\\fBgwctl\\fR [\\fIOPTION\\fR...] \\fICOMMAND\\fR "
+	      "[\\fIARGUMENT\\fR...]\n",
+	      out);
 	fputs(gwctl_text_page, out);
 	fputs(".SH COMMANDS\n", out);
 	for (size_t i = 0; (command = gwctl_command_at(i)); i++)
@@ -123,9 +131,12 @@ static void gwctl_page(FILE *out)
 		fprintf(out, ".TP\n\\fB%d\\fR\n", i);
 		line(out, gwctl_exit_texts[i]);
 	}
-	fputs(".SH ENVIRONMENT\n.TP\n\\fBCAUSEWAY_SOCKET\\fR\nthe socket, unless \\-\\-socket is given\n"
-	      ".TP\n\\fBCAUSEWAY_TOKEN\\fR\na token to be shown to the gateway, for a role that one\\(aqs own "
-	      "user has not\n.TP\n\\fBNO_COLOR\\fR\nno colours\n", out);
+	fputs(".SH ENVIRONMENT\n.TP\n\\fBCAUSEWAY_SOCKET\\fR\nthe socket, unless \\-\\-socket is "
+	      "given\n"
+	      ".TP\n\\fBCAUSEWAY_TOKEN\\fR\na token to be shown to the gateway, for a role that "
+	      "one\\(aqs own "
+	      "user has not\n.TP\n\\fBNO_COLOR\\fR\nno colours\n",
+	      out);
 	fputs(gwctl_examples, out);
 	see_also(out, "gatewayd(8), gateway.yaml(5), e1exchange(1)");
 }
@@ -148,7 +159,8 @@ static const char *unit_of(const struct schema_field *field)
 static void put_limits(FILE *out, const struct schema_field *field, const char *unit)
 {
 	if (field->min || field->max)
-		fprintf(out, ", %lld%s to %lld%s", (long long)field->min, unit, (long long)field->max, unit);
+		fprintf(out, ", %lld%s to %lld%s", (long long)field->min, unit,
+			(long long)field->max, unit);
 }
 
 static void put_type(FILE *out, const struct schema_field *field)
@@ -259,15 +271,21 @@ static void man_fields(FILE *out, const struct schema_field *fields)
 static void yaml_page(FILE *out)
 {
 	head(out, "gateway.yaml", 5, "configuration of gatewayd");
-	fputs(".SH DESCRIPTION\nWhat the machine is: SIP interfaces, trunks, E1 lines, spans, media, API, store.\n"
-	      "\\fBgwctl config check\\fR \\fIFILE\\fR finds all faults of a file at once, with line and column,\n"
-	      "and says what is accepted; \\fBgwctl config diff\\fR and \\fBgwctl config reload\\fR bring\n"
+	fputs(".SH DESCRIPTION\nWhat the machine is: SIP interfaces, trunks, E1 lines, spans, "
+	      "media, API, store.\n"
+	      "\\fBgwctl config check\\fR \\fIFILE\\fR finds all faults of a file at once, with "
+	      "line and column,\n"
+	      "and says what is accepted; \\fBgwctl config diff\\fR and \\fBgwctl config "
+	      "reload\\fR bring\n"
 	      "changes in without dropping calls on what has not changed.\n.PP\n"
 	      "Times are written 125us, 200ms, 4s, 2min, 1h; timeslots 1\\-15,17\\-31.\n"
-	      ".SH THE MACHINE\n", out);
+	      ".SH THE MACHINE\n",
+	      out);
 	man_fields(out, machine_schema.fields);
-	fputs(".SH TABLES\nThese sections only fill a new store. From then on the store has the tables;\n"
-	      "\\fBgwctl export\\fR writes them in this form and \\fBgwctl apply\\fR reads it.\n", out);
+	fputs(".SH TABLES\nThese sections only fill a new store. From then on the store has the "
+	      "tables;\n"
+	      "\\fBgwctl export\\fR writes them in this form and \\fBgwctl apply\\fR reads it.\n",
+	      out);
 	man_fields(out, dialplan_schema.fields);
 	fputs(".SH FILES\n.TP\n/etc/causeway/gateway.yaml\nthe one that gatewayd reads\n", out);
 	see_also(out, "gatewayd(8), gwctl(1)");
@@ -275,7 +293,8 @@ static void yaml_page(FILE *out)
 
 /* ---- Pages of what programs say of themselves ---- */
 
-static int help_page(struct gwctl *g, const char *name, int section, const char *what, const char *more)
+static int help_page(struct gwctl *g, const char *name, int section, const char *what,
+		     const char *more)
 {
 	char text[1000];
 	bool any = false;
@@ -291,28 +310,34 @@ static int help_page(struct gwctl *g, const char *name, int section, const char 
 	fputs(more, g->out);
 	if (any)
 		return GWCTL_DONE;
-	return gwctl_complain(g, GWCTL_USAGE, "usage", "what `%s --help` says is wanted on standard input", name);
+	return gwctl_complain(g, GWCTL_USAGE, "usage",
+			      "what `%s --help` says is wanted on standard input", name);
 }
 
 static const char gatewayd_more[] =
 	".SH DESCRIPTION\n"
-	"gatewayd joins ISDN (E1 PRI over DAHDI cards or CESoPSN) and SIP: trunks of carriers and the SIP\n"
+	"gatewayd joins ISDN (E1 PRI over DAHDI cards or CESoPSN) and SIP: trunks of carriers and "
+	"the SIP\n"
 	"core. It is configured by gateway.yaml(5) and administered with gwctl(1).\n"
 	".SH SIGNALS\n"
 	".TP\nSIGHUP\nreads gateway.yaml again, as \\fBgwctl config reload\\fR\n"
-	".TP\nSIGTERM, SIGINT\nno new calls; ends when those in progress have, or after stop\\-wait\n"
+	".TP\nSIGTERM, SIGINT\nno new calls; ends when those in progress have, or after "
+	"stop\\-wait\n"
 	".SH FILES\n"
 	".TP\n/etc/causeway/gateway.yaml\nthe configuration\n"
 	".TP\n/run/causeway/gatewayd.sock\nwhere gwctl asks\n"
-	".TP\n/var/lib/causeway\nthe store: tables, records of calls, and the spool that records pass\n"
+	".TP\n/var/lib/causeway\nthe store: tables, records of calls, and the spool that records "
+	"pass\n"
 	".SH SEE ALSO\ngwctl(1), gateway.yaml(5), e1exchange(1)\n";
 
-static const char e1exchange_more[] =
-	".SH DESCRIPTION\n"
-	"e1exchange is a PSTN exchange in a box: the network side (or user side) of E1 lines with EuroISDN.\n"
-	"It answers numbers by a plan, calls at a rate with a hold time and reports like SIPp, and\n"
-	"misbehaves on purpose. It is for tests and rehearsals of gatewayd(8), with no carrier at hand.\n"
-	".SH SEE ALSO\ngatewayd(8), gwctl(1)\n";
+static const char e1exchange_more[] = ".SH DESCRIPTION\n"
+				      "e1exchange is a PSTN exchange in a box: the network side "
+				      "(or user side) of E1 lines with EuroISDN.\n"
+				      "It answers numbers by a plan, calls at a rate with a hold "
+				      "time and reports like SIPp, and\n"
+				      "misbehaves on purpose. It is for tests and rehearsals of "
+				      "gatewayd(8), with no carrier at hand.\n"
+				      ".SH SEE ALSO\ngatewayd(8), gwctl(1)\n";
 
 int gwctl_man(struct gwctl *g, const char *page)
 {
@@ -321,11 +346,13 @@ int gwctl_man(struct gwctl *g, const char *page)
 	else if (strcmp(page, "gateway.yaml.5") == 0)
 		yaml_page(g->out);
 	else if (strcmp(page, "gatewayd.8") == 0)
-		return help_page(g, "gatewayd", 8, "PSTN media gateway and mediation server", gatewayd_more);
+		return help_page(g, "gatewayd", 8, "PSTN media gateway and mediation server",
+				 gatewayd_more);
 	else if (strcmp(page, "e1exchange.1") == 0)
 		return help_page(g, "e1exchange", 1, "a PSTN exchange in a box", e1exchange_more);
 	else
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "there are pages gwctl.1, gateway.yaml.5, "
+		return gwctl_complain(g, GWCTL_USAGE, "usage",
+				      "there are pages gwctl.1, gateway.yaml.5, "
 				      "gatewayd.8 and e1exchange.1");
 	return GWCTL_DONE;
 }

@@ -10,8 +10,8 @@
 #include <jansson.h>
 
 #define GWCTL_WORDS 8
-#define GWCTL_GIVEN 96    /* options of one command line */
-#define GWCTL_NAME 1000   /* an argument, escaped for a path */
+#define GWCTL_GIVEN 96  /* options of one command line */
+#define GWCTL_NAME 1000 /* an argument, escaped for a path */
 
 struct gwctl_command;
 struct gwctl_option;
@@ -26,11 +26,11 @@ struct gwctl {
 	const struct gwctl_io *io;
 	FILE *out;
 	const char *socket;
-	char line[400];                 /* the command line, for the gateway's history */
+	char line[400]; /* the command line, for the gateway's history */
 	bool json, colour, help;
-	bool no_memory;                 /* something could not be shown */
-	bool quiet;                     /* completion: complaints are not told */
-	const char *file;               /* whose faults have a line and column; NULL: none */
+	bool no_memory;   /* something could not be shown */
+	bool quiet;       /* completion: complaints are not told */
+	const char *file; /* whose faults have a line and column; NULL: none */
 	unsigned timeout_ms;
 	unsigned columns;               /* of the terminal; 0: any */
 	const char *words[GWCTL_WORDS]; /* behind those of the command: its arguments */
@@ -68,13 +68,13 @@ struct gwctl_kind;
 struct dialplan_body;
 
 struct gwctl_command {
-	const char *words;      /* "call show" */
-	const char *arguments;  /* "ID"; shown in help */
-	unsigned least, most;   /* how many */
-	unsigned traits;        /* enum gwctl_trait */
-	const char *options;    /* "--from --type"; NULL: none of its own */
+	const char *words;     /* "call show" */
+	const char *arguments; /* "ID"; shown in help */
+	unsigned least, most;  /* how many */
+	unsigned traits;       /* enum gwctl_trait */
+	const char *options;   /* "--from --type"; NULL: none of its own */
 	int (*run)(struct gwctl *g);
-	const char *completes;  /* of its arguments: words, or @routes and the like; NULL */
+	const char *completes;         /* of its arguments: words, or @routes and the like; NULL */
 	const struct gwctl_kind *kind; /* of table commands */
 	const char *help;
 };
@@ -143,11 +143,11 @@ int gwctl_ask(struct gwctl *g, const char *method, json_t **out, const char *for
  * added, and `more` (or NULL) such as "now=true". */
 struct gwctl_asking {
 	const char *method, *path, *more;
-	const json_t *json;       /* the body, borrowed; or */
-	const char *text, *type;  /* this; NULL: none */
+	const json_t *json;      /* the body, borrowed; or */
+	const char *text, *type; /* this; NULL: none */
 	size_t length;
-	bool dry_run;             /* also without --dry-run */
-	json_int_t if_revision;   /* 0: as --if-revision says */
+	bool dry_run;           /* also without --dry-run */
+	json_int_t if_revision; /* 0: as --if-revision says */
 };
 int gwctl_ask_for(struct gwctl *g, const struct gwctl_asking *asking, json_t **out);
 /* An answer that is no JSON (mem_free()). */
@@ -202,8 +202,8 @@ struct table_cell {
 	char *text;
 	enum tint tint;
 };
-/* Columns as wide as their widest cell, on a terminal no wider than it; a heading that begins with >
- * is aligned to the right. */
+/* Columns as wide as their widest cell, on a terminal no wider than it; a heading that begins with
+ * > is aligned to the right. */
 struct table {
 	const char *headings[TABLE_COLUMNS];
 	unsigned columns;
@@ -239,9 +239,9 @@ void gwctl_print_tables(struct gwctl *g, const json_t *tables);
 
 enum gwctl_form {
 	GWCTL_TEXT,
-	GWCTL_RESULT,   /* a text that may be empty */
+	GWCTL_RESULT, /* a text that may be empty */
 	GWCTL_INTEGER,
-	GWCTL_SWITCH,   /* yes or no */
+	GWCTL_SWITCH, /* yes or no */
 	GWCTL_LIST,
 	GWCTL_GATEWAYS, /* NAME or NAME:WEIGHT */
 };
@@ -250,14 +250,14 @@ struct gwctl_key {
 	enum gwctl_form form;
 };
 struct gwctl_kind {
-	const char *table;            /* of the API: "dial-plans" */
-	const char *what;             /* in sentences: "dial plan" */
-	const struct gwctl_key *keys; /* ends with a NULL option */
-	const struct gwctl_kind *rules; /* of its own; NULL: it has none */
+	const char *table;                /* of the API: "dial-plans" */
+	const char *what;                 /* in sentences: "dial plan" */
+	const struct gwctl_key *keys;     /* ends with a NULL option */
+	const struct gwctl_kind *rules;   /* of its own; NULL: it has none */
 	const struct dialplan_body *body; /* the schema of its keys, for their defaults */
 	bool has_parent;
 	const char *headings;
-	const char *columns;          /* keys of the body, behind the name, in the headings' order */
+	const char *columns; /* keys of the body, behind the name, in the headings' order */
 };
 /* What a key is when it is not set, as it would be written; NULL: nothing. */
 const char *gwctl_default_of(const struct gwctl_kind *kind, const char *key);

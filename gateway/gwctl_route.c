@@ -22,7 +22,8 @@ static void print_heading(struct gwctl *g, const json_t *step, const json_t *bef
 	bool rules = is_rule(kind), translates = strcmp(kind, "translate") == 0;
 
 	if (before && is_rule(gwctl_text(before, "step")) == rules &&
-	    (!rules || (same(step, before, "step") && same(step, before, "of") && same(step, before, "for"))))
+	    (!rules ||
+	     (same(step, before, "step") && same(step, before, "of") && same(step, before, "for"))))
 		return;
 	fprintf(g->out, "%s", tint_on(g, TINT_BOLD));
 	if (!rules)
@@ -60,7 +61,8 @@ static void print_step(struct gwctl *g, const json_t *step)
 	if (is_rule(kind) && !json_is_string(json_object_get(step, "object")))
 		comma = "";
 	if (matched && json_is_string(json_object_get(step, "after")))
-		fprintf(g->out, ": %s becomes %s", gwctl_text(step, "before"), gwctl_text(step, "after"));
+		fprintf(g->out, ": %s becomes %s", gwctl_text(step, "before"),
+			gwctl_text(step, "after"));
 	if (json_is_string(json_object_get(step, "why")))
 		fprintf(g->out, "%s%s", comma, gwctl_text(step, "why"));
 	fprintf(g->out, "%s\n", tint_off(g, tint));
@@ -77,7 +79,8 @@ static void print_steps(struct gwctl *g, const json_t *test)
 		before = step;
 	}
 	if (gwctl_integer(test, "steps_left_out"))
-		fprintf(g->out, "  … and %lld more that did not match\n", gwctl_integer(test, "steps_left_out"));
+		fprintf(g->out, "  … and %lld more that did not match\n",
+			gwctl_integer(test, "steps_left_out"));
 }
 
 static void print_candidates(struct gwctl *g, const json_t *candidates)
@@ -97,7 +100,9 @@ static void print_candidates(struct gwctl *g, const json_t *candidates)
 		table_add(&table, TINT_NONE, "%s", gwctl_number(candidate, "called_sent"));
 		table_add(&table, TINT_NONE, "%s", gwctl_number(candidate, "calling_sent"));
 		table_add(&table, available ? TINT_GOOD : TINT_BAD, "%s",
-			  available ? "free" : gwctl_text(json_object_get(candidate, "unavailable_cause"), "text"));
+			  available ? "free"
+				    : gwctl_text(json_object_get(candidate, "unavailable_cause"),
+						 "text"));
 	}
 	table_end(&table, g, "");
 }
@@ -110,29 +115,34 @@ static void print_test(struct gwctl *g, const json_t *test)
 	fputc('\n', g->out);
 	if (json_array_size(candidates) == 0) {
 		fprintf(g->out, "%sNo route leads to %s from %s.%s\n", tint_on(g, TINT_BAD),
-			gwctl_number(test, "called_normalized"), gwctl_text(test, "from"), tint_off(g, TINT_BAD));
+			gwctl_number(test, "called_normalized"), gwctl_text(test, "from"),
+			tint_off(g, TINT_BAD));
 		return;
 	}
-	fprintf(g->out, "%s from %s would be tried at%s:\n", gwctl_number(test, "called_normalized"),
-		gwctl_text(test, "from"),
+	fprintf(g->out, "%s from %s would be tried at%s:\n",
+		gwctl_number(test, "called_normalized"), gwctl_text(test, "from"),
 		json_is_true(json_object_get(test, "emergency")) ? ", as an emergency call" : "");
 	print_candidates(g, candidates);
 }
 
 int gwctl_route_test(struct gwctl *g)
 {
-	const char *given_from = gwctl_value(g, "--from"), *given_calling = gwctl_value(g, "--calling");
+	const char *given_from = gwctl_value(g, "--from"),
+		   *given_calling = gwctl_value(g, "--calling");
 	const char *given_type = gwctl_value(g, "--type");
 	char number[GWCTL_NAME], from[GWCTL_NAME], calling[GWCTL_NAME], type[120];
 	json_t *json = NULL;
 	int rc;
 
 	if (!given_from)
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "where would the call come from? Add --from "
-				      "and the name of a trunk or span (`gwctl trunk list`, `gwctl span "
-				      "list`)");
+		return gwctl_complain(
+			g, GWCTL_USAGE, "usage",
+			"where would the call come from? Add --from "
+			"and the name of a trunk or span (`gwctl trunk list`, `gwctl span "
+			"list`)");
 	if (strlen(g->arguments[0]) > 255)
-		return gwctl_complain(g, GWCTL_USAGE, "long-number", "a number has at most 63 digits");
+		return gwctl_complain(g, GWCTL_USAGE, "long-number",
+				      "a number has at most 63 digits");
 	rc = gwctl_ask(g, "GET", &json, "route-test?number=%s&from=%s&calling=%s&type=%s",
 		       gwctl_escape(g->arguments[0], number, sizeof(number)),
 		       gwctl_escape(given_from, from, sizeof(from)),

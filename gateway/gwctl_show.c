@@ -6,16 +6,21 @@
 
 static void print_summary(struct gwctl *g, const json_t *status)
 {
-	const json_t *calls = json_object_get(status, "calls"), *dialplan = json_object_get(status, "dialplan");
+	const json_t *calls = json_object_get(status, "calls"),
+		     *dialplan = json_object_get(status, "dialplan");
 	const json_t *ports = json_object_get(status, "rtp_ports");
 	long long up = gwctl_integer(status, "uptime_s");
 
-	fprintf(g->out, "gatewayd %s, up %lld d %02lld:%02lld:%02lld since %s UTC\n", gwctl_text(status, "version"),
-		up / 86400, up / 3600 % 24, up / 60 % 60, up % 60, gwctl_time(status, "started"));
-	fprintf(g->out, "calls: %s%lld now%s, %lld in all, %lld answered, %lld failed; %lld failovers, %lld without a route\n",
+	fprintf(g->out, "gatewayd %s, up %lld d %02lld:%02lld:%02lld since %s UTC\n",
+		gwctl_text(status, "version"), up / 86400, up / 3600 % 24, up / 60 % 60, up % 60,
+		gwctl_time(status, "started"));
+	fprintf(g->out,
+		"calls: %s%lld now%s, %lld in all, %lld answered, %lld failed; %lld failovers, "
+		"%lld without a route\n",
 		tint_on(g, TINT_BOLD), gwctl_integer(calls, "now"), tint_off(g, TINT_BOLD),
-		gwctl_integer(calls, "total"), gwctl_integer(calls, "answered"), gwctl_integer(calls, "failed"),
-		gwctl_integer(calls, "failovers"), gwctl_integer(calls, "no_route"));
+		gwctl_integer(calls, "total"), gwctl_integer(calls, "answered"),
+		gwctl_integer(calls, "failed"), gwctl_integer(calls, "failovers"),
+		gwctl_integer(calls, "no_route"));
 	fprintf(g->out, "dial plan: %lld routes", gwctl_integer(dialplan, "routes"));
 	if (gwctl_integer(dialplan, "limit_hits"))
 		fprintf(g->out, ", %s%lld matches given up%s", tint_on(g, TINT_BAD),
@@ -37,7 +42,8 @@ static void print_workers(struct gwctl *g, const json_t *workers)
 		long long load = gwctl_integer(worker, "load_permille");
 
 		table_add(&table, TINT_NONE, "%s", gwctl_text(worker, "name"));
-		table_add(&table, load > 700 ? TINT_BAD : TINT_NONE, "%lld.%lld %%", load / 10, load % 10);
+		table_add(&table, load > 700 ? TINT_BAD : TINT_NONE, "%lld.%lld %%", load / 10,
+			  load % 10);
 	}
 	table_end(&table, g, "No media workers.");
 }
@@ -49,12 +55,13 @@ static void print_draining(struct gwctl *g, const json_t *status)
 	size_t i;
 
 	if (json_is_true(json_object_get(status, "ending")))
-		fprintf(g->out, "%sgatewayd is ending: it takes no new calls%s\n", tint_on(g, TINT_BAD),
-			tint_off(g, TINT_BAD));
+		fprintf(g->out, "%sgatewayd is ending: it takes no new calls%s\n",
+			tint_on(g, TINT_BAD), tint_off(g, TINT_BAD));
 	json_array_foreach(json_object_get(status, "draining"), i, one) {
 		fprintf(g->out, "%sdraining: %s %s, %s left%s\n", tint_on(g, TINT_WARN),
 			gwctl_text(one, "kind"), gwctl_text(one, "name"),
-			gwctl_count((size_t)gwctl_integer(one, "calls"), "call"), tint_off(g, TINT_WARN));
+			gwctl_count((size_t)gwctl_integer(one, "calls"), "call"),
+			tint_off(g, TINT_WARN));
 	}
 }
 
@@ -66,12 +73,14 @@ void gwctl_print_tables(struct gwctl *g, const json_t *tables)
 	if (!json_is_object(tables))
 		return;
 	fprintf(g->out, "tables: revision %lld, %s %s %s%s%s", gwctl_integer(tables, "revision"),
-		gwctl_text(store, "kind"), gwctl_text(store, "where"), tint_on(g, up ? TINT_GOOD : TINT_BAD),
-		up ? "up" : "away", tint_off(g, up ? TINT_GOOD : TINT_BAD));
+		gwctl_text(store, "kind"), gwctl_text(store, "where"),
+		tint_on(g, up ? TINT_GOOD : TINT_BAD), up ? "up" : "away",
+		tint_off(g, up ? TINT_GOOD : TINT_BAD));
 	if (!up && json_is_string(json_object_get(store, "error")))
 		fprintf(g->out, " (%s)", gwctl_text(store, "error"));
 	if (json_is_true(json_object_get(tables, "from_file")))
-		fprintf(g->out, "%s; calls go by the tables kept aside, and nothing can be changed%s",
+		fprintf(g->out,
+			"%s; calls go by the tables kept aside, and nothing can be changed%s",
 			tint_on(g, TINT_WARN), tint_off(g, TINT_WARN));
 	if (json_is_string(json_object_get(tables, "trouble")))
 		fprintf(g->out, "%s; the newest tables can't be used: %s%s", tint_on(g, TINT_BAD),
@@ -83,17 +92,20 @@ void gwctl_print_records(struct gwctl *g, const json_t *records)
 {
 	const json_t *spool = json_object_get(records, "spool");
 	const char *state = gwctl_text(records, "state");
-	enum tint tint = strcmp(state, "ok") == 0 ? TINT_GOOD : strcmp(state, "waiting") == 0 ? TINT_WARN : TINT_BAD;
+	enum tint tint = strcmp(state, "ok") == 0        ? TINT_GOOD
+			 : strcmp(state, "waiting") == 0 ? TINT_WARN
+							 : TINT_BAD;
 
 	if (!json_is_object(records)) {
 		fputs("records: none are kept (records: enabled is false)\n", g->out);
 		return;
 	}
-	fprintf(g->out, "records: %s%s%s, %lld stored since the start, %lld waiting in the spool", tint_on(g, tint),
-		state, tint_off(g, tint), gwctl_integer(records, "stored"), gwctl_integer(spool, "queued"));
+	fprintf(g->out, "records: %s%s%s, %lld stored since the start, %lld waiting in the spool",
+		tint_on(g, tint), state, tint_off(g, tint), gwctl_integer(records, "stored"),
+		gwctl_integer(spool, "queued"));
 	if (gwctl_integer(spool, "lost"))
-		fprintf(g->out, ", %s%lld LOST%s", tint_on(g, TINT_BAD), gwctl_integer(spool, "lost"),
-			tint_off(g, TINT_BAD));
+		fprintf(g->out, ", %s%lld LOST%s", tint_on(g, TINT_BAD),
+			gwctl_integer(spool, "lost"), tint_off(g, TINT_BAD));
 	if (json_is_string(json_object_get(records, "error")))
 		fprintf(g->out, " (%s)", gwctl_text(records, "error"));
 	fputc('\n', g->out);
@@ -102,18 +114,20 @@ void gwctl_print_records(struct gwctl *g, const json_t *records)
 /* How far signalling lags behind, and what is refused because of it or of a limit. */
 void gwctl_print_overload(struct gwctl *g, const json_t *overload)
 {
-	long long admitted = gwctl_integer(overload, "admitted_permille"), lag = gwctl_integer(overload, "lag_ms");
+	long long admitted = gwctl_integer(overload, "admitted_permille"),
+		  lag = gwctl_integer(overload, "lag_ms");
 	const json_t *refused = json_object_get(overload, "refused"), *count;
 	const char *why, *comma = "; refused so far: ";
 
 	if (!json_is_object(overload))
 		return;
 	fprintf(g->out, "signalling: lag %lld ms, busy %lld.%lld %%, %lld new calls/s", lag,
-		gwctl_integer(overload, "busy_permille") / 10, gwctl_integer(overload, "busy_permille") % 10,
+		gwctl_integer(overload, "busy_permille") / 10,
+		gwctl_integer(overload, "busy_permille") % 10,
 		gwctl_integer(overload, "new_calls_per_s"));
 	if (admitted < 1000)
-		fprintf(g->out, ", %sadmits %lld.%lld %% of new calls%s", tint_on(g, TINT_BAD), admitted / 10,
-			admitted % 10, tint_off(g, TINT_BAD));
+		fprintf(g->out, ", %sadmits %lld.%lld %% of new calls%s", tint_on(g, TINT_BAD),
+			admitted / 10, admitted % 10, tint_off(g, TINT_BAD));
 	json_object_foreach((json_t *)refused, why, count) {
 		if (json_integer_value(count) == 0)
 			continue;

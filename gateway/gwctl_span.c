@@ -48,7 +48,8 @@ static void print_map(struct gwctl *g, const json_t *slots)
 		for (size_t i = row; i < row + 16 && i < count; i++) {
 			const struct sign *sign = sign_of(json_array_get(slots, i));
 
-			fprintf(g->out, "  %s%s%s", tint_on(g, sign->tint), sign->sign, tint_off(g, sign->tint));
+			fprintf(g->out, "  %s%s%s", tint_on(g, sign->tint), sign->sign,
+				tint_off(g, sign->tint));
 			if (sign >= signs && sign < signs + SIGNS)
 				used[sign - signs] = true;
 		}
@@ -82,7 +83,8 @@ static void print_busy_slots(struct gwctl *g, const json_t *slots)
 
 /* ---- Counters: all that count something; what should not happen in colour ---- */
 
-static void add_counters(struct table *table, const json_t *groups, const char *group, enum tint tint)
+static void add_counters(struct table *table, const json_t *groups, const char *group,
+			 enum tint tint)
 {
 	json_t *counters = json_object_get(groups, group), *value;
 	const char *name;
@@ -111,13 +113,15 @@ static void print_span(struct gwctl *g, const json_t *span)
 	const char *state = gwctl_text(span, "state");
 	const json_t *slots = json_object_get(span, "timeslots");
 
-	fprintf(g->out, "%s%s%s  %s%s%s", tint_on(g, TINT_BOLD), gwctl_text(span, "name"), tint_off(g, TINT_BOLD),
-		tint_on(g, gwctl_state_tint(state)), state, tint_off(g, gwctl_state_tint(state)));
+	fprintf(g->out, "%s%s%s  %s%s%s", tint_on(g, TINT_BOLD), gwctl_text(span, "name"),
+		tint_off(g, TINT_BOLD), tint_on(g, gwctl_state_tint(state)), state,
+		tint_off(g, gwctl_state_tint(state)));
 	if (json_is_string(json_object_get(span, "alarms")))
-		fprintf(g->out, "  %s%s%s", tint_on(g, TINT_BAD), gwctl_text(span, "alarms"), tint_off(g, TINT_BAD));
+		fprintf(g->out, "  %s%s%s", tint_on(g, TINT_BAD), gwctl_text(span, "alarms"),
+			tint_off(g, TINT_BAD));
 	if (strcmp(gwctl_text(span, "admin"), "enabled") != 0 && json_object_get(span, "admin"))
-		fprintf(g->out, "  %s%s%s", tint_on(g, gwctl_admin_tint(span)), gwctl_text(span, "admin"),
-			tint_off(g, gwctl_admin_tint(span)));
+		fprintf(g->out, "  %s%s%s", tint_on(g, gwctl_admin_tint(span)),
+			gwctl_text(span, "admin"), tint_off(g, gwctl_admin_tint(span)));
 	fprintf(g->out, "  line %s, %s, %lld %s, %lld channels idle\n\n", gwctl_text(span, "line"),
 		gwctl_text(span, "role"), gwctl_integer(span, "calls"),
 		gwctl_integer(span, "calls") == 1 ? "call" : "calls", gwctl_integer(span, "idle"));
@@ -134,7 +138,8 @@ int gwctl_span_show(struct gwctl *g)
 {
 	char name[GWCTL_NAME];
 	json_t *json = NULL;
-	int rc = gwctl_ask(g, "GET", &json, "spans/%s", gwctl_escape(g->arguments[0], name, sizeof(name)));
+	int rc = gwctl_ask(g, "GET", &json, "spans/%s",
+			   gwctl_escape(g->arguments[0], name, sizeof(name)));
 
 	if (rc == GWCTL_DONE)
 		rc = gwctl_need(g, json, "timeslots");
@@ -143,4 +148,3 @@ int gwctl_span_show(struct gwctl *g)
 	json_decref(json);
 	return rc;
 }
-

@@ -12,7 +12,10 @@
 static void print_store(struct gwctl *g, const json_t *store)
 {
 	static const char *const rows[][2] = {
-		{ "kind", "kind" }, { "where", "where" }, { "error", "error" }, { "reconnects", "reconnects" },
+		{ "kind", "kind" },
+		{ "where", "where" },
+		{ "error", "error" },
+		{ "reconnects", "reconnects" },
 	};
 	bool up = json_is_true(json_object_get(store, "up"));
 	struct table table;
@@ -29,8 +32,9 @@ static void print_store(struct gwctl *g, const json_t *store)
 static void print_spool(struct gwctl *g, const json_t *spool)
 {
 	static const char *const rows[][2] = {
-		{ "records waiting", "queued" }, { "their octets", "queued_octets" }, { "room, octets", "size" },
-		{ "calls in progress", "held" }, { "room for calls", "slots" }, { "lost", "lost" },
+		{ "records waiting", "queued" }, { "their octets", "queued_octets" },
+		{ "room, octets", "size" },      { "calls in progress", "held" },
+		{ "room for calls", "slots" },   { "lost", "lost" },
 		{ "damaged", "damaged" },
 	};
 	struct table table;
@@ -49,7 +53,8 @@ int gwctl_store_status(struct gwctl *g)
 	if (rc == GWCTL_DONE)
 		rc = gwctl_need(g, json, "tables");
 	if (rc == GWCTL_DONE && !gwctl_printed_json(g, json)) {
-		const json_t *tables = json_object_get(json, "tables"), *records = json_object_get(json, "records");
+		const json_t *tables = json_object_get(json, "tables"),
+			     *records = json_object_get(json, "records");
 
 		gwctl_print_tables(g, tables);
 		print_store(g, json_object_get(tables, "store"));
@@ -87,8 +92,10 @@ static int run_errand(struct gwctl *g, const char *api_path, json_t **out)
 	int rc = GWCTL_FAILED;
 
 	if (body)
-		rc = gwctl_ask_for(g, &(struct gwctl_asking){ .method = "POST", .path = api_path,
-							      .json = body }, out);
+		rc = gwctl_ask_for(
+			g,
+			&(struct gwctl_asking){ .method = "POST", .path = api_path, .json = body },
+			out);
 	else if (path)
 		rc = gwctl_complain(g, GWCTL_USAGE, "usage", "the path is no UTF-8");
 	json_decref(body);
@@ -120,7 +127,8 @@ int gwctl_store_restore(struct gwctl *g)
 	if (rc == GWCTL_DONE)
 		rc = run_errand(g, "store/restore", &json);
 	if (rc == GWCTL_DONE && !gwctl_printed_json(g, json)) {
-		fprintf(g->out, "The %s are those of %s", gwctl_text(json, "what"), gwctl_text(json, "path"));
+		fprintf(g->out, "The %s are those of %s", gwctl_text(json, "what"),
+			gwctl_text(json, "path"));
 		if (json_object_get(json, "revision"))
 			fprintf(g->out, ": revision %lld", gwctl_integer(json, "revision"));
 		fputs(".\n", g->out);
@@ -133,10 +141,12 @@ int gwctl_store_restore(struct gwctl *g)
 int gwctl_store_migrate(struct gwctl *g)
 {
 	json_t *json = NULL;
-	int rc = gwctl_ask_for(g, &(struct gwctl_asking){ .method = "POST", .path = "store/migrate" }, &json);
+	int rc = gwctl_ask_for(
+		g, &(struct gwctl_asking){ .method = "POST", .path = "store/migrate" }, &json);
 
 	if (rc == GWCTL_DONE && !gwctl_printed_json(g, json)) {
-		fprintf(g->out, "Schema of the tables: version %s", gwctl_plain(json_object_get(json, "tables")));
+		fprintf(g->out, "Schema of the tables: version %s",
+			gwctl_plain(json_object_get(json, "tables")));
 		if (json_is_integer(json_object_get(json, "records")))
 			fprintf(g->out, "; of the records: version %s",
 				gwctl_plain(json_object_get(json, "records")));
@@ -206,9 +216,12 @@ int gwctl_config_diff(struct gwctl *g)
 int gwctl_config_reload(struct gwctl *g)
 {
 	json_t *json = NULL;
-	int rc = gwctl_ask_for(g, &(struct gwctl_asking){ .method = "POST", .path = "config/reload",
-							  .more = gwctl_flag(g, "--now") ? "now=true" : NULL },
-			       &json);
+	int rc = gwctl_ask_for(
+		g,
+		&(struct gwctl_asking){ .method = "POST",
+					.path = "config/reload",
+					.more = gwctl_flag(g, "--now") ? "now=true" : NULL },
+		&json);
 
 	if (rc == GWCTL_DONE)
 		rc = gwctl_need(g, json, "changed");

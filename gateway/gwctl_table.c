@@ -12,8 +12,8 @@
 const char *tint_on(const struct gwctl *g, enum tint tint)
 {
 	static const char *const codes[] = {
-		[TINT_NONE] = "", [TINT_DIM] = "\033[2m", [TINT_BOLD] = "\033[1m", [TINT_GOOD] = "\033[32m",
-		[TINT_WARN] = "\033[33m", [TINT_BAD] = "\033[31m",
+		[TINT_NONE] = "",         [TINT_DIM] = "\033[2m",   [TINT_BOLD] = "\033[1m",
+		[TINT_GOOD] = "\033[32m", [TINT_WARN] = "\033[33m", [TINT_BAD] = "\033[31m",
 	};
 
 	return g->colour ? codes[tint] : "";

@@ -22,13 +22,17 @@ static bool next_key(const char **keys, char *out, size_t room)
 }
 
 /* What is not set is shown as what it is then, dimmed. */
-static void add_value(struct table *table, struct gwctl *g, const json_t *value, const char *otherwise)
+static void add_value(struct table *table, struct gwctl *g, const json_t *value,
+		      const char *otherwise)
 {
 	char *text = value ? gwctl_plain_whole(value) : NULL;
 
 	if (value && !text)
 		g->no_memory = true;
-	table_add(table, value ? TINT_NONE : TINT_DIM, "%s", text ? text : otherwise ? otherwise : "-");
+	table_add(table, value ? TINT_NONE : TINT_DIM, "%s",
+		  text        ? text
+		  : otherwise ? otherwise
+			      : "-");
 	mem_free(text);
 }
 
@@ -71,7 +75,10 @@ static void print_objects(struct gwctl *g, const struct gwctl_kind *kind, const 
 	size_t i;
 
 	snprintf(headings, sizeof(headings), "%s%s",
-		 !parents ? "" : kind == &gwctl_rules ? "DIAL_PLAN " : "TRANSLATION ", kind->headings);
+		 !parents               ? ""
+		 : kind == &gwctl_rules ? "DIAL_PLAN "
+					: "TRANSLATION ",
+		 kind->headings);
 	table_begin(&table, headings);
 	json_array_foreach(objects, i, object) {
 		if (parents)
@@ -87,7 +94,8 @@ static void print_objects(struct gwctl *g, const struct gwctl_kind *kind, const 
 /* Routes as they are tried: emergency routes, then by priority, then as they stand. */
 static long long rank_of(const json_t *route)
 {
-	const json_t *body = json_object_get(route, "body"), *priority = json_object_get(body, "priority");
+	const json_t *body = json_object_get(route, "body"),
+		     *priority = json_object_get(body, "priority");
 	long long rank = priority ? (long long)json_integer_value(priority) : 100;
 
 	return json_is_true(json_object_get(body, "emergency")) ? rank - 10000000 : rank;
@@ -129,7 +137,8 @@ static json_t *in_order(struct gwctl *g, const json_t *routes)
 	return sorted;
 }
 
-static int ask_list(struct gwctl *g, const struct gwctl_kind *kind, const char *parent, json_t **out)
+static int ask_list(struct gwctl *g, const struct gwctl_kind *kind, const char *parent,
+		    json_t **out)
 {
 	char escaped[GWCTL_NAME];
 	int rc;
@@ -159,7 +168,8 @@ static int check_parents(struct gwctl *g)
 {
 	if (!gwctl_flag(g, "--dialplan") || !gwctl_flag(g, "--translation"))
 		return GWCTL_DONE;
-	return gwctl_complain(g, GWCTL_USAGE, "usage", "--dialplan or --translation, not both: a rule belongs "
+	return gwctl_complain(g, GWCTL_USAGE, "usage",
+			      "--dialplan or --translation, not both: a rule belongs "
 			      "to one of them");
 }
 
@@ -224,9 +234,10 @@ static void add_users(struct table *table, struct gwctl *g, const char *what, co
 
 	json_array_foreach(objects, i, object) {
 		json_array_foreach(json_object_get(json_object_get(object, "body"), key), k, item) {
-			const char *text = json_is_object(item) ?
-						   json_string_value(json_object_get(item, "name")) :
-						   json_string_value(item);
+			const char *text =
+				json_is_object(item)
+					? json_string_value(json_object_get(item, "name"))
+					: json_string_value(item);
 
 			if (text && strcmp(text, name) == 0)
 				json_array_append(users, json_object_get(object, "name"));
@@ -248,8 +259,8 @@ static int print_users(struct gwctl *g, const struct gwctl_kind *kind)
 	if (rc == GWCTL_DONE) {
 		table_begin(&table, "NAMED_BY WHICH");
 		if (policies)
-			add_users(&table, g, "policies", json_object_get(policies, "objects"), "usages",
-				  g->arguments[0]);
+			add_users(&table, g, "policies", json_object_get(policies, "objects"),
+				  "usages", g->arguments[0]);
 		add_users(&table, g, "routes", json_object_get(routes, "objects"),
 			  kind == &gwctl_usages ? "usages" : "gateways", g->arguments[0]);
 		fputc('\n', g->out);
@@ -281,8 +292,8 @@ static int show(struct gwctl *g, const struct gwctl_kind *kind, const char *pare
 
 	if (parent)
 		gwctl_escape(parent, escaped, sizeof(escaped));
-	rc = gwctl_ask(g, "GET", &json, "tables/%s/%s%s%s", kind->table, escaped, parent ? "%2F" : "",
-		       gwctl_escape(g->arguments[0], name, sizeof(name)));
+	rc = gwctl_ask(g, "GET", &json, "tables/%s/%s%s%s", kind->table, escaped,
+		       parent ? "%2F" : "", gwctl_escape(g->arguments[0], name, sizeof(name)));
 	if (rc == GWCTL_DONE)
 		rc = gwctl_need(g, json, "body");
 	if (rc == GWCTL_DONE && !gwctl_printed_json(g, json)) {
@@ -302,7 +313,9 @@ int gwctl_table_show(struct gwctl *g)
 	const char *parent = kind->has_parent ? parent_of(g) : NULL;
 
 	if (kind->has_parent && !parent)
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "a rule of what? Add --dialplan NAME (`gwctl "
-				      "dialplan list`) or --translation NAME (`gwctl translation list`)");
+		return gwctl_complain(
+			g, GWCTL_USAGE, "usage",
+			"a rule of what? Add --dialplan NAME (`gwctl "
+			"dialplan list`) or --translation NAME (`gwctl translation list`)");
 	return check_parents(g) ? GWCTL_USAGE : show(g, kind, parent);
 }

@@ -13,7 +13,7 @@
 
 static struct {
 	struct termios before;
-	bool keys;  /* standard input is a terminal whose settings are ours */
+	bool keys; /* standard input is a terminal whose settings are ours */
 	bool ours;
 } screen;
 static volatile sig_atomic_t ended, resized;
@@ -100,7 +100,8 @@ static int64_t now_ms(void)
 
 bool gwctl_terminal_wait(void *arg, unsigned ms)
 {
-	struct pollfd keys = { .fd = screen.ours && screen.keys ? STDIN_FILENO : -1, .events = POLLIN };
+	struct pollfd keys = { .fd = screen.ours && screen.keys ? STDIN_FILENO : -1,
+			       .events = POLLIN };
 	int64_t until = now_ms() + ms, left;
 
 	(void)arg;

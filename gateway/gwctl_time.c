@@ -14,8 +14,9 @@ static bool read_ago(const char *text, int64_t *out)
 		const char *unit;
 		int64_t seconds;
 	} units[] = {
-		{ "s", 1 }, { "sec", 1 }, { "m", 60 }, { "min", 60 }, { "h", 3600 },
-		{ "d", DAY_S }, { "day", DAY_S }, { "days", DAY_S }, { "w", 7 * DAY_S },
+		{ "s", 1 },       { "sec", 1 },      { "m", 60 },
+		{ "min", 60 },    { "h", 3600 },     { "d", DAY_S },
+		{ "day", DAY_S }, { "days", DAY_S }, { "w", 7 * DAY_S },
 	};
 
 	for (*out = 0; *text;) {
@@ -28,7 +29,8 @@ static bool read_ago(const char *text, int64_t *out)
 			n = n * 10 + (*text++ - '0');
 		length = strspn(text, "abcdefghijklmnopqrstuvwxyz");
 		for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-			if (strlen(units[i].unit) == length && strncmp(units[i].unit, text, length) == 0)
+			if (strlen(units[i].unit) == length &&
+			    strncmp(units[i].unit, text, length) == 0)
 				seconds = units[i].seconds;
 		if (!seconds)
 			return false;
@@ -41,8 +43,8 @@ static bool read_ago(const char *text, int64_t *out)
 static bool read_date(const char *text, int64_t *out)
 {
 	static const char *const forms[] = {
-		"%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S",
-		"%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%SZ",
+		"%Y-%m-%d",          "%Y-%m-%d %H:%M",  "%Y-%m-%d %H:%M:%S",  "%Y-%m-%dT%H:%M",
+		"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%SZ",
 	};
 
 	if (strspn(text, "0123456789") != 4 || text[4] != '-')

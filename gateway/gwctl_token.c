@@ -15,18 +15,24 @@ static void hex(const unsigned char *octets, char out[2 * OCTETS + 1])
 		snprintf(out + 2 * i, 3, "%02x", octets[i]);
 }
 
-static void print_token(struct gwctl *g, const char *token, const char *hash, const char *name, const char *role)
+static void print_token(struct gwctl *g, const char *token, const char *hash, const char *name,
+			const char *role)
 {
 	json_t *json;
 
 	if (!g->json) {
-		fprintf(g->out, "Token, shown only now:\n  %s\n\nLine of gateway.yaml, under `api: access:` "
-			"(then `gwctl config reload`):\n  - { token-sha256: %s, name: '%s', role: %s }\n\n"
+		fprintf(g->out,
+			"Token, shown only now:\n  %s\n\nLine of gateway.yaml, under `api: "
+			"access:` "
+			"(then `gwctl config reload`):\n  - { token-sha256: %s, name: '%s', role: "
+			"%s }\n\n"
 			"Who uses it sends `Authorization: Bearer TOKEN`; gwctl takes it from "
-			"$CAUSEWAY_TOKEN.\n", token, hash, name, role);
+			"$CAUSEWAY_TOKEN.\n",
+			token, hash, name, role);
 		return;
 	}
-	json = json_pack("{s:s, s:s, s:s, s:s}", "token", token, "token-sha256", hash, "name", name, "role", role);
+	json = json_pack("{s:s, s:s, s:s, s:s}", "token", token, "token-sha256", hash, "name", name,
+			 "role", role);
 	gwctl_printed_json(g, json);
 	json_decref(json);
 }
@@ -39,12 +45,14 @@ int gwctl_token(struct gwctl *g)
 
 	role = role ? role : "read";
 	if (strcmp(role, "read") != 0 && strcmp(role, "operate") != 0 && strcmp(role, "admin") != 0)
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "--role %s: read, operate or admin is accepted",
-				      role);
+		return gwctl_complain(g, GWCTL_USAGE, "usage",
+				      "--role %s: read, operate or admin is accepted", role);
 	if (name && strpbrk(name, "'\n"))
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "--name: without quotes and line feeds");
+		return gwctl_complain(g, GWCTL_USAGE, "usage",
+				      "--name: without quotes and line feeds");
 	if (getrandom(random, sizeof(random), 0) != sizeof(random))
-		return gwctl_complain(g, GWCTL_FAILED, "failed", "the kernel gives no random octets");
+		return gwctl_complain(g, GWCTL_FAILED, "failed",
+				      "the kernel gives no random octets");
 	hex(random, token);
 	if (EVP_Digest(token, strlen(token), digest, NULL, EVP_sha256(), NULL) != 1)
 		return gwctl_complain(g, GWCTL_FAILED, "failed", "SHA-256 can't be had of OpenSSL");

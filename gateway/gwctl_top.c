@@ -30,8 +30,10 @@ static int take_sample(struct gwctl *g, struct sample *sample)
 	return rc ? rc : gwctl_need(g, sample->status, "calls");
 }
 
-/* Of a counter of `object`, per second; 0 when there was no answer before, or the daemon is another. */
-static double rate_of(const struct sample *before, const struct sample *now, const char *object, const char *key)
+/* Of a counter of `object`, per second; 0 when there was no answer before, or the daemon is
+ * another. */
+static double rate_of(const struct sample *before, const struct sample *now, const char *object,
+		      const char *key)
 {
 	long long was = gwctl_integer(json_object_get(before->status, object), key);
 	long long is = gwctl_integer(json_object_get(now->status, object), key);
@@ -51,13 +53,17 @@ static void print_head(struct gwctl *g, const struct sample *before, const struc
 	double failed = rate_of(before, now, "calls", "failed");
 
 	fprintf(g->out, "%sgatewayd %s%s  up %lld d %02lld:%02lld:%02lld\n", tint_on(g, TINT_BOLD),
-		gwctl_text(now->status, "version"), tint_off(g, TINT_BOLD), up / 86400, up / 3600 % 24,
-		up / 60 % 60, up % 60);
-	fprintf(g->out, "calls %s%lld%s now  %.1f/s new  %.1f/s answered  %s%.1f/s failed%s  %.1f/s failovers  "
-		"%.1f/s without a route\n", tint_on(g, TINT_BOLD), gwctl_integer(calls, "now"),
-		tint_off(g, TINT_BOLD), per_s, rate_of(before, now, "calls", "answered"),
+		gwctl_text(now->status, "version"), tint_off(g, TINT_BOLD), up / 86400,
+		up / 3600 % 24, up / 60 % 60, up % 60);
+	fprintf(g->out,
+		"calls %s%lld%s now  %.1f/s new  %.1f/s answered  %s%.1f/s failed%s  %.1f/s "
+		"failovers  "
+		"%.1f/s without a route\n",
+		tint_on(g, TINT_BOLD), gwctl_integer(calls, "now"), tint_off(g, TINT_BOLD), per_s,
+		rate_of(before, now, "calls", "answered"),
 		tint_on(g, failed > 0 ? TINT_WARN : TINT_NONE), failed,
-		tint_off(g, failed > 0 ? TINT_WARN : TINT_NONE), rate_of(before, now, "calls", "failovers"),
+		tint_off(g, failed > 0 ? TINT_WARN : TINT_NONE),
+		rate_of(before, now, "calls", "failovers"),
 		rate_of(before, now, "calls", "no_route"));
 }
 
@@ -71,8 +77,8 @@ static void print_load(struct gwctl *g, const char *name, long long permille)
 	filled = filled < 0 ? 0 : filled > BAR ? BAR : filled;
 	memset(bar, '#', (size_t)filled);
 	bar[filled] = '\0';
-	fprintf(g->out, "  %-12s [%s%s%s%*s] %3lld.%lld %%\n", name, tint_on(g, tint), bar, tint_off(g, tint),
-		BAR - filled, "", permille / 10, permille % 10);
+	fprintf(g->out, "  %-12s [%s%s%s%*s] %3lld.%lld %%\n", name, tint_on(g, tint), bar,
+		tint_off(g, tint), BAR - filled, "", permille / 10, permille % 10);
 }
 
 /* The signalling thread and the media workers, each of one core. */
@@ -92,7 +98,8 @@ static void print_processors(struct gwctl *g, const struct sample *now)
 
 static unsigned print_alarm(struct gwctl *g, const char *what, const char *name, const char *why)
 {
-	fprintf(g->out, "  %s%s %s: %s%s\n", tint_on(g, TINT_BAD), what, name, why, tint_off(g, TINT_BAD));
+	fprintf(g->out, "  %s%s %s: %s%s\n", tint_on(g, TINT_BAD), what, name, why,
+		tint_off(g, TINT_BAD));
 	return 1;
 }
 
@@ -108,25 +115,29 @@ static unsigned print_line_alarms(struct gwctl *g, const json_t *status)
 	json_array_foreach(json_object_get(status, "spans"), i, one)
 		if (strcmp(gwctl_text(one, "state"), "up") != 0)
 			count += print_alarm(g, "span", gwctl_text(one, "name"),
-					     json_is_string(json_object_get(one, "alarms")) ?
-						     gwctl_text(one, "alarms") : gwctl_text(one, "state"));
+					     json_is_string(json_object_get(one, "alarms"))
+						     ? gwctl_text(one, "alarms")
+						     : gwctl_text(one, "state"));
 	return count;
 }
 
 static void print_alarms(struct gwctl *g, const json_t *status)
 {
-	const json_t *tables = json_object_get(status, "tables"), *records = json_object_get(status, "records");
+	const json_t *tables = json_object_get(status, "tables"),
+		     *records = json_object_get(status, "records");
 	const json_t *store = json_object_get(tables, "store");
 	unsigned count;
 
 	fprintf(g->out, "%salarms%s\n", tint_on(g, TINT_BOLD), tint_off(g, TINT_BOLD));
 	count = print_line_alarms(g, status);
 	if (store && !json_is_true(json_object_get(store, "up")))
-		count += print_alarm(g, "store", gwctl_text(store, "where"), "away: nothing can be changed");
+		count += print_alarm(g, "store", gwctl_text(store, "where"),
+				     "away: nothing can be changed");
 	if (json_is_string(json_object_get(tables, "trouble")))
 		count += print_alarm(g, "tables", "of the store", gwctl_text(tables, "trouble"));
 	if (json_is_object(records) && strcmp(gwctl_text(records, "state"), "ok") != 0)
-		count += print_alarm(g, "records", gwctl_text(records, "state"), gwctl_text(records, "error"));
+		count += print_alarm(g, "records", gwctl_text(records, "state"),
+				     gwctl_text(records, "error"));
 	if (json_is_true(json_object_get(status, "ending")))
 		count += print_alarm(g, "gatewayd", "is ending", "it takes no new calls");
 	if (!count)
@@ -135,8 +146,8 @@ static void print_alarms(struct gwctl *g, const json_t *status)
 
 /* ---- Trunks and spans ---- */
 
-static void add_row(struct table *table, const json_t *one, const char *kind, bool up, const char *state,
-		    long long most)
+static void add_row(struct table *table, const json_t *one, const char *kind, bool up,
+		    const char *state, long long most)
 {
 	long long calls = gwctl_integer(one, "calls"), filled = most > 0 ? calls * BAR / most : 0;
 	char bar[BAR + 1];
@@ -166,7 +177,8 @@ static void print_load_of_lines(struct gwctl *g, const json_t *status)
 	json_array_foreach(json_object_get(status, "trunks"), i, one) {
 		bool up = json_is_true(json_object_get(one, "up"));
 
-		add_row(&table, one, "trunk", up, up ? "up" : "down", gwctl_integer(one, "max_calls"));
+		add_row(&table, one, "trunk", up, up ? "up" : "down",
+			gwctl_integer(one, "max_calls"));
 	}
 	json_array_foreach(json_object_get(status, "spans"), i, one)
 		add_row(&table, one, "span", strcmp(gwctl_text(one, "state"), "up") == 0,

@@ -36,8 +36,10 @@ static int read_interval(struct gwctl *g, unsigned *ms)
 		return GWCTL_DONE;
 	seconds = strtod(text, &end);
 	if (end == text || *end || !(seconds >= 0.1 && seconds <= 86400))
-		return gwctl_complain(g, GWCTL_USAGE, "usage", "--watch=%s: seconds from 0.1 to 86400 are "
-				      "accepted", text);
+		return gwctl_complain(g, GWCTL_USAGE, "usage",
+				      "--watch=%s: seconds from 0.1 to 86400 are "
+				      "accepted",
+				      text);
 	*ms = (unsigned)(seconds * 1000);
 	return GWCTL_DONE;
 }
@@ -95,7 +97,8 @@ static int watch(struct gwctl *g, unsigned ms, bool drawn)
 		free(text);
 		text = NULL;
 		first = false;
-	} while ((drawn || rc == GWCTL_DONE || rc == GWCTL_NOT_FOUND) && !ferror(g->out) && waited(g, ms));
+	} while ((drawn || rc == GWCTL_DONE || rc == GWCTL_NOT_FOUND) && !ferror(g->out) &&
+		 waited(g, ms));
 	return rc;
 }
 

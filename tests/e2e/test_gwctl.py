@@ -283,7 +283,7 @@ def no_daemon():
             assert got == code and piece in err and not out, (name, got, err)
             got, out, err = run('--json', '--socket', path(name), 'status')
             assert got == code and json.loads(err)['error']['message'], (name, got, err)
-        assert 'systemctl start gatewayd' in run('--socket', path('missing'), 'status')[2]
+        assert 'systemctl start causeway' in run('--socket', path('missing'), 'status')[2]
         for i, (answer, piece) in enumerate(((b'220 mail ready\r\n', 'is not gatewayd'), (b'', 'ended while it was asked'),
                                              (b'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello', 'is not gatewayd'),
                                              (b'HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello', 'ended while'))):

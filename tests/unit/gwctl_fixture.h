@@ -2,7 +2,8 @@
 #ifndef GWCTL_FIXTURE_H
 #define GWCTL_FIXTURE_H
 
-/* gwctl with canned answers: what it asks, and what it prints. SHOW=1 in the environment shows it. */
+/* gwctl with canned answers: what it asks, and what it prints. SHOW=1 in the environment shows it.
+ */
 #include "gateway/gwctl.h"
 
 #include "base/mem.h"
@@ -23,21 +24,23 @@ struct fixture {
 	unsigned status;
 	const char *body;
 	struct {
-		const char *asked, *body; /* to a question that has this in it; the last that fits counts */
+		const char *asked,
+			*body; /* to a question that has this in it; the last that fits counts */
 		unsigned status;
 	} routes[8];
 	/* What it was asked: the first time, the last time, and every time. */
-	char asked[4096], sent[4096], type[64], command[512], last[4096], all[16384], socket[256], token[64];
+	char asked[4096], sent[4096], type[64], command[512], last[4096], all[16384], socket[256],
+		token[64];
 	unsigned questions;
 	/* What was printed. */
 	char *out, *err;
 	size_t out_size, err_size;
 	/* The terminal. */
-	const char *typed;  /* what somebody says when he is asked */
+	const char *typed; /* what somebody says when he is asked */
 	bool asks, terminal, colour;
 	unsigned columns, lines;
-	unsigned rounds;    /* waits before it shall end */
-	unsigned screens;   /* times it was taken and given back */
+	unsigned rounds;  /* waits before it shall end */
+	unsigned screens; /* times it was taken and given back */
 	int64_t now;
 };
 
@@ -52,7 +55,8 @@ static int answer(void *arg, const struct gwctl_request *request, struct gwctl_a
 	snprintf(f->all + used, sizeof(f->all) - used, "%s%s", used ? "\n" : "", f->last);
 	if (!f->questions++)
 		snprintf(f->asked, sizeof(f->asked), "%s", f->last);
-	snprintf(f->sent, sizeof(f->sent), "%.*s", (int)request->length, request->body ? request->body : "");
+	snprintf(f->sent, sizeof(f->sent), "%.*s", (int)request->length,
+		 request->body ? request->body : "");
 	snprintf(f->type, sizeof(f->type), "%s", request->type ? request->type : "");
 	snprintf(f->command, sizeof(f->command), "%s", request->command);
 	snprintf(f->socket, sizeof(f->socket), "%s", request->socket);
@@ -128,8 +132,15 @@ static int run(struct fixture *f, const char *line)
 {
 	const char *argv[80] = { "gwctl" };
 	char *copy = strdup(line), *typed = strdup(f->typed ? f->typed : "");
-	struct gwctl_io io = { .colour = f->colour, .asks = f->asks, .terminal = f->terminal, .fetch = answer,
-			       .size = size, .screen = screen, .wait = wait_for, .now = now, .token = NULL,
+	struct gwctl_io io = { .colour = f->colour,
+			       .asks = f->asks,
+			       .terminal = f->terminal,
+			       .fetch = answer,
+			       .size = size,
+			       .screen = screen,
+			       .wait = wait_for,
+			       .now = now,
+			       .token = NULL,
 			       .arg = f };
 	int argc = 1 + split(copy, argv + 1, 79), rc;
 
@@ -189,7 +200,8 @@ __attribute__((unused)) static void sweep(struct fixture *f, const char *line, i
 		failed = mem_failed();
 		mem_fail_after(-1);
 		if (rc != (failed ? GWCTL_FAILED : otherwise))
-			fail_msg("%s: exit %d with allocation %ld failing: %s%s", line, rc, n, f->out, f->err);
+			fail_msg("%s: exit %d with allocation %ld failing: %s%s", line, rc, n,
+				 f->out, f->err);
 		assert_int_equal(mem_live_blocks(), live);
 		if (!failed)
 			return;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What gwctl prints and returns for what the daemon answers, and what it says when there is none. */
+/* What gwctl prints and returns for what the daemon answers, and what it says when there is none.
+ */
 #include "gwctl_fixture.h"
 
 #include <pthread.h>
@@ -52,7 +53,8 @@ static void offers_the_nearest(void **state)
 		{ "statsu", "did you mean \"status\"?" },
 		{ "span shwo x", "did you mean \"span show\"?" },
 		{ "frobnicate", "there are: status, top, route, usage" },
-		{ "call", "\"call\" needs another word: call list, call show, call trace, call hangup" },
+		{ "call",
+		  "\"call\" needs another word: call list, call show, call trace, call hangup" },
 		{ "calls", "did you mean \"call list\"?" },
 		{ "spans e1", "did you mean \"span list\"?" },
 		{ "status --json=1", "--json takes no value" },
@@ -93,9 +95,12 @@ static void asks_for_the_right_thing(void **state)
 		{ "span list", "GET /api/v1/spans" },
 		{ "span show e1-1", "GET /api/v1/spans/e1-1" },
 		{ "trunk list", "GET /api/v1/trunks" },
-		{ "route test +44207 --from core", "GET /api/v1/route-test?number=%2B44207&from=core&calling=&type=" },
-		{ "route --calling=0 --from=a&b test 1", "GET /api/v1/route-test?number=1&from=a%26b&calling=0&type=" },
-		{ "route test 1 --from a --type national", "GET /api/v1/route-test?number=1&from=a&calling=&type=national" },
+		{ "route test +44207 --from core",
+		  "GET /api/v1/route-test?number=%2B44207&from=core&calling=&type=" },
+		{ "route --calling=0 --from=a&b test 1",
+		  "GET /api/v1/route-test?number=1&from=a%26b&calling=0&type=" },
+		{ "route test 1 --from a --type national",
+		  "GET /api/v1/route-test?number=1&from=a&calling=&type=national" },
 	};
 	struct fixture *f = *state;
 
@@ -117,7 +122,8 @@ static void says_what_to_do(void **state)
 		int rc, exit;
 		const char *says;
 	} rows[] = {
-		{ -ENOENT, GWCTL_NO_DAEMON, "gatewayd is not running: there is no socket " GWCTL_SOCKET },
+		{ -ENOENT, GWCTL_NO_DAEMON,
+		  "gatewayd is not running: there is no socket " GWCTL_SOCKET },
 		{ -ECONNREFUSED, GWCTL_NO_DAEMON, "nobody listens at " GWCTL_SOCKET },
 		{ -EACCES, GWCTL_NO_DAEMON, "be root, or let `api: group:`" },
 		{ -ETIMEDOUT, GWCTL_FAILED, "does not answer" },
@@ -163,12 +169,17 @@ static void lists_calls(void **state)
 {
 	struct fixture *f = *state;
 
-	f->body = "{\"calls\":[{\"id\":\"01A\",\"state\":\"answered\",\"from\":\"core\",\"to\":\"telco\",\"calling\":\"+441\","
-		  "\"called\":\"+44207\\u001b[31m\",\"started\":\"2026-01-01T10:20:30.123Z\",\"talking_ms\":61500.5,"
-		  "\"answered\":true},{\"id\":\"01BCD\",\"state\":\"ringing\",\"from\":\"core\",\"to\":null,"
-		  "\"calling\":null,\"called\":\"2\",\"started\":null,\"talking_ms\":null,\"answered\":false}],\"left_out\":3}";
+	f->body = "{\"calls\":[{\"id\":\"01A\",\"state\":\"answered\",\"from\":\"core\",\"to\":"
+		  "\"telco\",\"calling\":\"+441\","
+		  "\"called\":\"+44207\\u001b[31m\",\"started\":\"2026-01-01T10:20:30.123Z\","
+		  "\"talking_ms\":61500.5,"
+		  "\"answered\":true},{\"id\":\"01BCD\",\"state\":\"ringing\",\"from\":\"core\","
+		  "\"to\":null,"
+		  "\"calling\":null,\"called\":\"2\",\"started\":null,\"talking_ms\":null,"
+		  "\"answered\":false}],\"left_out\":3}";
 	assert_int_equal(run(f, "call list"), GWCTL_DONE);
-	assert_string_equal(f->out,
+	assert_string_equal(
+		f->out,
 		"CALL   STATE     FROM  TO     CALLING  CALLED       STARTED (UTC)        TALKING\n"
 		"01A    answered  core  telco  +441     +44207?[31m  2026-01-01 10:20:30     1:01\n"
 		"01BCD  ringing   core  -      -        2            -                          -\n"
@@ -182,7 +193,8 @@ static void lists_calls(void **state)
 	f->body = "{\"calls\":[],\"left_out\":0}";
 	assert_int_equal(run(f, "call list"), GWCTL_DONE);
 	assert_string_equal(f->out, "No calls.\n");
-	f->body = "{\"calls\":[{\"id\":\"01A\",\"from\":\"core\",\"to\":\"telco\",\"started\":\"2026-01-01T10:20:30.123Z\","
+	f->body = "{\"calls\":[{\"id\":\"01A\",\"from\":\"core\",\"to\":\"telco\",\"started\":"
+		  "\"2026-01-01T10:20:30.123Z\","
 		  "\"took_ms\":950.1,\"messages\":12,\"last_note\":\"released\"}],\"left_out\":0}";
 	assert_int_equal(run(f, "call list --finished"), GWCTL_DONE);
 	has(f->out, "01A   2026-01-01 10:20:30  core  telco  950 ms        12  released\n");
@@ -192,16 +204,24 @@ static void shows_a_call(void **state)
 {
 	struct fixture *f = *state;
 
-	f->body = "{\"id\":\"01A\",\"state\":\"answered\",\"from\":\"core\",\"to\":\"telco\",\"talking_ms\":5000,"
-		  "\"received\":{\"called\":{\"digits\":\"0207\",\"type\":\"unknown\",\"presentation\":\"allowed\"},\"calling\":null},"
-		  "\"normalized\":{\"called\":{\"digits\":\"+44207\",\"type\":\"international\",\"presentation\":\"allowed\"},"
-		  "\"calling\":{\"digits\":\"+1\",\"type\":\"international\",\"presentation\":\"restricted\"}},"
+	f->body = "{\"id\":\"01A\",\"state\":\"answered\",\"from\":\"core\",\"to\":\"telco\","
+		  "\"talking_ms\":5000,"
+		  "\"received\":{\"called\":{\"digits\":\"0207\",\"type\":\"unknown\","
+		  "\"presentation\":\"allowed\"},\"calling\":null},"
+		  "\"normalized\":{\"called\":{\"digits\":\"+44207\",\"type\":\"international\","
+		  "\"presentation\":\"allowed\"},"
+		  "\"calling\":{\"digits\":\"+1\",\"type\":\"international\",\"presentation\":"
+		  "\"restricted\"}},"
 		  "\"times\":{\"routed_ms\":0.4,\"ringing_ms\":250,\"answered_ms\":3725000},"
-		  "\"legs\":[{\"kind\":\"sip\",\"endpoint\":\"core\",\"key\":\"a@b\",\"state\":\"confirmed\",\"media\":"
-		  "{\"codec\":\"PCMA\",\"remote\":\"192.0.2.1:4000\",\"counters\":{\"normal\":{\"rx_packets\":500,\"tx_packets\":501},"
-		  "\"undesirable\":{\"rx_lost\":2,\"rx_foreign\":3},\"error\":{\"rx_malformed\":4}}}},null],"
+		  "\"legs\":[{\"kind\":\"sip\",\"endpoint\":\"core\",\"key\":\"a@b\",\"state\":"
+		  "\"confirmed\",\"media\":"
+		  "{\"codec\":\"PCMA\",\"remote\":\"192.0.2.1:4000\",\"counters\":{\"normal\":{"
+		  "\"rx_packets\":500,\"tx_packets\":501},"
+		  "\"undesirable\":{\"rx_lost\":2,\"rx_foreign\":3},\"error\":{\"rx_malformed\":4}}"
+		  "}},null],"
 		  "\"attempts\":[{\"gateway\":\"telco-2\",\"route\":\"uk\",\"usage\":\"National\","
-		  "\"called_sent\":{\"digits\":\"207\",\"type\":\"national\",\"presentation\":\"allowed\"},\"calling_sent\":null,"
+		  "\"called_sent\":{\"digits\":\"207\",\"type\":\"national\",\"presentation\":"
+		  "\"allowed\"},\"calling_sent\":null,"
 		  "\"cause\":{\"value\":34,\"text\":\"No circuit\"}},"
 		  "{\"gateway\":\"telco\",\"route\":\"uk\",\"usage\":null,\"cause\":null}]}";
 	assert_int_equal(run(f, "call show 01A"), GWCTL_DONE);
@@ -224,9 +244,12 @@ static void draws_a_ladder(void **state)
 	const char *invite, *setup;
 
 	f->body = "{\"id\":\"01A\",\"entries\":["
-		  "{\"monotonic_us\":1000,\"protocol\":\"sip\",\"direction\":\"in\",\"column\":\"core\",\"summary\":\"INVITE\"},"
-		  "{\"monotonic_us\":1500,\"protocol\":\"note\",\"direction\":\"in\",\"column\":null,\"summary\":\"route uk\"},"
-		  "{\"monotonic_us\":3500,\"protocol\":\"q931\",\"direction\":\"out\",\"column\":\"telco\",\"summary\":\"SETUP\\u001b\"}]}";
+		  "{\"monotonic_us\":1000,\"protocol\":\"sip\",\"direction\":\"in\",\"column\":"
+		  "\"core\",\"summary\":\"INVITE\"},"
+		  "{\"monotonic_us\":1500,\"protocol\":\"note\",\"direction\":\"in\",\"column\":"
+		  "null,\"summary\":\"route uk\"},"
+		  "{\"monotonic_us\":3500,\"protocol\":\"q931\",\"direction\":\"out\",\"column\":"
+		  "\"telco\",\"summary\":\"SETUP\\u001b\"}]}";
 	assert_int_equal(run(f, "call trace last"), GWCTL_DONE);
 	invite = strstr(f->out, "INVITE");
 	setup = strstr(f->out, "SETUP?");
@@ -242,18 +265,24 @@ static void draws_a_ladder(void **state)
 static void maps_a_span(void **state)
 {
 	struct fixture *f = *state;
-	json_t *span = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:[], s:{s:{s:i}, s:{s:i, s:i}, s:{}}, s:{}}",
-				 "name", "telco", "state", "up", "alarms", "RAI", "line", "e1-a", "role", "te", "calls", 1,
-				 "idle", 29, "timeslots", "counters", "normal", "calls_in", 7, "undesirable", "glare",
-				 2, "restarts_rx", 0, "error", "line_counters");
+	json_t *span = json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:[], s:{s:{s:i}, s:{s:i, s:i}, s:{}}, s:{}}",
+		"name", "telco", "state", "up", "alarms", "RAI", "line", "e1-a", "role", "te",
+		"calls", 1, "idle", 29, "timeslots", "counters", "normal", "calls_in", 7,
+		"undesirable", "glare", 2, "restarts_rx", 0, "error", "line_counters");
 	json_t *slots = json_object_get(span, "timeslots");
 	char *text;
 
 	for (int i = 0; i < 32; i++)
-		json_array_append_new(slots, json_pack("{s:i, s:s, s:s?, s:s?, s:s?}", "timeslot", i, "state",
-						       i == 0 ? "framing" : i == 16 ? "d-channel" : i == 5 ? "connected" :
-						       i == 31 ? "martian" : "idle", "key", i == 5 ? "telco/17" : NULL,
-						       "call", i == 5 ? "01A" : NULL, "q931_state",
+		json_array_append_new(slots, json_pack("{s:i, s:s, s:s?, s:s?, s:s?}", "timeslot",
+						       i, "state",
+						       i == 0    ? "framing"
+						       : i == 16 ? "d-channel"
+						       : i == 5  ? "connected"
+						       : i == 31 ? "martian"
+								 : "idle",
+						       "key", i == 5 ? "telco/17" : NULL, "call",
+						       i == 5 ? "01A" : NULL, "q931_state",
 						       i == 5 ? "10 active" : NULL));
 	text = json_dumps(span, 0);
 	f->body = text;
@@ -274,42 +303,55 @@ static void explains_routes(void **state)
 {
 	struct fixture *f = *state;
 
-	f->body = "{\"from\":\"core\",\"called\":\"0207\",\"called_normalized\":{\"digits\":\"+44207\",\"type\":\"international\","
-		  "\"presentation\":\"allowed\"},\"emergency\":false,\"steps_left_out\":2,\"steps\":["
-		  "{\"step\":\"normalize\",\"of\":\"called\",\"matched\":false,\"table\":\"uk\",\"object\":\"short\",\"before\":\"0207\","
-		  "\"after\":null,\"why\":\"does not match ^9\"},"
-		  "{\"step\":\"normalize\",\"of\":\"called\",\"matched\":true,\"table\":\"uk\",\"object\":\"national\",\"before\":\"0207\","
-		  "\"after\":\"+44207\",\"why\":null},"
-		  "{\"step\":\"policy\",\"of\":\"called\",\"matched\":true,\"table\":\"staff\",\"object\":null},"
-		  "{\"step\":\"usage\",\"of\":\"called\",\"matched\":true,\"table\":\"staff\",\"object\":\"National\"},"
-		  "{\"step\":\"route\",\"of\":\"called\",\"matched\":false,\"table\":\"National\",\"object\":\"paris\","
-		  "\"why\":\"does not match ^\\\\+33\"},"
-		  "{\"step\":\"route\",\"of\":\"called\",\"matched\":true,\"table\":\"National\",\"object\":\"london\"},"
-		  "{\"step\":\"gateway\",\"of\":\"called\",\"matched\":true,\"table\":\"london\",\"object\":\"telco\"},"
-		  "{\"step\":\"translate\",\"of\":\"called\",\"for\":\"telco\",\"matched\":false,\"table\":null,\"object\":null,"
-		  "\"why\":\"no translation is set: the number stays as it is\"}],"
-		  "\"candidates\":[{\"gateway\":\"telco\",\"kind\":\"span\",\"route\":\"london\",\"available\":false,"
-		  "\"unavailable_cause\":{\"value\":34,\"text\":\"No circuit\"},\"called_sent\":{\"digits\":\"207\","
-		  "\"type\":\"national\",\"presentation\":\"allowed\"},\"calling_sent\":null}]}";
+	f->body =
+		"{\"from\":\"core\",\"called\":\"0207\",\"called_normalized\":{\"digits\":\"+"
+		"44207\",\"type\":\"international\","
+		"\"presentation\":\"allowed\"},\"emergency\":false,\"steps_left_out\":2,\"steps\":["
+		"{\"step\":\"normalize\",\"of\":\"called\",\"matched\":false,\"table\":\"uk\","
+		"\"object\":\"short\",\"before\":\"0207\","
+		"\"after\":null,\"why\":\"does not match ^9\"},"
+		"{\"step\":\"normalize\",\"of\":\"called\",\"matched\":true,\"table\":\"uk\","
+		"\"object\":\"national\",\"before\":\"0207\","
+		"\"after\":\"+44207\",\"why\":null},"
+		"{\"step\":\"policy\",\"of\":\"called\",\"matched\":true,\"table\":\"staff\","
+		"\"object\":null},"
+		"{\"step\":\"usage\",\"of\":\"called\",\"matched\":true,\"table\":\"staff\","
+		"\"object\":\"National\"},"
+		"{\"step\":\"route\",\"of\":\"called\",\"matched\":false,\"table\":\"National\","
+		"\"object\":\"paris\","
+		"\"why\":\"does not match ^\\\\+33\"},"
+		"{\"step\":\"route\",\"of\":\"called\",\"matched\":true,\"table\":\"National\","
+		"\"object\":\"london\"},"
+		"{\"step\":\"gateway\",\"of\":\"called\",\"matched\":true,\"table\":\"london\","
+		"\"object\":\"telco\"},"
+		"{\"step\":\"translate\",\"of\":\"called\",\"for\":\"telco\",\"matched\":false,"
+		"\"table\":null,\"object\":null,"
+		"\"why\":\"no translation is set: the number stays as it is\"}],"
+		"\"candidates\":[{\"gateway\":\"telco\",\"kind\":\"span\",\"route\":\"london\","
+		"\"available\":false,"
+		"\"unavailable_cause\":{\"value\":34,\"text\":\"No "
+		"circuit\"},\"called_sent\":{\"digits\":\"207\","
+		"\"type\":\"national\",\"presentation\":\"allowed\"},\"calling_sent\":null}]}";
 	assert_int_equal(run(f, "route test 0207 --from core"), GWCTL_DONE);
 	assert_string_equal(f->out,
-		"normalize the called number (dial plan uk)\n"
-		"  - rule short: does not match ^9\n"
-		"  + rule national: 0207 becomes +44207\n"
-		"route\n"
-		"  + policy staff\n"
-		"  + usage National\n"
-		"    - route paris: does not match ^\\+33\n"
-		"    + route london\n"
-		"      + gateway telco\n"
-		"translate the called number for telco\n"
-		"  - no translation is set: the number stays as it is\n"
-		"  … and 2 more that did not match\n"
-		"\n"
-		"+44207 (international) from core would be tried at:\n"
-		"#  GATEWAY  KIND  ROUTE   CALLED AS       CALLING AS  NOW\n"
-		"1  telco    span  london  207 (national)  -           No circuit\n");
-	f->body = "{\"from\":\"core\",\"called_normalized\":{\"digits\":\"1\",\"type\":\"unknown\",\"presentation\":\"allowed\"},"
+			    "normalize the called number (dial plan uk)\n"
+			    "  - rule short: does not match ^9\n"
+			    "  + rule national: 0207 becomes +44207\n"
+			    "route\n"
+			    "  + policy staff\n"
+			    "  + usage National\n"
+			    "    - route paris: does not match ^\\+33\n"
+			    "    + route london\n"
+			    "      + gateway telco\n"
+			    "translate the called number for telco\n"
+			    "  - no translation is set: the number stays as it is\n"
+			    "  … and 2 more that did not match\n"
+			    "\n"
+			    "+44207 (international) from core would be tried at:\n"
+			    "#  GATEWAY  KIND  ROUTE   CALLED AS       CALLING AS  NOW\n"
+			    "1  telco    span  london  207 (national)  -           No circuit\n");
+	f->body = "{\"from\":\"core\",\"called_normalized\":{\"digits\":\"1\",\"type\":\"unknown\","
+		  "\"presentation\":\"allowed\"},"
 		  "\"steps\":[],\"candidates\":[]}";
 	assert_int_equal(run(f, "route test 1 --from core"), GWCTL_NOT_FOUND);
 	has(f->out, "No route leads to 1 (unknown) from core.");
@@ -321,17 +363,24 @@ static void shows_status(void **state)
 {
 	struct fixture *f = *state;
 
-	f->body = "{\"version\":\"1.2.3\",\"started\":\"2026-01-01T10:20:30.123Z\",\"uptime_s\":93784,"
-		  "\"calls\":{\"now\":2,\"total\":10,\"answered\":7,\"failed\":1,\"failovers\":3,\"no_route\":4},"
-		  "\"dialplan\":{\"routes\":12,\"limit_hits\":1},\"rtp_ports\":{\"used\":4,\"total\":5000},"
-		  "\"trunks\":[{\"name\":\"core\",\"up\":false,\"admin\":\"draining\",\"peer\":\"192.0.2.1\",\"transport\":\"udp\",\"interface\":\"lan\","
+	f->body = "{\"version\":\"1.2.3\",\"started\":\"2026-01-01T10:20:30.123Z\",\"uptime_s\":"
+		  "93784,"
+		  "\"calls\":{\"now\":2,\"total\":10,\"answered\":7,\"failed\":1,\"failovers\":3,"
+		  "\"no_route\":4},"
+		  "\"dialplan\":{\"routes\":12,\"limit_hits\":1},\"rtp_ports\":{\"used\":4,"
+		  "\"total\":5000},"
+		  "\"trunks\":[{\"name\":\"core\",\"up\":false,\"admin\":\"draining\",\"peer\":"
+		  "\"192.0.2.1\",\"transport\":\"udp\",\"interface\":\"lan\","
 		  "\"calls\":2,\"max_calls\":0,\"policy\":null}],"
-		  "\"spans\":[{\"name\":\"telco\",\"state\":\"no layer 2\",\"alarms\":null,\"line\":\"a\",\"role\":\"te\",\"group\":null,"
-		  "\"calls\":0,\"idle\":30}],\"workers\":[{\"name\":\"media0\",\"load_permille\":123}],"
+		  "\"spans\":[{\"name\":\"telco\",\"state\":\"no layer "
+		  "2\",\"alarms\":null,\"line\":\"a\",\"role\":\"te\",\"group\":null,"
+		  "\"calls\":0,\"idle\":30}],\"workers\":[{\"name\":\"media0\",\"load_permille\":"
+		  "123}],"
 		  "\"sip\":{\"normal\":{},\"undesirable\":{\"filtered\":9},\"error\":{}}}";
 	assert_int_equal(run(f, "status"), GWCTL_DONE);
 	has(f->out, "gatewayd 1.2.3, up 1 d 02:03:04 since 2026-01-01 10:20:30 UTC\n");
-	has(f->out, "calls: 2 now, 10 in all, 7 answered, 1 failed; 3 failovers, 4 without a route\n");
+	has(f->out,
+	    "calls: 2 now, 10 in all, 7 answered, 1 failed; 3 failovers, 4 without a route\n");
 	has(f->out, "dial plan: 12 routes, 1 matches given up; RTP ports: 4 of 5000 used\n");
 	has(f->out, "core   down   draining  192.0.2.1  udp        lan            2   any  -\n");
 	has(f->out, "telco  no layer 2  -      -       a     te    -          0    30\n");
@@ -363,11 +412,13 @@ static void checks_configurations(void **state)
 	write_file(path, "usages: [A]\npolicies: { p: [A] }\n");
 	assert_int_equal(run(f, line), GWCTL_DONE);
 	has(f->out, "is good: 0 trunks, 0 spans, 0 routes\n");
-	write_file(path, "usages: [A]\npolicies: { p: [B] }\nroutes: { r: { pattern: '(', usages: [A], gateways: [x] } }\n");
+	write_file(path, "usages: [A]\npolicies: { p: [B] }\nroutes: { r: { pattern: '(', usages: "
+			 "[A], gateways: [x] } }\n");
 	assert_int_equal(run(f, line), GWCTL_USAGE);
 	snprintf(says, sizeof(says), "%s:2:17: ", path);
 	has(f->err, says);
-	snprintf(says, sizeof(says), "%s:3:25: pattern: at offset 1: missing closing parenthesis", path);
+	snprintf(says, sizeof(says), "%s:3:25: pattern: at offset 1: missing closing parenthesis",
+		 path);
 	has(f->err, says);
 	has(f->err, "has 3 faults; gatewayd would not start with it\n");
 	snprintf(line, sizeof(line), "config check %s --json", path);
@@ -383,8 +434,11 @@ static void checks_configurations(void **state)
 
 static int fetch_at(const char *socket, struct gwctl_answer *to)
 {
-	return gwctl_fetch(NULL, &(struct gwctl_request){ .socket = socket, .method = "GET", .path = "/",
-							  .timeout_ms = 5000 }, to);
+	return gwctl_fetch(
+		NULL,
+		&(struct gwctl_request){
+			.socket = socket, .method = "GET", .path = "/", .timeout_ms = 5000 },
+		to);
 }
 
 static void finds_nobody(void **state)
@@ -406,8 +460,9 @@ static void finds_nobody(void **state)
 /* A daemon that has the same answer for every client, until one says nothing. */
 static void *daemon_of(void *arg)
 {
-	static const char says[] = "HTTP/1.1 200 OK\r\nContent-Length: 14\r\nConnection: close\r\n\r\n"
-				   "{\"calls\":null}";
+	static const char says[] =
+		"HTTP/1.1 200 OK\r\nContent-Length: 14\r\nConnection: close\r\n\r\n"
+		"{\"calls\":null}";
 	int fd, listener = *(int *)arg;
 	char asked[2048];
 
@@ -458,7 +513,8 @@ static void survives_want_of_memory(void **state)
 	struct fixture *f = *state;
 	long n = 0;
 
-	f->body = "{\"id\":\"1\",\"calls\":[{\"id\":\"01A\"}],\"entries\":[{\"monotonic_us\":1,\"protocol\":\"sip\","
+	f->body = "{\"id\":\"1\",\"calls\":[{\"id\":\"01A\"}],\"entries\":[{\"monotonic_us\":1,"
+		  "\"protocol\":\"sip\","
 		  "\"column\":\"a\",\"summary\":\"b\"}]}";
 	do {
 		int rc;

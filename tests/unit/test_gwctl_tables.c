@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What gwctl asks of the API for each command that changes something, and what it says of the answer. */
+/* What gwctl asks of the API for each command that changes something, and what it says of the
+ * answer. */
 #include "gwctl_fixture.h"
 
 #define CHANGED "{\"revision\":7,\"changed\":true,\"diff\":[]}"
@@ -16,8 +17,8 @@ static void asks(struct fixture *f, const struct row *rows, size_t count)
 		if (run(f, rows[i].line) != GWCTL_DONE)
 			fail_msg("gwctl %s: %s", rows[i].line, f->err);
 		if (strcmp(f->last, rows[i].asked) != 0 || strcmp(f->sent, rows[i].sent) != 0)
-			fail_msg("gwctl %s asked:\n%s %s\nnot\n%s %s", rows[i].line, f->last, f->sent, rows[i].asked,
-				 rows[i].sent);
+			fail_msg("gwctl %s asked:\n%s %s\nnot\n%s %s", rows[i].line, f->last,
+				 f->sent, rows[i].asked, rows[i].sent);
 		if (rows[i].sent[0])
 			assert_string_equal(f->type, "application/json");
 	}
@@ -27,21 +28,28 @@ static void asks(struct fixture *f, const struct row *rows, size_t count)
 static void asks_for_changes_of_routes(void **state)
 {
 	static const struct row rows[] = {
-		{ "route add London --pattern '^\\+4420' --usage National --gateway e1-london --gateway carrier-a "
+		{ "route add London --pattern '^\\+4420' --usage National --gateway e1-london "
+		  "--gateway carrier-a "
 		  "--priority 10",
 		  "POST /api/v1/tables/routes",
-		  "{\"name\":\"London\",\"body\":{\"pattern\":\"^\\\\+4420\",\"usages\":[\"National\"],"
+		  "{\"name\":\"London\",\"body\":{\"pattern\":\"^\\\\+4420\",\"usages\":["
+		  "\"National\"],"
 		  "\"gateways\":[\"e1-london\",\"carrier-a\"],\"priority\":10}}" },
-		{ "route add x --pattern a --emergency --gateway b:3 --gateway c: --gateway :4 --gateway d:x --selection "
-		  "weighted --suppress-caller-id=no --alternate-caller-id '' --description 'it is' --first",
+		{ "route add x --pattern a --emergency --gateway b:3 --gateway c: --gateway :4 "
+		  "--gateway d:x --selection "
+		  "weighted --suppress-caller-id=no --alternate-caller-id '' --description 'it is' "
+		  "--first",
 		  "POST /api/v1/tables/routes",
-		  "{\"name\":\"x\",\"body\":{\"pattern\":\"a\",\"gateways\":[{\"name\":\"b\",\"weight\":3},\"c:\",\":4\","
-		  "\"d:x\"],\"selection\":\"weighted\",\"emergency\":true,\"suppress-caller-id\":false,"
+		  "{\"name\":\"x\",\"body\":{\"pattern\":\"a\",\"gateways\":[{\"name\":\"b\","
+		  "\"weight\":3},\"c:\",\":4\","
+		  "\"d:x\"],\"selection\":\"weighted\",\"emergency\":true,\"suppress-caller-id\":"
+		  "false,"
 		  "\"alternate-caller-id\":\"\",\"description\":\"it is\"},\"first\":true}" },
 		{ "route add x --after y --dry-run --if-revision 12",
 		  "POST /api/v1/tables/routes?dry-run=true&if-revision=12",
 		  "{\"name\":\"x\",\"body\":{},\"after\":\"y\"}" },
-		{ "route set London --priority 20", "PATCH /api/v1/tables/routes/London", "{\"priority\":20}" },
+		{ "route set London --priority 20", "PATCH /api/v1/tables/routes/London",
+		  "{\"priority\":20}" },
 		{ "route set 'a/b c' --priority '' --description '' --emergency=no",
 		  "PATCH /api/v1/tables/routes/a%2Fb%20c",
 		  "{\"priority\":null,\"emergency\":false,\"description\":null}" },
@@ -49,12 +57,15 @@ static void asks_for_changes_of_routes(void **state)
 		  "{\"before\":\"pstn\"}" },
 		{ "route move London --after pstn", "POST /api/v1/tables/routes/London/move",
 		  "{\"after\":\"pstn\"}" },
-		{ "route move London --first", "POST /api/v1/tables/routes/London/move", "{\"first\":true}" },
-		{ "route move London --last --dry-run", "POST /api/v1/tables/routes/London/move?dry-run=true",
-		  "{\"last\":true}" },
-		{ "route rename London Paris", "POST /api/v1/tables/routes/London/rename", "{\"to\":\"Paris\"}" },
+		{ "route move London --first", "POST /api/v1/tables/routes/London/move",
+		  "{\"first\":true}" },
+		{ "route move London --last --dry-run",
+		  "POST /api/v1/tables/routes/London/move?dry-run=true", "{\"last\":true}" },
+		{ "route rename London Paris", "POST /api/v1/tables/routes/London/rename",
+		  "{\"to\":\"Paris\"}" },
 		{ "route del London", "DELETE /api/v1/tables/routes/London", "" },
-		{ "route del London --if-revision=3", "DELETE /api/v1/tables/routes/London?if-revision=3", "" },
+		{ "route del London --if-revision=3",
+		  "DELETE /api/v1/tables/routes/London?if-revision=3", "" },
 	};
 	struct fixture *f = *state;
 
@@ -65,40 +76,55 @@ static void asks_for_changes_of_routes(void **state)
 static void asks_for_changes_of_the_others(void **state)
 {
 	static const struct row rows[] = {
-		{ "usage add National", "POST /api/v1/tables/usages", "{\"name\":\"National\",\"body\":{}}" },
+		{ "usage add National", "POST /api/v1/tables/usages",
+		  "{\"name\":\"National\",\"body\":{}}" },
 		{ "usage del National", "DELETE /api/v1/tables/usages/National", "" },
-		{ "usage move National --first", "POST /api/v1/tables/usages/National/move", "{\"first\":true}" },
+		{ "usage move National --first", "POST /api/v1/tables/usages/National/move",
+		  "{\"first\":true}" },
 		{ "usage rename a b", "POST /api/v1/tables/usages/a/rename", "{\"to\":\"b\"}" },
 		{ "policy add staff --usage a --usage b", "POST /api/v1/tables/policies",
 		  "{\"name\":\"staff\",\"body\":{\"usages\":[\"a\",\"b\"]}}" },
-		{ "policy set staff --usage b", "PATCH /api/v1/tables/policies/staff", "{\"usages\":[\"b\"]}" },
+		{ "policy set staff --usage b", "PATCH /api/v1/tables/policies/staff",
+		  "{\"usages\":[\"b\"]}" },
 		{ "policy del staff", "DELETE /api/v1/tables/policies/staff", "" },
 		{ "policy rename a b", "POST /api/v1/tables/policies/a/rename", "{\"to\":\"b\"}" },
-		{ "gateway add g --member a --member b --description d", "POST /api/v1/tables/gateways",
+		{ "gateway add g --member a --member b --description d",
+		  "POST /api/v1/tables/gateways",
 		  "{\"name\":\"g\",\"body\":{\"members\":[\"a\",\"b\"],\"description\":\"d\"}}" },
-		{ "gateway set g --member a", "PATCH /api/v1/tables/gateways/g", "{\"members\":[\"a\"]}" },
+		{ "gateway set g --member a", "PATCH /api/v1/tables/gateways/g",
+		  "{\"members\":[\"a\"]}" },
 		{ "gateway del g", "DELETE /api/v1/tables/gateways/g", "" },
 		{ "gateway rename g h", "POST /api/v1/tables/gateways/g/rename", "{\"to\":\"h\"}" },
-		{ "dialplan add uk", "POST /api/v1/tables/dial-plans", "{\"name\":\"uk\",\"body\":{}}" },
+		{ "dialplan add uk", "POST /api/v1/tables/dial-plans",
+		  "{\"name\":\"uk\",\"body\":{}}" },
 		{ "dialplan del uk", "DELETE /api/v1/tables/dial-plans/uk", "" },
-		{ "dialplan rename uk gb", "POST /api/v1/tables/dial-plans/uk/rename", "{\"to\":\"gb\"}" },
-		{ "translation add t", "POST /api/v1/tables/translations", "{\"name\":\"t\",\"body\":{}}" },
+		{ "dialplan rename uk gb", "POST /api/v1/tables/dial-plans/uk/rename",
+		  "{\"to\":\"gb\"}" },
+		{ "translation add t", "POST /api/v1/tables/translations",
+		  "{\"name\":\"t\",\"body\":{}}" },
 		{ "translation del t", "DELETE /api/v1/tables/translations/t", "" },
-		{ "translation rename t u", "POST /api/v1/tables/translations/t/rename", "{\"to\":\"u\"}" },
-		{ "rule add n --dialplan uk --pattern '^0(\\d+)$' --becomes '+44$1' --type national --plan isdn "
+		{ "translation rename t u", "POST /api/v1/tables/translations/t/rename",
+		  "{\"to\":\"u\"}" },
+		{ "rule add n --dialplan uk --pattern '^0(\\d+)$' --becomes '+44$1' --type "
+		  "national --plan isdn "
 		  "--match-type unknown --before m",
 		  "POST /api/v1/tables/rules",
-		  "{\"name\":\"n\",\"body\":{\"pattern\":\"^0(\\\\d+)$\",\"translation\":\"+44$1\",\"type\":\"national\","
-		  "\"plan\":\"isdn\",\"match-type\":\"unknown\"},\"before\":\"m\",\"parent\":\"uk\"}" },
-		{ "rule add n --translation t --pattern a --becomes ''", "POST /api/v1/tables/translation-rules",
-		  "{\"name\":\"n\",\"body\":{\"pattern\":\"a\",\"translation\":\"\"},\"parent\":\"t\"}" },
-		{ "rule set n --dialplan uk --becomes '' --type ''", "PATCH /api/v1/tables/rules/uk%2Fn",
-		  "{\"translation\":\"\",\"type\":null}" },
-		{ "rule set n --translation t --pattern b", "PATCH /api/v1/tables/translation-rules/t%2Fn",
-		  "{\"pattern\":\"b\"}" },
-		{ "rule move n --dialplan uk --last", "POST /api/v1/tables/rules/uk%2Fn/move", "{\"last\":true}" },
-		{ "rule rename n m --translation t", "POST /api/v1/tables/translation-rules/t%2Fn/rename",
-		  "{\"to\":\"m\"}" },
+		  "{\"name\":\"n\",\"body\":{\"pattern\":\"^0(\\\\d+)$\",\"translation\":\"+44$1\","
+		  "\"type\":\"national\","
+		  "\"plan\":\"isdn\",\"match-type\":\"unknown\"},\"before\":\"m\",\"parent\":"
+		  "\"uk\"}" },
+		{ "rule add n --translation t --pattern a --becomes ''",
+		  "POST /api/v1/tables/translation-rules",
+		  "{\"name\":\"n\",\"body\":{\"pattern\":\"a\",\"translation\":\"\"},\"parent\":"
+		  "\"t\"}" },
+		{ "rule set n --dialplan uk --becomes '' --type ''",
+		  "PATCH /api/v1/tables/rules/uk%2Fn", "{\"translation\":\"\",\"type\":null}" },
+		{ "rule set n --translation t --pattern b",
+		  "PATCH /api/v1/tables/translation-rules/t%2Fn", "{\"pattern\":\"b\"}" },
+		{ "rule move n --dialplan uk --last", "POST /api/v1/tables/rules/uk%2Fn/move",
+		  "{\"last\":true}" },
+		{ "rule rename n m --translation t",
+		  "POST /api/v1/tables/translation-rules/t%2Fn/rename", "{\"to\":\"m\"}" },
 		{ "rule del n --dialplan 'u k'", "DELETE /api/v1/tables/rules/u%20k%2Fn", "" },
 	};
 	struct fixture *f = *state;
@@ -121,9 +147,12 @@ static void asks_for_steering(void **state)
 		{ "config diff", "GET /api/v1/config/diff", "" },
 		{ "config check", "POST /api/v1/config/check", "" },
 		{ "store status", "GET /api/v1/store", "" },
-		{ "store backup /b", "POST /api/v1/store/backup", "{\"path\":\"/b\",\"what\":\"tables\"}" },
-		{ "store backup /b --records", "POST /api/v1/store/backup", "{\"path\":\"/b\",\"what\":\"records\"}" },
-		{ "store restore /b --yes", "POST /api/v1/store/restore", "{\"path\":\"/b\",\"what\":\"tables\"}" },
+		{ "store backup /b", "POST /api/v1/store/backup",
+		  "{\"path\":\"/b\",\"what\":\"tables\"}" },
+		{ "store backup /b --records", "POST /api/v1/store/backup",
+		  "{\"path\":\"/b\",\"what\":\"records\"}" },
+		{ "store restore /b --yes", "POST /api/v1/store/restore",
+		  "{\"path\":\"/b\",\"what\":\"tables\"}" },
 		{ "store restore /b --yes --records", "POST /api/v1/store/restore",
 		  "{\"path\":\"/b\",\"what\":\"records\"}" },
 		{ "store migrate", "POST /api/v1/store/migrate", "" },
@@ -135,7 +164,8 @@ static void asks_for_steering(void **state)
 	struct fixture *f = *state;
 	char here[1024], sent[1200];
 
-	f->body = "{\"revision\":7,\"changed\":true,\"diff\":[],\"admin\":\"enabled\",\"path\":\"/b\",\"what\":\"tables\","
+	f->body = "{\"revision\":7,\"changed\":true,\"diff\":[],\"admin\":\"enabled\",\"path\":\"/"
+		  "b\",\"what\":\"tables\","
 		  "\"differences\":[],\"tables\":{},\"history\":[]}";
 	ASKS(f, rows);
 	assert_non_null(getcwd(here, sizeof(here)));
@@ -159,7 +189,8 @@ static void asks_for_what_is_there(void **state)
 		{ "translation show t", "GET /api/v1/tables/translation-rules?parent=t", "" },
 		{ "rule list", "GET /api/v1/tables/rules", "" },
 		{ "rule list --dialplan uk", "GET /api/v1/tables/rules?parent=uk", "" },
-		{ "rule list --translation t", "GET /api/v1/tables/translation-rules?parent=t", "" },
+		{ "rule list --translation t", "GET /api/v1/tables/translation-rules?parent=t",
+		  "" },
 		{ "rule show n --dialplan uk", "GET /api/v1/tables/rules/uk%2Fn", "" },
 		{ "rule show n --translation t", "GET /api/v1/tables/translation-rules/t%2Fn", "" },
 		{ "trunk show core", "GET /api/v1/trunks/core", "" },
@@ -178,7 +209,8 @@ static void tells_the_command(void **state)
 		{ "usage add National", "gwctl usage add National" },
 		{ "route set a --pattern '^\\+4420'", "gwctl route set a --pattern '^\\+4420'" },
 		{ "route set a --description ''", "gwctl route set a --description ''" },
-		{ "route set a --description \"it's\"", "gwctl route set a --description '\"it'\\''s\"'" },
+		{ "route set a --description \"it's\"",
+		  "gwctl route set a --description '\"it'\\''s\"'" },
 		{ "route set a --description b\nc", "gwctl route set a --description 'b?c'" },
 	};
 	struct fixture *f = *state;
@@ -198,8 +230,10 @@ static void refuses_by_itself(void **state)
 		{ "route add", "usage: gwctl route add NAME" },
 		{ "route set London", "nothing is given to be set" },
 		{ "route set London --priority 1x", "--priority 1x: a whole number is accepted" },
-		{ "route set London --emergency=maybe", "--emergency maybe: yes or no is accepted" },
-		{ "route set London --gatway x", "there is no option --gatway; did you mean --gateway?" },
+		{ "route set London --emergency=maybe",
+		  "--emergency maybe: yes or no is accepted" },
+		{ "route set London --gatway x",
+		  "there is no option --gatway; did you mean --gateway?" },
 		{ "route set London --member x", "--member does not belong to `route set`" },
 		{ "route set London --priority 1 --priority 2", "--priority is given twice" },
 		{ "route move London", "where to? One of --before NAME" },
@@ -210,7 +244,8 @@ static void refuses_by_itself(void **state)
 		{ "rule show n", "a rule of what? Add --dialplan NAME" },
 		{ "rule del n --dialplan a --translation b", "not both" },
 		{ "rule list --dialplan a --translation b", "not both" },
-		{ "usage set a", "there is no command \"usage set\"; behind \"usage\" there are: list, show, add" },
+		{ "usage set a", "there is no command \"usage set\"; behind \"usage\" there are: "
+				 "list, show, add" },
 		{ "route delete x", "did you mean \"route del\"?" },
 		{ "call kill x", "did you mean \"call hangup\"?" },
 		{ "rout test", "did you mean \"route test\"?" },
@@ -249,9 +284,12 @@ static void tells_what_became_of_it(void **state)
 {
 	struct fixture *f = *state;
 
-	f->body = "{\"revision\":7,\"changed\":true,\"diff\":[{\"kind\":\"route\",\"parent\":\"\",\"name\":\"London\","
-		  "\"before\":{\"pattern\":\"a\",\"gateways\":[\"x\"],\"priority\":5},\"after\":{\"pattern\":\"b\\u001b[2J\","
-		  "\"gateways\":[\"x\",{\"name\":\"y\",\"weight\":3}],\"emergency\":true},\"moved\":true}]}";
+	f->body = "{\"revision\":7,\"changed\":true,\"diff\":[{\"kind\":\"route\",\"parent\":\"\","
+		  "\"name\":\"London\","
+		  "\"before\":{\"pattern\":\"a\",\"gateways\":[\"x\"],\"priority\":5},\"after\":{"
+		  "\"pattern\":\"b\\u001b[2J\","
+		  "\"gateways\":[\"x\",{\"name\":\"y\",\"weight\":3}],\"emergency\":true},"
+		  "\"moved\":true}]}";
 	assert_int_equal(run(f, "route set London --pattern b"), GWCTL_DONE);
 	assert_string_equal(f->out, "Route London is changed: revision 7.\n"
 				    "  ~ route London (moved)\n"
@@ -260,11 +298,14 @@ static void tells_what_became_of_it(void **state)
 				    "      priority: 5 is taken away\n"
 				    "      emergency: yes\n");
 	assert_int_equal(run(f, "route set London --pattern b --dry-run"), GWCTL_DONE);
-	has(f->out, "Dry run: route London would be changed; nothing was changed.\n  ~ route London");
+	has(f->out,
+	    "Dry run: route London would be changed; nothing was changed.\n  ~ route London");
 	assert_int_equal(run(f, "route set London --pattern b --json"), GWCTL_DONE);
 	has(f->out, "\"revision\": 7");
-	f->body = "{\"revision\":7,\"changed\":true,\"diff\":[{\"kind\":\"rule\",\"parent\":\"uk\",\"name\":\"n\",\"before\":null,"
-		  "\"after\":{\"pattern\":\"a\"},\"moved\":false},{\"kind\":\"usage\",\"parent\":\"\",\"name\":\"U\","
+	f->body = "{\"revision\":7,\"changed\":true,\"diff\":[{\"kind\":\"rule\",\"parent\":\"uk\","
+		  "\"name\":\"n\",\"before\":null,"
+		  "\"after\":{\"pattern\":\"a\"},\"moved\":false},{\"kind\":\"usage\",\"parent\":"
+		  "\"\",\"name\":\"U\","
 		  "\"before\":{},\"after\":null,\"moved\":false}]}";
 	assert_int_equal(run(f, "rule add n --dialplan uk --pattern a --dry-run"), GWCTL_DONE);
 	assert_string_equal(f->out, "Dry run: rule uk/n would be added; nothing was changed.\n"
@@ -284,12 +325,17 @@ static void lists_tables(void **state)
 {
 	struct fixture *f = *state;
 
-	f->body = "{\"revision\":3,\"objects\":[{\"name\":\"last\",\"body\":{\"pattern\":\"a\",\"usages\":[\"u\",\"v\"],"
-		  "\"gateways\":[\"x\",{\"name\":\"y\",\"weight\":2}]}},{\"name\":\"first\",\"body\":{\"pattern\":\"b\","
-		  "\"gateways\":[\"x\"],\"emergency\":true,\"priority\":200}},{\"name\":\"second\",\"body\":{\"pattern\":\"c\","
-		  "\"gateways\":[\"x\"],\"usages\":[\"u\"],\"priority\":-1,\"description\":\"d e\"}}]}";
+	f->body = "{\"revision\":3,\"objects\":[{\"name\":\"last\",\"body\":{\"pattern\":\"a\","
+		  "\"usages\":[\"u\",\"v\"],"
+		  "\"gateways\":[\"x\",{\"name\":\"y\",\"weight\":2}]}},{\"name\":\"first\","
+		  "\"body\":{\"pattern\":\"b\","
+		  "\"gateways\":[\"x\"],\"emergency\":true,\"priority\":200}},{\"name\":\"second\","
+		  "\"body\":{\"pattern\":\"c\","
+		  "\"gateways\":[\"x\"],\"usages\":[\"u\"],\"priority\":-1,\"description\":\"d "
+		  "e\"}}]}";
 	assert_int_equal(run(f, "route list"), GWCTL_DONE);
-	assert_string_equal(f->out,
+	assert_string_equal(
+		f->out,
 		"ROUTE   PATTERN  USAGES  GATEWAYS  PRIORITY  SELECTION  EMERGENCY  DESCRIPTION\n"
 		"first   b        -       x              200  ordered    yes        -\n"
 		"second  c        u       x               -1  ordered    no         d e\n"
@@ -298,15 +344,18 @@ static void lists_tables(void **state)
 	assert_int_equal(run(f, "route list"), GWCTL_DONE);
 	has(f->out, "last    a        u, v    x, y:2         100  ");
 	f->columns = 0;
-	f->body = "{\"objects\":[{\"name\":\"n\",\"parent\":\"uk\",\"body\":{\"pattern\":\"p\",\"translation\":\"t\","
+	f->body = "{\"objects\":[{\"name\":\"n\",\"parent\":\"uk\",\"body\":{\"pattern\":\"p\","
+		  "\"translation\":\"t\","
 		  "\"match-type\":\"national\"}}]}";
 	assert_int_equal(run(f, "rule list"), GWCTL_DONE);
-	assert_string_equal(f->out, "DIAL PLAN  RULE  PATTERN  BECOMES  TYPE     MATCH TYPE  DESCRIPTION\n"
-				    "uk         n     p        t        by-form  national    -\n");
+	assert_string_equal(f->out,
+			    "DIAL PLAN  RULE  PATTERN  BECOMES  TYPE     MATCH TYPE  DESCRIPTION\n"
+			    "uk         n     p        t        by-form  national    -\n");
 	assert_int_equal(run(f, "rule list --translation t"), GWCTL_DONE);
 	has(f->out, "RULE  PATTERN");
 	f->routes[0].asked = "tables/dial-plans";
-	f->routes[0].body = "{\"objects\":[{\"name\":\"uk\",\"body\":{}},{\"name\":\"us\",\"body\":{}}]}";
+	f->routes[0].body =
+		"{\"objects\":[{\"name\":\"uk\",\"body\":{}},{\"name\":\"us\",\"body\":{}}]}";
 	assert_int_equal(run(f, "dialplan list"), GWCTL_DONE);
 	assert_string_equal(f->out, "DIAL PLAN  RULES\nuk             1\nus             0\n");
 	f->routes[0].asked = NULL;
@@ -323,25 +372,31 @@ static void shows_one(void **state)
 
 	f->body = "{\"kind\":\"usage\",\"parent\":\"\",\"name\":\"u\",\"body\":{},\"revision\":3}";
 	f->routes[0].asked = "tables/routes";
-	f->routes[0].body = "{\"objects\":[{\"name\":\"r\",\"body\":{\"usages\":[\"u\"],\"gateways\":[{\"name\":\"g\"}]}},"
-			    "{\"name\":\"s\",\"body\":{\"usages\":[\"v\",\"u\"],\"gateways\":[\"g\"]}}]}";
+	f->routes[0].body =
+		"{\"objects\":[{\"name\":\"r\",\"body\":{\"usages\":[\"u\"],\"gateways\":[{"
+		"\"name\":\"g\"}]}},"
+		"{\"name\":\"s\",\"body\":{\"usages\":[\"v\",\"u\"],\"gateways\":[\"g\"]}}]}";
 	f->routes[1].asked = "tables/policies";
 	f->routes[1].body = "{\"objects\":[{\"name\":\"p\",\"body\":{\"usages\":[\"v\"]}}]}";
 	assert_int_equal(run(f, "usage show u"), GWCTL_DONE);
-	assert_string_equal(f->out, "USAGE  VALUE\nname   u\n\nNAMED BY  WHICH\npolicies  -\nroutes    r, s\n");
+	assert_string_equal(
+		f->out, "USAGE  VALUE\nname   u\n\nNAMED BY  WHICH\npolicies  -\nroutes    r, s\n");
 	f->body = "{\"name\":\"g\",\"body\":{\"members\":[\"a\",\"b\"]}}";
 	assert_int_equal(run(f, "gateway show g"), GWCTL_DONE);
 	has(f->out, "member       a, b\n");
 	has(f->out, "routes    r, s\n");
-	f->body = "{\"name\":\"n\",\"parent\":\"uk\",\"body\":{\"pattern\":\"p\",\"translation\":\"\"}}";
+	f->body = "{\"name\":\"n\",\"parent\":\"uk\",\"body\":{\"pattern\":\"p\",\"translation\":"
+		  "\"\"}}";
 	assert_int_equal(run(f, "rule show n --dialplan uk"), GWCTL_DONE);
 	has(f->out, "dial plan    uk\npattern      p\nbecomes      \ntype         by-form\n");
 }
 
 /* ---- The whole: shown, asked, made only if nobody was faster ---- */
 
-#define DIFFERS "{\"revision\":7,\"changed\":true,\"diff\":[{\"kind\":\"usage\",\"parent\":\"\",\"name\":\"U\",\"before\":null," \
-		"\"after\":{},\"moved\":false}]}"
+#define DIFFERS                                                                                    \
+	"{\"revision\":7,\"changed\":true,\"diff\":[{\"kind\":\"usage\",\"parent\":\"\",\"name\":" \
+	"\"U\",\"before\":null,"                                                                   \
+	"\"after\":{},\"moved\":false}]}"
 
 static void write_file(const char *path, const char *text)
 {
@@ -376,7 +431,8 @@ static void applies_carefully(void **state)
 	assert_int_equal(f->questions, 1);
 	f->typed = "y\n";
 	assert_int_equal(run(f, line), GWCTL_DONE);
-	assert_string_equal(f->all, "POST /api/v1/apply?dry-run=true\nPOST /api/v1/apply?if-revision=7");
+	assert_string_equal(f->all,
+			    "POST /api/v1/apply?dry-run=true\nPOST /api/v1/apply?if-revision=7");
 	assert_string_equal(f->sent, "usages: [U]\n");
 	has(f->out, "Done: revision 8. `gwctl rollback 7` takes it back.\n");
 	f->asks = false;
@@ -390,7 +446,8 @@ static void applies_carefully(void **state)
 	assert_int_equal(run(f, line), GWCTL_DONE);
 	assert_string_equal(f->all, "POST /api/v1/apply?dry-run=true");
 	f->routes[1].asked = "if-revision=7"; /* somebody was faster */
-	f->routes[1].body = "{\"error\":{\"code\":\"stale\",\"message\":\"the tables are at revision 9\"}}";
+	f->routes[1].body =
+		"{\"error\":{\"code\":\"stale\",\"message\":\"the tables are at revision 9\"}}";
 	f->routes[1].status = 409;
 	snprintf(line, sizeof(line), "apply %s --yes", path);
 	assert_int_equal(run(f, line), GWCTL_CONFLICT);
@@ -398,11 +455,13 @@ static void applies_carefully(void **state)
 	f->routes[0].body = "{\"revision\":7,\"changed\":false,\"diff\":[]}";
 	assert_int_equal(run(f, line), GWCTL_DONE);
 	assert_string_equal(f->out, "Nothing to change: the tables (revision 7) are like that.\n");
-	f->routes[0].body = "{\"error\":{\"code\":\"refused\",\"message\":\"2 faults; nothing was changed\","
-			    "\"faults\":[\"2:1: a\",\"route x: b\"]}}";
+	f->routes[0].body =
+		"{\"error\":{\"code\":\"refused\",\"message\":\"2 faults; nothing was changed\","
+		"\"faults\":[\"2:1: a\",\"route x: b\"]}}";
 	f->routes[0].status = 422;
 	assert_int_equal(run(f, line), GWCTL_USAGE);
-	snprintf(line, sizeof(line), "gwctl: 2 faults; nothing was changed\n  %s:2:1: a\n  route x: b\n", path);
+	snprintf(line, sizeof(line),
+		 "gwctl: 2 faults; nothing was changed\n  %s:2:1: a\n  route x: b\n", path);
 	assert_string_equal(f->err, line);
 	unlink(path);
 }
@@ -430,7 +489,9 @@ static void rolls_back(void **state)
 	assert_int_equal(run(f, "rollback 5"), GWCTL_USAGE);
 	assert_string_equal(f->all, "POST /api/v1/rollback/5?dry-run=true");
 	assert_int_equal(run(f, "rollback 5 --yes"), GWCTL_DONE);
-	assert_string_equal(f->all, "POST /api/v1/rollback/5?dry-run=true\nPOST /api/v1/rollback/5?if-revision=7");
+	assert_string_equal(
+		f->all,
+		"POST /api/v1/rollback/5?dry-run=true\nPOST /api/v1/rollback/5?if-revision=7");
 	assert_int_equal(run(f, "rollback 5 --yes --if-revision 6"), GWCTL_DONE);
 	has(f->all, "POST /api/v1/rollback/5?dry-run=true&if-revision=6\n");
 }
@@ -468,16 +529,23 @@ static void shows_history(void **state)
 {
 	struct fixture *f = *state;
 
-	f->body = "{\"history\":[{\"revision\":12,\"time\":\"2026-01-01T10:20:30.123Z\",\"who\":\"anna\",\"origin\":\"socket, pid 7\","
+	f->body = "{\"history\":[{\"revision\":12,\"time\":\"2026-01-01T10:20:30.123Z\",\"who\":"
+		  "\"anna\",\"origin\":\"socket, pid 7\","
 		  "\"what\":\"gwctl usage add U\\u001b\",\"objects\":1}],\"next\":11}";
 	assert_int_equal(run(f, "history"), GWCTL_DONE);
-	assert_string_equal(f->out, "REVISION  TIME (UTC)           WHO   FROM           OBJECTS  WHAT\n"
-				    "      12  2026-01-01 10:20:30  anna  socket, pid 7        1  gwctl usage add U?\n"
-				    "… and older ones; --limit N shows more\n");
-	f->body = "{\"revision\":12,\"time\":\"2026-01-01T10:20:30.123Z\",\"who\":\"anna\",\"origin\":\"socket, pid 7\",\"what\":\"w\","
-		  "\"diff\":[{\"kind\":\"usage\",\"parent\":\"\",\"name\":\"U\",\"before\":null,\"after\":{},\"moved\":false}]}";
+	assert_string_equal(
+		f->out,
+		"REVISION  TIME (UTC)           WHO   FROM           OBJECTS  WHAT\n"
+		"      12  2026-01-01 10:20:30  anna  socket, pid 7        1  gwctl usage add U?\n"
+		"… and older ones; --limit N shows more\n");
+	f->body = "{\"revision\":12,\"time\":\"2026-01-01T10:20:30.123Z\",\"who\":\"anna\","
+		  "\"origin\":\"socket, pid 7\",\"what\":\"w\","
+		  "\"diff\":[{\"kind\":\"usage\",\"parent\":\"\",\"name\":\"U\",\"before\":null,"
+		  "\"after\":{},\"moved\":false}]}";
 	assert_int_equal(run(f, "history 12"), GWCTL_DONE);
-	assert_string_equal(f->out, "revision 12, 2026-01-01 10:20:30 UTC, by anna (socket, pid 7): w\n  + usage U\n");
+	assert_string_equal(
+		f->out,
+		"revision 12, 2026-01-01 10:20:30 UTC, by anna (socket, pid 7): w\n  + usage U\n");
 }
 
 static void switches(void **state)
@@ -486,7 +554,8 @@ static void switches(void **state)
 
 	f->body = "{\"kind\":\"trunk\",\"name\":\"core\",\"admin\":\"draining\",\"calls\":2}";
 	assert_int_equal(run(f, "trunk disable core"), GWCTL_DONE);
-	assert_string_equal(f->out, "The trunk core takes no new calls; 2 calls are still on it.\n");
+	assert_string_equal(f->out,
+			    "The trunk core takes no new calls; 2 calls are still on it.\n");
 	f->body = "{\"kind\":\"span\",\"name\":\"e1\",\"admin\":\"disabled\",\"calls\":0}";
 	assert_int_equal(run(f, "span drain e1"), GWCTL_DONE);
 	assert_string_equal(f->out, "The span e1 takes no new calls, and there are none on it.\n");
@@ -499,9 +568,12 @@ static void reloads(void **state)
 {
 	struct fixture *f = *state;
 
-	f->body = "{\"path\":\"/g\",\"differences\":[{\"object\":\"trunk\",\"name\":\"core\",\"verb\":\"changed\","
-		  "\"effect\":\"drains\",\"keys\":\"peer\"},{\"object\":\"store\",\"name\":\"store\",\"verb\":\"changed\","
-		  "\"effect\":\"restart\",\"keys\":\"\"}]}";
+	f->body =
+		"{\"path\":\"/"
+		"g\",\"differences\":[{\"object\":\"trunk\",\"name\":\"core\",\"verb\":\"changed\","
+		"\"effect\":\"drains\",\"keys\":\"peer\"},{\"object\":\"store\",\"name\":\"store\","
+		"\"verb\":\"changed\","
+		"\"effect\":\"restart\",\"keys\":\"\"}]}";
 	assert_int_equal(run(f, "config diff"), GWCTL_DONE);
 	assert_string_equal(f->out, "OBJECT  NAME   CHANGE   EFFECT                 KEYS\n"
 				    "trunk   core   changed  calls on it end first  peer\n"
@@ -509,22 +581,26 @@ static void reloads(void **state)
 	f->body = "{\"path\":\"/g\",\"differences\":[]}";
 	assert_int_equal(run(f, "config diff"), GWCTL_DONE);
 	assert_string_equal(f->out, "A reload would change nothing.\n");
-	f->body = "{\"changed\":true,\"differences\":[{\"object\":\"span\",\"name\":\"e\",\"verb\":\"added\",\"effect\":\"at-once\","
+	f->body = "{\"changed\":true,\"differences\":[{\"object\":\"span\",\"name\":\"e\",\"verb\":"
+		  "\"added\",\"effect\":\"at-once\","
 		  "\"keys\":null}]}";
 	assert_int_equal(run(f, "config reload"), GWCTL_DONE);
 	has(f->out, "Reloaded. What changed:\n");
 	has(f->out, "span    e     added   at once  -\n");
 	f->body = "{\"path\":\"/g\",\"trunks\":1,\"lines\":2,\"spans\":0}";
 	assert_int_equal(run(f, "config check"), GWCTL_DONE);
-	assert_string_equal(f->out, "/g is good: 1 trunk, 2 lines, 0 spans; a reload would take it\n");
-	f->body = "{\"what\":\"tables\",\"path\":\"/b\",\"revision\":9,\"changed\":true,\"diff\":[]}";
+	assert_string_equal(f->out,
+			    "/g is good: 1 trunk, 2 lines, 0 spans; a reload would take it\n");
+	f->body =
+		"{\"what\":\"tables\",\"path\":\"/b\",\"revision\":9,\"changed\":true,\"diff\":[]}";
 	assert_int_equal(run(f, "store restore /b"), GWCTL_USAGE);
 	assert_int_equal(f->questions, 0);
 	assert_int_equal(run(f, "store restore /b --yes"), GWCTL_DONE);
 	assert_string_equal(f->out, "The tables are those of /b: revision 9.\n");
 	f->body = "{\"tables\":1,\"records\":2}";
 	assert_int_equal(run(f, "store migrate"), GWCTL_DONE);
-	assert_string_equal(f->out, "Schema of the tables: version 1; of the records: version 2.\n");
+	assert_string_equal(f->out,
+			    "Schema of the tables: version 1; of the records: version 2.\n");
 }
 
 static void survives_want_of_memory(void **state)
@@ -535,7 +611,8 @@ static void survives_want_of_memory(void **state)
 	sweep(f, "route set a --pattern b --gateway c", GWCTL_DONE);
 	sweep(f, "rollback 3 --yes", GWCTL_DONE);
 	sweep(f, "store backup x", GWCTL_DONE);
-	f->body = "{\"objects\":[{\"name\":\"a\",\"body\":{\"pattern\":\"b\",\"gateways\":[\"c\"]}}],\"name\":\"a\",\"body\":{}}";
+	f->body = "{\"objects\":[{\"name\":\"a\",\"body\":{\"pattern\":\"b\",\"gateways\":[\"c\"]}}"
+		  "],\"name\":\"a\",\"body\":{}}";
 	sweep(f, "route list", GWCTL_DONE);
 	sweep(f, "usage show a", GWCTL_DONE);
 	f->status = 422;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* gwctl on a terminal: --watch, top, its width; completion; manual pages; records; tokens; and daemons of another
- * version or with too low a role. */
+/* gwctl on a terminal: --watch, top, its width; completion; manual pages; records; tokens; and
+ * daemons of another version or with too low a role. */
 #include "gwctl_fixture.h"
 
 #include "gateway/gwctl_private.h"
@@ -18,18 +18,26 @@ static void filters_records(void **state)
 	static const char *const rows[][2] = {
 		{ "cdr list", "GET /api/v1/cdrs?limit=100" },
 		{ "cdr list --since 2h", "GET /api/v1/cdrs?limit=100&since=2026-03-04T03:06:07Z" },
-		{ "cdr list --since 1h30min", "GET /api/v1/cdrs?limit=100&since=2026-03-04T03:36:07Z" },
+		{ "cdr list --since 1h30min",
+		  "GET /api/v1/cdrs?limit=100&since=2026-03-04T03:36:07Z" },
 		{ "cdr list --since yesterday --until today",
-		  "GET /api/v1/cdrs?limit=100&since=2026-03-03T00:00:00Z&until=2026-03-04T00:00:00Z" },
+		  "GET "
+		  "/api/v1/cdrs?limit=100&since=2026-03-03T00:00:00Z&until=2026-03-04T00:00:00Z" },
 		{ "cdr list --since 7d --until now",
-		  "GET /api/v1/cdrs?limit=100&since=2026-02-25T05:06:07Z&until=2026-03-04T05:06:07Z" },
-		{ "cdr list --since 2026-01-31", "GET /api/v1/cdrs?limit=100&since=2026-01-31T00:00:00Z" },
-		{ "cdr list --since '2026-01-31 12:30'", "GET /api/v1/cdrs?limit=100&since=2026-01-31T12:30:00Z" },
-		{ "cdr list --since 2026-01-31T12:30:01Z", "GET /api/v1/cdrs?limit=100&since=2026-01-31T12:30:01Z" },
+		  "GET "
+		  "/api/v1/cdrs?limit=100&since=2026-02-25T05:06:07Z&until=2026-03-04T05:06:07Z" },
+		{ "cdr list --since 2026-01-31",
+		  "GET /api/v1/cdrs?limit=100&since=2026-01-31T00:00:00Z" },
+		{ "cdr list --since '2026-01-31 12:30'",
+		  "GET /api/v1/cdrs?limit=100&since=2026-01-31T12:30:00Z" },
+		{ "cdr list --since 2026-01-31T12:30:01Z",
+		  "GET /api/v1/cdrs?limit=100&since=2026-01-31T12:30:01Z" },
 		{ "cdr list --number +4420 --endpoint 'a b' --cause 17 --answered=no --limit 5",
-		  "GET /api/v1/cdrs?limit=5&answered=false&number=%2B4420&endpoint=a%20b&cause=17" },
+		  "GET "
+		  "/api/v1/cdrs?limit=5&answered=false&number=%2B4420&endpoint=a%20b&cause=17" },
 		{ "cdr list --answered", "GET /api/v1/cdrs?limit=100&answered=true" },
-		{ "cdr export --since 1w", "GET /api/v1/cdrs?limit=1000&since=2026-02-25T05:06:07Z" },
+		{ "cdr export --since 1w",
+		  "GET /api/v1/cdrs?limit=1000&since=2026-02-25T05:06:07Z" },
 		{ "cdr show 01A/", "GET /api/v1/cdrs/01A%2F" },
 	};
 	static const char *const wrong[][2] = {
@@ -60,14 +68,22 @@ static void filters_records(void **state)
 }
 
 #define RECORD(id)                                                                                 \
-	"{\"id\":\"" id "\",\"host\":\"gw\",\"setup\":\"2026-01-01T10:20:30.123Z\",\"answered\":\"2026-01-01T10:20:31.000Z\"," \
-	"\"talk_ms\":61000,\"cause\":{\"value\":16,\"text\":\"Normal call clearing\",\"location\":\"user\"},"                   \
-	"\"released_by\":\"caller\",\"called\":{\"received\":{\"digits\":\"0207\",\"type\":\"unknown\","                        \
-	"\"presentation\":\"allowed\"},\"normalized\":{\"digits\":\"+44207\",\"type\":\"international\","                       \
-	"\"presentation\":\"allowed\"}},\"calling\":{\"received\":{\"digits\":\"1\",\"type\":\"unknown\","                      \
-	"\"presentation\":\"allowed\"}},\"caller\":{\"endpoint\":\"core\",\"kind\":\"sip\",\"codec\":\"PCMA\",\"rx_packets\":50},"\
-	"\"callee\":{\"endpoint\":\"e,1\"},\"attempts\":[{\"gateway\":\"e0\",\"cause\":{\"value\":34,\"text\":\"No circuit\","  \
-	"\"location\":\"user\"}},{\"gateway\":\"e,1\",\"route\":\"r\",\"cause\":null}],\"attempts_made\":2}"
+	"{\"id\":\"" id "\",\"host\":\"gw\",\"setup\":\"2026-01-01T10:20:30.123Z\",\"answered\":"  \
+			"\"2026-01-01T10:20:31.000Z\","                                            \
+	"\"talk_ms\":61000,\"cause\":{\"value\":16,\"text\":\"Normal call "                        \
+	"clearing\",\"location\":\"user\"},"                                                       \
+	"\"released_by\":\"caller\",\"called\":{\"received\":{\"digits\":\"0207\",\"type\":"       \
+	"\"unknown\","                                                                             \
+	"\"presentation\":\"allowed\"},\"normalized\":{\"digits\":\"+44207\",\"type\":"            \
+	"\"international\","                                                                       \
+	"\"presentation\":\"allowed\"}},\"calling\":{\"received\":{\"digits\":\"1\",\"type\":"     \
+	"\"unknown\","                                                                             \
+	"\"presentation\":\"allowed\"}},\"caller\":{\"endpoint\":\"core\",\"kind\":\"sip\","       \
+	"\"codec\":\"PCMA\",\"rx_packets\":50},"                                                   \
+	"\"callee\":{\"endpoint\":\"e,1\"},\"attempts\":[{\"gateway\":\"e0\",\"cause\":{"          \
+	"\"value\":34,\"text\":\"No circuit\","                                                    \
+	"\"location\":\"user\"}},{\"gateway\":\"e,1\",\"route\":\"r\",\"cause\":null}],"           \
+	"\"attempts_made\":2}"
 
 static void shows_records(void **state)
 {
@@ -76,10 +92,13 @@ static void shows_records(void **state)
 	f->body = "{\"cdrs\":[" RECORD("01B") "," RECORD("01A") "],\"next\":\"01A\"}";
 	assert_int_equal(run(f, "cdr list --limit 2"), GWCTL_DONE);
 	assert_string_equal(f->out,
-		"CALL  SETUP (UTC)          FROM  TO   CALLING  CALLED  TALKED  CAUSE  MEANING               RELEASED BY\n"
-		"01B   2026-01-01 10:20:30  core  e,1  1        +44207    1:01     16  Normal call clearing  caller\n"
-		"01A   2026-01-01 10:20:30  core  e,1  1        +44207    1:01     16  Normal call clearing  caller\n"
-		"… and older ones; --limit N shows more, `gwctl cdr export` all\n");
+			    "CALL  SETUP (UTC)          FROM  TO   CALLING  CALLED  TALKED  CAUSE  "
+			    "MEANING               RELEASED BY\n"
+			    "01B   2026-01-01 10:20:30  core  e,1  1        +44207    1:01     16  "
+			    "Normal call clearing  caller\n"
+			    "01A   2026-01-01 10:20:30  core  e,1  1        +44207    1:01     16  "
+			    "Normal call clearing  caller\n"
+			    "… and older ones; --limit N shows more, `gwctl cdr export` all\n");
 	assert_int_equal(run(f, "cdr list --limit 2 --json"), GWCTL_DONE);
 	has(f->out, "\"more\": true");
 	f->body = RECORD("01A");
@@ -117,8 +136,9 @@ static void exports_all_pages(void **state)
 	f->routes[1].asked = "before=01B";
 	f->routes[1].body = "{\"cdrs\":[" RECORD("01A") "],\"next\":null}";
 	assert_int_equal(run(f, "cdr export"), GWCTL_DONE);
-	assert_string_equal(f->all, "GET /api/v1/cdrs?limit=1000\nGET /api/v1/cdrs?limit=1000&before=01C\n"
-				    "GET /api/v1/cdrs?limit=1000&before=01B");
+	assert_string_equal(f->all,
+			    "GET /api/v1/cdrs?limit=1000\nGET /api/v1/cdrs?limit=1000&before=01C\n"
+			    "GET /api/v1/cdrs?limit=1000&before=01B");
 	assert_int_equal(count(f->out, "\r\n"), 5); /* RFC 4180 2 */
 	assert_int_equal(strncmp(f->out, "id,host,setup,", 14), 0);
 	has(f->out, "\r\n01A,gw,");
@@ -141,7 +161,8 @@ static void exports_all_pages(void **state)
 	assert_int_equal(count(text, "\r\n"), 5);
 	unlink(path);
 	f->routes[1].status = 503; /* the last page fails: nothing that looks whole is left */
-	f->routes[1].body = "{\"error\":{\"code\":\"store-away\",\"message\":\"the store is away\"}}";
+	f->routes[1].body =
+		"{\"error\":{\"code\":\"store-away\",\"message\":\"the store is away\"}}";
 	assert_int_equal(run(f, line), GWCTL_FAILED);
 	assert_int_not_equal(access(path, F_OK), 0);
 	assert_int_equal(run(f, "cdr export --format json"), GWCTL_FAILED);
@@ -162,7 +183,8 @@ static void watches_in_a_pipe(void **state)
 	assert_int_equal(f->questions, 3);
 	f->rounds = 2;
 	assert_int_equal(run(f, "call list --watch=0.5 --json"), GWCTL_DONE);
-	assert_string_equal(f->out, "{\"calls\":[],\"left_out\":0}\n{\"calls\":[],\"left_out\":0}\n");
+	assert_string_equal(f->out,
+			    "{\"calls\":[],\"left_out\":0}\n{\"calls\":[],\"left_out\":0}\n");
 	f->rc = -ECONNREFUSED; /* a script is told */
 	f->rounds = 5;
 	assert_int_equal(run(f, "call list --watch"), GWCTL_NO_DAEMON);
@@ -183,7 +205,7 @@ static void watches_on_a_terminal(void **state)
 	assert_int_equal(f->screens, 2); /* taken, given back */
 	assert_int_equal(count(f->out, "\033[H"), 2);
 	assert_int_equal(count(f->out, "01A"), 2);
-	assert_int_equal(count(f->out, "01B"), 0); /* below the last line */
+	assert_int_equal(count(f->out, "01B"), 0);     /* below the last line */
 	assert_int_equal(count(f->out, "\033[2J"), 0); /* erasing all would flicker */
 	assert_int_equal(count(f->out, "\n"), 2);
 	f->rc = -ECONNREFUSED; /* somebody looks on: it may come back */
@@ -196,11 +218,16 @@ static void watches_on_a_terminal(void **state)
 }
 
 #define STATUS(total)                                                                              \
-	"{\"version\":\"1.2.3\",\"uptime_s\":10,\"calls\":{\"now\":2,\"total\":" total ",\"failed\":0},\"overload\":{\"lag_ms\":4," \
-	"\"busy_permille\":950,\"admitted_permille\":500,\"new_calls_per_s\":7,\"refused\":{\"overload\":9}},"                   \
-	"\"workers\":[{\"name\":\"media-1\",\"load_permille\":123}],\"trunks\":[{\"name\":\"core\",\"up\":false,\"admin\":"       \
-	"\"draining\",\"calls\":5,\"max_calls\":10}],\"spans\":[{\"name\":\"e1\",\"state\":\"up\",\"admin\":\"enabled\","          \
-	"\"alarms\":null,\"calls\":30,\"idle\":0}],\"tables\":{\"revision\":3,\"store\":{\"up\":true}},\"records\":{\"state\":"    \
+	"{\"version\":\"1.2.3\",\"uptime_s\":10,\"calls\":{\"now\":2,\"total\":" total             \
+	",\"failed\":0},\"overload\":{\"lag_ms\":4,"                                               \
+	"\"busy_permille\":950,\"admitted_permille\":500,\"new_calls_per_s\":7,\"refused\":{"      \
+	"\"overload\":9}},"                                                                        \
+	"\"workers\":[{\"name\":\"media-1\",\"load_permille\":123}],\"trunks\":[{\"name\":"        \
+	"\"core\",\"up\":false,\"admin\":"                                                         \
+	"\"draining\",\"calls\":5,\"max_calls\":10}],\"spans\":[{\"name\":\"e1\",\"state\":"       \
+	"\"up\",\"admin\":\"enabled\","                                                            \
+	"\"alarms\":null,\"calls\":30,\"idle\":0}],\"tables\":{\"revision\":3,\"store\":{\"up\":"  \
+	"true}},\"records\":{\"state\":"                                                           \
 	"\"losing\",\"error\":\"disk full\"}}"
 
 static void top_in_a_pipe(void **state)
@@ -214,7 +241,8 @@ static void top_in_a_pipe(void **state)
 	has(f->out, "gatewayd 1.2.3  up 0 d 00:00:10\n");
 	has(f->out, "signalling   [################### ]  95.0 %\n");
 	has(f->out, "media-1      [##                  ]  12.3 %\n");
-	has(f->out, "lag 4 ms, busy 95.0 %, 7 new calls/s, admits 50.0 % of new calls; refused so far: 9 (overload)\n");
+	has(f->out, "lag 4 ms, busy 95.0 %, 7 new calls/s, admits 50.0 % of new calls; refused so "
+		    "far: 9 (overload)\n");
 	has(f->out, "core  trunk  down   draining      5    10  ##########\n");
 	has(f->out, "e1    span   up     enabled      30    30  ####################\n");
 	has(f->out, "  trunk core: down\n");
@@ -249,7 +277,8 @@ static void fits_the_terminal(void **state)
 	struct fixture *f = *state;
 
 	f->columns = 60;
-	f->body = "{\"objects\":[{\"name\":\"a\",\"body\":{\"pattern\":\"^\\\\+44(20|161|113|121|131|141|151|114)\\u20ac\\u20ac\\u20ac\","
+	f->body = "{\"objects\":[{\"name\":\"a\",\"body\":{\"pattern\":\"^\\\\+44(20|161|113|121|"
+		  "131|141|151|114)\\u20ac\\u20ac\\u20ac\","
 		  "\"gateways\":[\"e1-london\",\"carrier-a\",\"carrier-b\"],\"usages\":[\"u\"]}}]}";
 	assert_int_equal(run(f, "route list"), GWCTL_DONE);
 	for (const char *line = f->out; *line; line = strchr(line, '\n') + 1) {
@@ -291,7 +320,8 @@ static void completes(void **state)
 		{ "__complete bash route show London ''", "" },
 		{ "__complete bash route test 1 --from ''", "core\ncarrier-a\ne1-1\ne1-2\n" },
 		{ "__complete bash route test 1 --from=e1-2", "--from=e1-2\n" },
-		{ "__complete bash route add x --gateway ''", "core\ncarrier-a\ne1-1\ne1-2\npstn\nspare\n" },
+		{ "__complete bash route add x --gateway ''",
+		  "core\ncarrier-a\ne1-1\ne1-2\npstn\nspare\n" },
 		{ "__complete bash route move x --before L", "London\nLondon East\n" },
 		{ "__complete bash gateway add x --member ps", "pstn\n" },
 		{ "__complete bash rule del --dialplan uk ''", "national\n" },
@@ -308,11 +338,13 @@ static void completes(void **state)
 	f->body = "{\"error\":{\"code\":\"no-such-path\",\"message\":\"\"}}";
 	f->status = 404;
 	f->routes[0].asked = "tables/routes";
-	f->routes[0].body = "{\"objects\":[{\"name\":\"London\"},{\"name\":\"London East\"},{\"name\":\"bad\\nname\"}]}";
+	f->routes[0].body = "{\"objects\":[{\"name\":\"London\"},{\"name\":\"London "
+			    "East\"},{\"name\":\"bad\\nname\"}]}";
 	f->routes[1].asked = "v1/trunks";
 	f->routes[1].body = "{\"trunks\":[{\"name\":\"core\"},{\"name\":\"carrier-a\"}]}";
 	f->routes[2].asked = "v1/spans";
-	f->routes[2].body = "{\"spans\":[{\"name\":\"e1-1\",\"group\":\"pstn\"},{\"name\":\"e1-2\",\"group\":null}]}";
+	f->routes[2].body = "{\"spans\":[{\"name\":\"e1-1\",\"group\":\"pstn\"},{\"name\":\"e1-2\","
+			    "\"group\":null}]}";
 	f->routes[3].asked = "tables/gateways";
 	f->routes[3].body = "{\"objects\":[{\"name\":\"spare\"}]}";
 	f->routes[4].asked = "tables/rules?parent=uk";
@@ -372,7 +404,8 @@ static void tables_agree(void **state)
 /* Every request is one that an.tmac has, none is opened and left open. */
 static void check_page(const char *text)
 {
-	static const char *const requests[] = { "TH", "SH", "TP", "PP", "RS", "RE", "EX", "EE", "nf", "fi", "br", "\\\"" };
+	static const char *const requests[] = { "TH", "SH", "TP", "PP", "RS", "RE",
+						"EX", "EE", "nf", "fi", "br", "\\\"" };
 	int depth = 0, plain = 0;
 
 	for (const char *line = text; *line; line = strchr(line, '\n') + 1) {
@@ -434,13 +467,15 @@ static void knows_another_version(void **state)
 	f->routes[0].body = "{\"version\":\"9.9.9\"}";
 	f->routes[0].status = 200;
 	assert_int_equal(run(f, "cdr list"), GWCTL_FAILED);
-	has(f->err, "gatewayd does not know GET /api/v1/cdrs: gatewayd is version 9.9.9, this gwctl " CAUSEWAY_VERSION "; ");
+	has(f->err, "gatewayd does not know GET /api/v1/cdrs: gatewayd is version 9.9.9, this "
+		    "gwctl " CAUSEWAY_VERSION "; ");
 	assert_int_equal(run(f, "cdr list --json"), GWCTL_FAILED);
 	has(f->err, "\"code\":\"other-version\"");
 	f->status = 200; /* the path is there, what it gives is another thing */
 	f->body = "{\"records\":[]}";
 	assert_int_equal(run(f, "cdr list"), GWCTL_FAILED);
-	has(f->err, "gatewayd's answer has no \"cdrs\": gatewayd is version 9.9.9, this gwctl " CAUSEWAY_VERSION);
+	has(f->err, "gatewayd's answer has no \"cdrs\": gatewayd is version 9.9.9, this "
+		    "gwctl " CAUSEWAY_VERSION);
 	assert_string_equal(f->out, "");
 	f->routes[0].body = "{\"version\":\"" CAUSEWAY_VERSION "\"}";
 	assert_int_equal(run(f, "cdr list"), GWCTL_FAILED);
@@ -456,9 +491,10 @@ static void keeps_exit_codes(void **state)
 		unsigned status;
 		int exit;
 	} rows[] = {
-		{ 400, GWCTL_USAGE }, { 401, GWCTL_NOT_ALLOWED }, { 403, GWCTL_NOT_ALLOWED }, { 404, GWCTL_NOT_FOUND },
-		{ 405, GWCTL_USAGE }, { 409, GWCTL_CONFLICT }, { 413, GWCTL_USAGE }, { 422, GWCTL_USAGE },
-		{ 500, GWCTL_FAILED }, { 503, GWCTL_FAILED },
+		{ 400, GWCTL_USAGE },     { 401, GWCTL_NOT_ALLOWED }, { 403, GWCTL_NOT_ALLOWED },
+		{ 404, GWCTL_NOT_FOUND }, { 405, GWCTL_USAGE },       { 409, GWCTL_CONFLICT },
+		{ 413, GWCTL_USAGE },     { 422, GWCTL_USAGE },       { 500, GWCTL_FAILED },
+		{ 503, GWCTL_FAILED },
 	};
 	struct fixture *f = *state;
 
