@@ -144,6 +144,7 @@ int admin_create(struct admin **out, const struct admin_cfg *cfg, char *error, s
 		return -ENOMEM;
 	list_init(&admin->queue);
 	list_init(&admin->plans);
+	list_init(&admin->guests);
 	admin->gateway = cfg->gateway;
 	admin->control = cfg->control;
 	admin->loop = worker_loop(cfg->control);
@@ -171,12 +172,16 @@ fail:
 void admin_destroy(struct admin **out)
 {
 	struct admin *admin = *out;
+	struct admin_guest *guest;
 	struct admin_op *op;
 
 	if (!admin)
 		return;
 	*out = NULL;
 	admin->closing = true;
+	list_for_each(guest, &admin->guests, struct admin_guest, node)
+		if (guest->ends)
+			guest->ends(guest);
 	store_close(&admin->store);
 	list_for_each(op, &admin->queue, struct admin_op, node)
 		admin_op_end(op, -ECANCELED);
@@ -189,6 +194,28 @@ void admin_destroy(struct admin **out)
 	catalog_unref(&admin->catalog);
 	site_unref(&admin->site);
 	mem_free(admin);
+}
+
+/* ---- Guests ---- */
+
+void admin_enter(struct admin *admin, struct admin_guest *guest)
+{
+	list_append(&admin->guests, &guest->node);
+}
+
+void admin_leave(struct admin_guest *guest)
+{
+	if (guest->node.next)
+		list_remove(&guest->node);
+}
+
+void admin_tell_site(struct admin *admin)
+{
+	struct admin_guest *guest;
+
+	list_for_each(guest, &admin->guests, struct admin_guest, node)
+		if (guest->site_changed)
+			guest->site_changed(guest);
 }
 
 /* ---- Doors ---- */

@@ -17,6 +17,7 @@
  *
  * Thread: control, but where said. */
 
+#include "base/list.h"
 #include "conf/store/store.h"
 #include "dialplan/catalog.h"
 #include "dialplan/catalog_store.h"
@@ -95,6 +96,15 @@ void admin_hangup_signal(struct admin *admin);
 
 struct store *admin_store(struct admin *admin);
 const struct site *admin_site(const struct admin *admin);
+
+/* Whoever must hear of what becomes of the admin. Embedded in its owner; zeroed. */
+struct admin_guest {
+	void (*site_changed)(struct admin_guest *guest); /* another configuration serves; or NULL */
+	void (*ends)(struct admin_guest *guest);         /* it ends now: leave; or NULL */
+	struct list node;                                /* private */
+};
+void admin_enter(struct admin *admin, struct admin_guest *guest);
+void admin_leave(struct admin_guest *guest);
 
 struct admin_state {
 	int64_t revision;

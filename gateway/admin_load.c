@@ -119,8 +119,8 @@ int admin_kept(const char *path, struct catalog **out, int64_t *revision,
 	       struct admin_faults *faults)
 {
 	long long number = 0;
-	size_t length;
-	char *text;
+	size_t length = 0;
+	char *text = NULL;
 	int rc = read_whole(path, &text, &length);
 
 	if (rc < 0)

@@ -131,6 +131,7 @@ struct admin {
 	unsigned waiting;
 	struct admin_op *told;    /* whose `done` runs */
 	struct list plans;        /* struct admin_plan, the current one last */
+	struct list guests;       /* struct admin_guest */
 	struct loop_timer sweep, keep;
 	struct loop_deferred next;
 	char trouble[512];
@@ -161,6 +162,7 @@ void admin_reload_begin(struct admin_op *op);
 int admin_reload_commit(struct admin_op *op);
 /* Back: the site is in force. */
 void admin_reload_end(struct admin_op *op);
+void admin_tell_site(struct admin *admin);
 /* A plan that the gateway has. */
 int admin_hold_plan(struct admin *admin, struct dialplan *plan);
 

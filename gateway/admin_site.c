@@ -117,6 +117,7 @@ void admin_reload_end(struct admin_op *op)
 		site_diff(admin->site, op->site, tell_difference, NULL);
 		op->old_site = admin->site;
 		admin->site = site_ref(op->site);
+		admin_tell_site(admin);
 	}
 	admin_op_end(op, op->rc);
 }

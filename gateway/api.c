@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,7 @@ struct api {
 	struct api_groups *groups;
 	struct loop_deferred pump;
 	struct list requests;
-	int mode;
+	struct admin_guest guest;
 };
 
 struct request {
@@ -311,6 +312,22 @@ static enum MHD_Result take_argument(void *arg, enum MHD_ValueKind kind, const c
 	return MHD_NO;
 }
 
+/* It goes into a database and into answers: UTF-8, also where it was cut. */
+static void make_text(char *text)
+{
+	size_t n = strlen(text);
+	json_t *value = NULL;
+
+	for (unsigned cut = 0; !value && cut < 4 && cut <= n; cut++)
+		if ((value = json_stringn(text, n - cut)))
+			text[n - cut] = '\0';
+	if (!value)
+		for (; *text; text++)
+			if ((unsigned char)*text > 0x7f)
+				*text = '?';
+	json_decref(value);
+}
+
 static bool read_path(struct request *request, const char *method, const char *url)
 {
 	struct api_query *q = &request->task.query;
@@ -329,6 +346,7 @@ static bool read_path(struct request *request, const char *method, const char *u
 		snprintf(q->what, sizeof(q->what), "%s", command);
 	else
 		snprintf(q->what, sizeof(q->what), "%s %.180s", q->method, q->path);
+	make_text(q->what);
 	return true;
 }
 
@@ -339,12 +357,12 @@ static const struct conf_api *access_rules(const struct api *api)
 }
 
 /* A reload that gives a role to a group must also let it write to the socket. */
-static void keep_mode(struct api *api, const struct conf_api *rules)
+static void site_changed(struct admin_guest *guest)
 {
-	int mode = api_socket_mode(rules);
+	struct api *api = (struct api *)(void *)((char *)guest - offsetof(struct api, guest));
 
-	if (mode != api->mode && chmod(api->socket, (mode_t)mode) == 0)
-		api->mode = mode;
+	if (chmod(api->socket, (mode_t)api_socket_mode(access_rules(api))) < 0)
+		log_write(LOG_LEVEL_WARNING, "api", NULL, "%s: %s", api->socket, strerror(errno));
 }
 
 static bool admit(struct request *request)
@@ -356,7 +374,6 @@ static bool admit(struct request *request)
 	const char *authorization = MHD_lookup_connection_value(
 		request->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
 
-	keep_mode(api, rules);
 	return api_admit(api->groups, rules, api->socket_group, info ? info->connect_fd : -1,
 			 authorization, &request->task.query, &request->task.reply);
 }
@@ -500,6 +517,9 @@ static void start(void *object, void *arg)
 	struct api *api = object;
 
 	(void)arg;
+	api->guest.site_changed = site_changed;
+	if (api->admin)
+		admin_enter(api->admin, &api->guest);
 	for (size_t i = 0; i < LISTENERS; i++) {
 		struct listener *listener = &api->listeners[i];
 		const union MHD_DaemonInfo *info;
@@ -539,6 +559,7 @@ static void stop(void *object, void *arg)
 		listener->daemon = NULL;
 	}
 	loop_defer_cancel(loop, &api->pump);
+	admin_leave(&api->guest);
 }
 
 static int make_daemon(struct api *api, size_t i, int fd)
@@ -563,7 +584,6 @@ static int open_listeners(struct api *api, const struct conf_api *conf, char *er
 	if (rc < 0)
 		return rc;
 	snprintf(api->socket, sizeof(api->socket), "%s", conf->socket);
-	api->mode = api_socket_mode(conf);
 	rc = make_daemon(api, 0, rc);
 	if (rc < 0 || !netaddr_is_set(&conf->listen))
 		return rc;

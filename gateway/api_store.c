@@ -9,6 +9,7 @@
 #include "gateway/records.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -85,6 +86,7 @@ struct errand {
 	char what[16];
 	struct admin_load_job load;
 	struct loop_deferred later;
+	struct admin_guest guest;
 	int rc;
 	char error[1024];
 };
@@ -221,11 +223,24 @@ static void apply_copy(void *arg)
 						     .origin = query->person.origin,
 						     .what = query->what } };
 
+	admin_leave(&errand->guest);
 	forget_copy(errand);
 	if (errand->rc < 0)
 		errand_done(errand, errand->rc, errand->error);
 	else
 		admin_apply(errand->task->admin, &request, errand->load.catalog, restored, errand);
+}
+
+/* The end comes first. Closing the copy may tell of it, which then waits in vain. */
+static void give_up_copy(struct admin_guest *guest)
+{
+	struct errand *errand =
+		(struct errand *)(void *)((char *)guest - offsetof(struct errand, guest));
+
+	admin_leave(guest);
+	forget_copy(errand);
+	loop_defer_cancel(errand->loop, &errand->later);
+	errand_done(errand, -ECANCELED, "");
 }
 
 static void copy_over(struct errand *errand, int rc, const char *error)
@@ -273,12 +288,15 @@ static void restore_tables(struct errand *errand)
 	snprintf(url, sizeof(url), "sqlite:%s", errand->copy);
 	cfg.url = url;
 	cfg.home = errand->loop = admin_loop(errand->task->admin);
+	errand->guest.ends = give_up_copy;
+	admin_enter(errand->task->admin, &errand->guest);
 	forget_copy(errand);
 	rc = store_open(&errand->file, &cfg, error, sizeof(error));
 	if (rc == 0)
 		rc = store_restore(errand->file, errand->path, copy_made, errand);
 	if (rc == 0)
 		return;
+	admin_leave(&errand->guest);
 	forget_copy(errand);
 	errand_done(errand, rc, error);
 }
