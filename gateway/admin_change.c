@@ -275,6 +275,21 @@ static bool store_serves(struct admin_op *op)
 	return false;
 }
 
+/* A disk takes its time for a hundred thousand objects. */
+static unsigned patience_ms(size_t objects)
+{
+	return ADMIN_PATIENCE_MS + (unsigned)(objects < 1000000 ? objects : 1000000);
+}
+
+static size_t objects_of(const struct catalog *catalog)
+{
+	size_t count = 0;
+
+	for (int kind = 0; kind < CATALOG_KIND_COUNT; kind++)
+		count += catalog_count(catalog, (enum catalog_kind)kind, NULL);
+	return count;
+}
+
 /* ---- Into force ---- */
 
 static void installed(void *object, void *arg);
@@ -380,7 +395,8 @@ static void op_save(struct admin_op *op)
 						.base = admin->revision,
 						.author = op->author,
 						.wall_us = clock_wall_us(&clock_system) };
-	rc = store_run(admin->store, STORE_WRITE, ADMIN_PATIENCE_MS, save_job, saved, op);
+	rc = store_run(admin->store, STORE_WRITE, patience_ms(op->differences), save_job, saved,
+		       op);
 	if (rc < 0)
 		admin_op_end(op, rc);
 }
@@ -426,7 +442,9 @@ static void op_check(struct admin_op *op)
 {
 	int rc = make_after(op);
 
-	if (rc == 0 && differences(op->before, op->after) == 0) {
+	if (rc == 0)
+		op->differences = differences(op->before, op->after);
+	if (rc == 0 && op->differences == 0) {
 		admin_op_end(op, 0);
 		return;
 	}
@@ -474,7 +492,8 @@ static void ask_past(struct admin_op *op)
 	int rc;
 
 	op->job.load = (struct admin_load_job){ .revision = op->admin->revision };
-	rc = store_run(op->admin->store, STORE_READ, ADMIN_PATIENCE_MS, past_job, past_there, op);
+	rc = store_run(op->admin->store, STORE_READ, patience_ms(objects_of(op->before)), past_job,
+		       past_there, op);
 	if (rc < 0)
 		admin_op_end(op, rc);
 }
@@ -510,6 +529,7 @@ static void seed_now(struct admin_op *op)
 		catalog_unref(&op->before);
 		op->before = empty;
 		op->after = catalog_ref(admin->catalog);
+		op->differences = objects_of(op->after);
 		admin->revision = 0;
 		rc = compile_after(op);
 	}
@@ -569,8 +589,8 @@ static void ask_newest(struct admin_op *op)
 	int rc;
 
 	op->job.load = (struct admin_load_job){ .catalog = NULL };
-	rc = store_run(op->admin->store, STORE_READ, ADMIN_PATIENCE_MS, newest_job, newest_there,
-		       op);
+	rc = store_run(op->admin->store, STORE_READ, patience_ms(objects_of(op->before)),
+		       newest_job, newest_there, op);
 	if (rc < 0)
 		admin_op_end(op, rc);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define START_WAIT_MS 3000 /* for the store, before the gateway serves without it */
+#define JOB_WAIT_MS 30000  /* for what it holds, once it is there */
 #define TURN_MS 100
 #define KEPT_HEAD                                                                                  \
 	"# The tables that gatewayd had last, for a start without its store; revision %lld\n"
@@ -174,7 +175,7 @@ struct start {
 static int run_job(struct start *start, enum store_access access, store_job_fn job, void *arg)
 {
 	struct errand errand = { .job = job, .arg = arg };
-	int rc = store_run(start->store, access, START_WAIT_MS, errand_run, errand_done, &errand);
+	int rc = store_run(start->store, access, JOB_WAIT_MS, errand_run, errand_done, &errand);
 
 	while (rc == 0 && !errand.told)
 		loop_turn(start->loop, TURN_MS);

@@ -10,7 +10,7 @@
 #include "gateway/places.h"
 
 #define ADMIN_NAMESPACE "causeway" /* PostgreSQL's schema of the tables; records have their own */
-#define ADMIN_PATIENCE_MS 5000 /* of a job that somebody waits for */
+#define ADMIN_PATIENCE_MS 5000 /* of a job that somebody waits for, and 1 ms more for each object */
 
 /* ---- Faults ---- */
 
@@ -96,6 +96,7 @@ struct admin_op {
 	admin_done_fn done;  /* NULL: nobody asks */
 	void *arg;
 	unsigned tries;
+	size_t differences;
 	/* what has become of it so far */
 	struct catalog *before, *after;
 	struct dialplan *plan;

@@ -16,6 +16,8 @@
 
 enum { OK = 200, BAD_REQUEST = 400, NOT_FOUND = 404, CONFLICT = 409, REFUSED = 422 };
 
+#define COPY_WAIT_MS 60000 /* for what a backup holds */
+
 /* ---- State ---- */
 
 static json_t *state_object(const struct store *store)
@@ -268,7 +270,7 @@ static void copy_made(void *arg, int rc, const char *error)
 	struct errand *errand = arg;
 
 	if (rc >= 0)
-		rc = store_run(errand->file, STORE_READ, ADMIN_PATIENCE_MS, read_copy, copy_read,
+		rc = store_run(errand->file, STORE_READ, COPY_WAIT_MS, read_copy, copy_read,
 			       errand);
 	if (rc < 0)
 		copy_over(errand, rc, error);
