@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -204,6 +205,14 @@ static void sample_load(struct loop_timer *timer, void *arg)
 	loop_timer_start_at(w->loop, timer, now_us + LOAD_PERIOD_US, sample_load, w);
 }
 
+/* Linux: of the thread, not of the process; threads that it starts have it too. */
+static void give_way(int nice)
+{
+	id_t thread = (id_t)gettid();
+
+	setpriority(PRIO_PROCESS, thread, getpriority(PRIO_PROCESS, thread) + nice);
+}
+
 /* Best effort: containers and plain users are refused both. */
 static void set_scheduling(const struct worker *w)
 {
@@ -220,6 +229,8 @@ static void set_scheduling(const struct worker *w)
 			log_write(LOG_LEVEL_WARNING, "worker", w->name,
 				  "not pinned to processor %d: %s", w->cfg.cpu, strerror(rc));
 	}
+	if (w->cfg.nice > 0)
+		give_way(w->cfg.nice);
 	if (w->cfg.realtime <= 0)
 		return;
 	rc = pthread_setschedparam(pthread_self(), SCHED_FIFO, &param);

@@ -17,6 +17,7 @@ struct worker_cfg {
 	const char *name;   /* thread name, at most 15 characters; copied */
 	int cpu;            /* pin to this processor; -1: any */
 	int realtime;       /* SCHED_FIFO priority 1…99 where allowed, 0: none; refusal is logged once */
+	int nice;           /* 1…19: it, and threads that it starts, give way to others (nice(2)); 0: no */
 	const struct clock *clock; /* borrowed; a virtual one needs inline_thread */
 	bool inline_thread; /* tests: no thread; the worker shares the home loop and commands run deferred */
 };

@@ -303,7 +303,10 @@ static void open_admin(void *object, void *arg)
 
 static int start_control(struct program *p, char *error, size_t room)
 {
-	struct worker_cfg control = { .name = "control", .cpu = -1, .clock = &clock_system };
+	/* It formats long lists, its stores' threads read them: calls come first. */
+	struct worker_cfg control = {
+		.name = "control", .cpu = -1, .nice = 5, .clock = &clock_system
+	};
 	struct errand errand = { .program = p, .error = error, .room = room };
 	struct api_cfg api = { .gateway = p->gateway, .conf = &p->machine->api };
 

@@ -28,11 +28,12 @@ class StormLab(Lab):
     """gatewayd between the two ends of sip_storm, and a span whose calls go to the answering end too. gatewayd has one
     processor for itself when there are two."""
 
-    def __init__(self, overload='', extra='records: { enabled: false }', routes=ROUTES, **kw):
+    def __init__(self, overload='', extra='records: { enabled: false }', routes=ROUTES, store=None, **kw):
         self.caller, self.callee = free_ports(2, ip=PEER_IP)
         super().__init__(start=False, trunks={'caller': trunk(self.caller), 'callee': trunk(self.callee)}, routes=routes,
                          extra=f'{extra}\nladder-calls: 10\n' + (f'overload: {{ {overload} }}' if overload else ''), **kw)
         self.watch_lag = True
+        self.store = store or self.store
         self.rtp_ports = 2000
         self.rtp_first = port_range(self.rtp_ports, 10000, 8000)   # where other tests have none
 
