@@ -49,7 +49,7 @@ struct sip_owner;
 #define SIP_DIALOGS_MAX 32 /* early ones of a forked INVITE */
 
 #define SIP_ADMISSIONS 8192 /* remembered likewise: a full load of 32 s */
-#define SIP_REFUSALS 2048 /* remembered, so that a repeated INVITE is refused again */
+#define SIP_REFUSALS 8192 /* remembered, so that a repeated INVITE is refused again: 200 kB */
 
 /* What is told when the last that stood on an object is gone, from the loop. */
 struct sip_gone {

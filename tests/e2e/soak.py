@@ -37,7 +37,7 @@ def held(lab):
 
 
 class Soak:
-    def __init__(self, seconds=SECONDS, rate=RATE, hold_ms=HOLD_MS):
+    def __init__(self, seconds=SECONDS, rate=RATE, hold_ms=HOLD_MS, watch_lag=True):
         self.seconds, self.rate, self.hold_ms = seconds, rate, hold_ms
         self.calls = int(rate * seconds)
         self.port = free_ports(1, ip=PEER_IP)[0]
@@ -45,7 +45,7 @@ class Soak:
                  'calling-dial-plan: uk, policy: all, prack: false }')
         routes = ROUTES.replace('gateways: [pstn]', 'gateways: [pstn], selection: round-robin')
         self.lab = Lab(spans=4, start=False, jitter_ms=100, trunks={'core': trunk}, routes=routes, extra='ladder-calls: 1')
-        self.lab.journal = False
+        self.lab.journal, self.lab.watch_lag = False, watch_lag
 
     def start(self):
         lab, patience = self.lab, str(self.seconds * 2 + 300)
