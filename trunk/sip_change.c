@@ -121,7 +121,7 @@ int sip_stack_add_trunk(struct sip_stack *stack, const struct conf_trunk *conf,
 	return 0;
 fail:
 	explain(error, error_room, "trunk %s: %s", conf->name,
-		rc == -ENOENT ? "its sip interface is not there"
+		rc == -ENOENT  ? "its sip interface is not there"
 		: rc == -E2BIG ? "more sources than the filter of its sip interface has room for"
 			       : strerror(-rc));
 	if (trunk)

@@ -219,7 +219,8 @@ static void offer_ours(struct sip_dialog *d)
 	if (!fsm_event(&d->oa, OA_LOCAL_OFFER, NULL))
 		return;
 	d->local = d->agreed;
-	d->local.direction = RTP_SENDRECV; /* as in a new call (RFC 3261 14.2): a hold of the peer's ends */
+	d->local.direction =
+		RTP_SENDRECV; /* as in a new call (RFC 3261 14.2): a hold of the peer's ends */
 }
 
 /* Another branch of a forked INVITE was answered: its media is the call's (RFC 3261 13.2.2.4). */
@@ -411,8 +412,8 @@ int sip_dialog_modify(struct sip_dialog *d, bool refresh)
 	sip_timer_offer(d, expires);
 	sip_timer_least(expires[0] ? d->least_s : 0, least);
 	d->modify_out = nta_outgoing_tcreate(
-		d->leg, modified, d, sip_dialog_hop(d), update ? sip_method_update : sip_method_invite,
-		update ? "UPDATE" : "INVITE", NULL,
+		d->leg, modified, d, sip_dialog_hop(d),
+		update ? sip_method_update : sip_method_invite, update ? "UPDATE" : "INVITE", NULL,
 		SIPTAG_CONTACT_STR(sip_own_contact(d->call->trunk, contact)),
 		SIPTAG_ALLOW_STR(SIP_ALLOW), SIPTAG_SUPPORTED_STR(SIP_SUPPORTED),
 		SIPTAG_USER_AGENT_STR(d->call->stack->user_agent),

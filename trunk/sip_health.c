@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Does the peer live? OPTIONS ask it, and a connection towards it that is dead is not used any more.
+/* Does the peer live? OPTIONS ask it, and a connection towards it that is dead is not used any
+ * more.
  *
  * A question counts as missed when it is not answered for as long as an INVITE would wait for its
  * first response (three repetitions over UDP). Two misses in a row make the peer down, two answers
@@ -15,9 +16,9 @@
 
 #define tlog(trunk, level, ...) log_write(level, "trunk", (trunk)->conf->name, __VA_ARGS__)
 #define SECOND_US 1000000ULL
-#define MISSES 2          /* that make it down */
-#define ANSWERS 2         /* that make it up again */
-#define AGAIN_S 1         /* after the first of them */
+#define MISSES 2           /* that make it down */
+#define ANSWERS 2          /* that make it up again */
+#define AGAIN_S 1          /* after the first of them */
 #define DOWN_INTERVAL_S 10 /* at most, while it is down */
 #define WAIT_LEAST_MS 1000
 #define WAIT_MOST_MS 32000 /* timer F */

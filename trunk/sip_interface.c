@@ -197,8 +197,7 @@ struct sip_interface *sip_interface_by_name(struct sip_stack *stack, const char 
 {
 	struct sip_interface *i;
 
-	list_for_each(i, &stack->interfaces, struct sip_interface, node)
-	{
+	list_for_each(i, &stack->interfaces, struct sip_interface, node) {
 		if (!i->retired && strcmp(i->conf->name, name) == 0)
 			return i;
 	}

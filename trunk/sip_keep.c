@@ -43,7 +43,8 @@ static bool is_towards(int fd, const struct netaddr *local, const struct netaddr
 	struct netaddr own = { 0 }, far = { 0 };
 	socklen_t length = sizeof(own);
 
-	if (getsockname(fd, &own.u.sa, &length) < 0 || netaddr_family(&own) != netaddr_family(local))
+	if (getsockname(fd, &own.u.sa, &length) < 0 ||
+	    netaddr_family(&own) != netaddr_family(local))
 		return false;
 	netaddr_set_port(&own, netaddr_port(local));
 	length = sizeof(far);

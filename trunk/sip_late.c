@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What is left of a call that has ended, or was cancelled, and that its user is done with: the
- * transactions and the dialog for which something may still come (RFC 3261 9.1, 13.2.2.4, 15.1.2), and
- * no more. A 2xx of the INVITE is acknowledged and ended, a BYE that crossed ours is answered, all
- * else is of no call. An incoming call that was refused leaves nothing: Sofia's transaction waits for
- * the ACK. */
+ * transactions and the dialog for which something may still come (RFC 3261 9.1, 13.2.2.4, 15.1.2),
+ * and no more. A 2xx of the INVITE is acknowledged and ended, a BYE that crossed ours is answered,
+ * all else is of no call. An incoming call that was refused leaves nothing: Sofia's transaction
+ * waits for the ACK. */
 #include "trunk/sip_call_private.h"
 
 #include <stdio.h>
@@ -86,10 +86,10 @@ static void end_branch(struct sip_late *late, const sip_t *sip)
 {
 	char text[32], reason[SIP_HEADER_MAX];
 	struct q850_cause normal = q850(Q850_NORMAL_CLEARING, Q850_LOC_PRIVATE_LOCAL);
-	nta_leg_t *leg = nta_leg_tcreate(late->trunk->interface->agent, request, late,
-					 SIPTAG_CALL_ID(sip->sip_call_id),
-					 SIPTAG_FROM(sip->sip_from), SIPTAG_TO(sip->sip_to),
-					 SIPTAG_CSEQ(sip->sip_cseq), TAG_END());
+	nta_leg_t *leg =
+		nta_leg_tcreate(late->trunk->interface->agent, request, late,
+				SIPTAG_CALL_ID(sip->sip_call_id), SIPTAG_FROM(sip->sip_from),
+				SIPTAG_TO(sip->sip_to), SIPTAG_CSEQ(sip->sip_cseq), TAG_END());
 
 	if (!leg)
 		return;
@@ -183,8 +183,7 @@ int sip_late_take(struct sip_call *call)
 	struct sip_late *late;
 	struct sip_dialog *d;
 
-	list_for_each(d, &call->dialogs, struct sip_dialog, node)
-	{
+	list_for_each(d, &call->dialogs, struct sip_dialog, node) {
 		end_request(&d->modify_in);
 		end_request(&d->prack_in);
 	}
@@ -198,7 +197,8 @@ int sip_late_take(struct sip_call *call)
 	late->counted = call->counted;
 	call->counted = false;
 	list_append(&call->stack->late, &late->node);
-	list_for_each(d, &call->dialogs, struct sip_dialog, node) take_dialog(late, d);
+	list_for_each(d, &call->dialogs, struct sip_dialog, node)
+		take_dialog(late, d);
 	if (call->invite && nta_outgoing_bind(call->invite, response, late) == 0) {
 		late->invite = call->invite;
 		call->invite = NULL;

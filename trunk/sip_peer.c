@@ -73,8 +73,7 @@ struct sip_trunk *sip_trunk_by_source(struct sip_interface *interface, const str
 	struct fit best = { 0 };
 	struct sip_trunk *t;
 
-	list_for_each(t, &interface->stack->trunks, struct sip_trunk, node)
-	{
+	list_for_each(t, &interface->stack->trunks, struct sip_trunk, node) {
 		if (t->interface == interface && !t->held)
 			fit_trunk(t, source, &best);
 	}
@@ -102,8 +101,7 @@ static size_t collect(const struct sip_interface *interface, struct netprefix *o
 	struct sip_trunk *t;
 	size_t count = 0;
 
-	list_for_each(t, &interface->stack->trunks, struct sip_trunk, node)
-	{
+	list_for_each(t, &interface->stack->trunks, struct sip_trunk, node) {
 		if (t->interface == interface)
 			count += collect_trunk(t, out ? out + count : NULL);
 	}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* New calls that are refused before anything is made of them. The refusal keeps no state, as RFC
- * 3261 8.2.7 allows: the tag is made from the request, ACKs are let go, and a repetition is answered
- * in the same way. That costs a parse and a sendto(), and a flood holds no memory. Which INVITEs
- * were refused is remembered in a table of fixed size: what was refused once is not taken when it is
- * repeated, as its sender may have heard the refusal by then. */
+ * 3261 8.2.7 allows: the tag is made from the request, ACKs are let go, and a repetition is
+ * answered in the same way. That costs a parse and a sendto(), and a flood holds no memory. Which
+ * INVITEs were refused is remembered in a table of fixed size: what was refused once is not taken
+ * when it is repeated, as its sender may have heard the refusal by then. */
 #include "trunk/sip_identity.h"
 #include "trunk/sip_private.h"
 
@@ -32,7 +32,8 @@ static bool is_of_emergency(const char *value)
 static bool has_resource_priority(const sip_t *sip)
 {
 	for (const sip_unknown_t *u = sip->sip_unknown; u; u = u->un_next)
-		if (strcasecmp(u->un_name, "Resource-Priority") == 0 && is_of_emergency(u->un_value))
+		if (strcasecmp(u->un_name, "Resource-Priority") == 0 &&
+		    is_of_emergency(u->un_value))
 			return true;
 	return false;
 }
@@ -109,9 +110,9 @@ static bool admitted_before(const struct sip_stack *stack, uint64_t hash)
 
 static void remember_admission(struct sip_stack *stack, uint64_t hash)
 {
-	stack->admissions[hash % SIP_ADMISSIONS] = (struct sip_admission){
-		.invite = hash, .until_us = loop_now_us(stack->cfg.loop) + SIP_T1X64_US
-	};
+	stack->admissions[hash % SIP_ADMISSIONS] =
+		(struct sip_admission){ .invite = hash,
+					.until_us = loop_now_us(stack->cfg.loop) + SIP_T1X64_US };
 }
 
 /* ---- The decision ---- */

@@ -81,8 +81,7 @@ static int start_trunks(struct sip_stack *stack, char *error, size_t room)
 			return rc;
 		}
 	}
-	list_for_each(interface, &stack->interfaces, struct sip_interface, node)
-	{
+	list_for_each(interface, &stack->interfaces, struct sip_interface, node) {
 		int rc = sip_interface_filter(interface);
 
 		if (rc < 0) {
@@ -91,8 +90,7 @@ static int start_trunks(struct sip_stack *stack, char *error, size_t room)
 			return rc;
 		}
 	}
-	list_for_each(trunk, &stack->trunks, struct sip_trunk, node)
-	{
+	list_for_each(trunk, &stack->trunks, struct sip_trunk, node) {
 		trunk->held = false;
 		sip_trunk_watch(trunk);
 	}
@@ -178,8 +176,10 @@ static void end_calls(struct sip_stack *stack)
 {
 	struct sip_call *call;
 
-	list_for_each(call, &stack->calls, struct sip_call, node) if (!call->released)
-		sip_call_release(call, q850(Q850_DESTINATION_OUT_OF_ORDER, Q850_LOC_PRIVATE_LOCAL));
+	list_for_each(call, &stack->calls, struct sip_call, node)
+		if (!call->released)
+			sip_call_release(
+				call, q850(Q850_DESTINATION_OUT_OF_ORDER, Q850_LOC_PRIVATE_LOCAL));
 	while (!list_empty(&stack->up))
 		sip_up_deliver(stack);
 	list_for_each(call, &stack->calls, struct sip_call, node)
@@ -197,8 +197,7 @@ static void end_trunks(struct sip_stack *stack)
 {
 	struct sip_trunk *trunk;
 
-	list_for_each(trunk, &stack->trunks, struct sip_trunk, node)
-	{
+	list_for_each(trunk, &stack->trunks, struct sip_trunk, node) {
 		struct sip_gone gone = trunk->gone;
 
 		sip_trunk_free(trunk);
@@ -210,8 +209,7 @@ static void end_interfaces(struct sip_stack *stack)
 {
 	struct sip_interface *interface;
 
-	list_for_each(interface, &stack->interfaces, struct sip_interface, node)
-	{
+	list_for_each(interface, &stack->interfaces, struct sip_interface, node) {
 		struct sip_gone gone = interface->gone;
 
 		sip_interface_close(interface);
@@ -244,8 +242,7 @@ unsigned sip_stack_backlog(const struct sip_stack *stack)
 	const struct sip_interface *interface;
 	unsigned fullest = 0;
 
-	list_for_each(interface, &stack->interfaces, struct sip_interface, node)
-	{
+	list_for_each(interface, &stack->interfaces, struct sip_interface, node) {
 		unsigned n = interface->udp >= 0 ? sip_filter_backlog(interface->udp) : 0;
 
 		if (n > fullest)
@@ -258,8 +255,7 @@ struct sip_trunk *sip_stack_trunk(struct sip_stack *stack, const char *name)
 {
 	struct sip_trunk *t;
 
-	list_for_each(t, &stack->trunks, struct sip_trunk, node)
-	{
+	list_for_each(t, &stack->trunks, struct sip_trunk, node) {
 		if (!t->retired && !t->held && strcmp(t->conf->name, name) == 0)
 			return t;
 	}
@@ -270,8 +266,7 @@ struct sip_trunk *sip_stack_trunk_at(struct sip_stack *stack, size_t index)
 {
 	struct sip_trunk *t;
 
-	list_for_each(t, &stack->trunks, struct sip_trunk, node)
-	{
+	list_for_each(t, &stack->trunks, struct sip_trunk, node) {
 		if (!t->retired && !t->held && index-- == 0)
 			return t;
 	}

@@ -157,8 +157,9 @@ static struct sip_dialog *find_dialog(struct sip_call *call, const char *tag)
 {
 	struct sip_dialog *d;
 
-	list_for_each(d, &call->dialogs, struct sip_dialog,
-		      node) if (strcasecmp(d->tag, tag) == 0) return d;
+	list_for_each(d, &call->dialogs, struct sip_dialog, node)
+		if (strcasecmp(d->tag, tag) == 0)
+			return d;
 	return NULL;
 }
 
@@ -206,8 +207,8 @@ static struct sip_dialog *dialog_of(struct sip_call *call, const sip_t *sip)
 	return d;
 }
 
-/* Once more from the beginning: a longer session was asked for (RFC 4028 7.3), or the connection was
- * dead and nobody has heard of it. */
+/* Once more from the beginning: a longer session was asked for (RFC 4028 7.3), or the connection
+ * was dead and nobody has heard of it. */
 static bool is_worth_another(struct sip_call *call, const struct call_response *r)
 {
 	if (call->fsm.state != CALL_CALLING && call->fsm.state != CALL_PROCEEDING)
@@ -231,7 +232,8 @@ static bool send_again(struct sip_call *call)
 	call->again++;
 	if (send_invite(call) < 0)
 		return false;
-	list_for_each(d, &call->dialogs, struct sip_dialog, node) sip_dialog_free(d);
+	list_for_each(d, &call->dialogs, struct sip_dialog, node)
+		sip_dialog_free(d);
 	call->dialog = NULL;
 	nta_outgoing_destroy(before);
 	return true;
@@ -293,8 +295,9 @@ void sip_uac_prack(struct sip_dialog *d)
 	snprintf(rack, sizeof(rack), "%u %u INVITE", d->rseq, d->invite_cseq);
 	sip_oa_out(d, text);
 	orq = nta_outgoing_tcreate(
-		d->leg, NULL, NULL, sip_dialog_hop(d), SIP_METHOD_PRACK, NULL, SIPTAG_RACK_STR(rack),
-		SIPTAG_USER_AGENT_STR(d->call->stack->user_agent), STR_IF(text, SIPTAG_PAYLOAD_STR),
+		d->leg, NULL, NULL, sip_dialog_hop(d), SIP_METHOD_PRACK, NULL,
+		SIPTAG_RACK_STR(rack), SIPTAG_USER_AGENT_STR(d->call->stack->user_agent),
+		STR_IF(text, SIPTAG_PAYLOAD_STR),
 		TAG_IF(text[0], SIPTAG_CONTENT_TYPE_STR("application/sdp")), TAG_END());
 	nta_outgoing_destroy(orq);
 	d->rseq = 0;
