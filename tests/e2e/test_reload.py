@@ -137,9 +137,10 @@ class ReloadLab(Lab):
     """SIP calls to +33… go through to a second peer. What differs from reading to reading: `lines` and `more_spans` (further
     ones), `line_keys` and `span_keys` by number, `rtp` (first and last port), `tail` (anything)."""
 
-    def __init__(self, **kw):
-        super().__init__(start=False, jitter_ms=140, **kw)
-        self.rtp_jitter_ms = 200    # deep buffers: a process that others stall must not look like a gap
+    def __init__(self, jitter_ms=140, rtp_jitter_ms=200, **kw):
+        # deep buffers: a process that others stall must not look like a gap
+        super().__init__(start=False, jitter_ms=jitter_ms, **kw)
+        self.rtp_jitter_ms = rtp_jitter_ms
         self.far = self.add_peer(ip='127.0.0.3')
         self.quiet = 'silence-timeout: 0s'
         self.trunks = {'core': self.trunk_text(self.peer, self.quiet), 'far': self.trunk_text(self.far, self.quiet)}
@@ -265,6 +266,8 @@ def a_line_drains():
             one.heard()
             assert one.lives()
             one.end()
+        # their last words arrive before the D-channel goes: else RELEASE would be repeated after T308, 4 s
+        eventually(lambda: sum(e.get('message') == 'RELEASED' for e in lab.exchange_events()) == 3, 3, 'RELEASE COMPLETE')
         eventually(lab.spans_up, 20, 'the spans are up again')
         eventually(lambda: not lab.gwctl('status')['draining'], 5, 'nothing drains')
         again = Up(lab, '+442079460000', audio=2)
@@ -479,7 +482,7 @@ def blocks(lab):
 def at_random():
     # a hundred calls stand (60 to the exchange, 40 through to a peer), six of them compare their audio octet by octet;
     # fifty readings come, a fifth of them faulty; no call is lost; in the end nothing more is held than before
-    with ReloadLab(spans=2) as lab:
+    with ReloadLab(spans=2, jitter_ms=400, rtp_jitter_ms=600) as lab:
         chance = Chance(lab, SEED)
         chance.blocks = [lab.rtp[0], port_range(420)]
         lab.tail = 'ladder-calls: 2\n'      # two readings are held from now on: that of the start, and the newest

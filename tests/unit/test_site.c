@@ -295,6 +295,74 @@ static void test_keys(void **state)
 			  "1-15,17-31 → 1-16,18-31]\n");
 }
 
+/* Every key of the table of effects, and some that have the usual one. */
+static void test_effects(void **state)
+{
+	static const struct {
+		const char *format, *key, *effect;
+	} rows[] = {
+		{ "trunk", "peer: 192.0.2.9", "drains" },
+		{ "trunk", "transport: tcp", "drains" },
+		{ "trunk", "domain: example.org", "drains" },
+		{ "trunk", "telephone-event: false", "drains" },
+		{ "trunk", "packet-time: 10ms", "drains" },
+		{ "trunk", "trusted: false", "drains" },
+		{ "trunk", "latching: false", "drains" },
+		{ "trunk", "session-timer: 0s", "drains" },
+		{ "trunk", "sip-map: [{ sip: 480, cause: 18 }]", "drains" },
+		{ "trunk", "dial-plan: x", "at once" },
+		{ "trunk", "calling-dial-plan: x", "at once" },
+		{ "trunk", "policy: x", "at once" },
+		{ "trunk", "called-translation: x", "at once" },
+		{ "trunk", "calling-translation: x", "at once" },
+		{ "trunk", "setup-timeout: 9s", "at once" },
+		{ "trunk", "ring-timeout: 9s", "at once" },
+		{ "trunk", "failover-causes: [1]", "at once" },
+		{ "trunk", "max-calls: 9", "at once" },
+		{ "trunk", "options-interval: 9s", "at once" },
+		{ "trunk", "enabled: false", "at once" },
+		{ "span", "line: line2", "drains" },
+		{ "span", "role: nt", "drains" },
+		{ "span", "law: ulaw", "drains" },
+		{ "span", "d-channel: 17", "drains" },
+		{ "span", "timers: { t200: 2s }", "drains" },
+		{ "span", "timers: { t203: 2s }", "drains" },
+		{ "span", "timers: { n200: 2 }", "drains" },
+		{ "span", "timers: { t309: 2s }", "at once" },
+		{ "span", "b-channels: 1-3", "at once" },
+		{ "span", "exclusive: true", "at once" },
+		{ "span", "restart-on-start: false", "at once" },
+		{ "span", "group: y", "at once" },
+		{ "span", "policy: x", "at once" },
+		{ "span", "cause-map: [{ cause: 21, sip: 480 }]", "at once" },
+		{ "span", "enabled: false", "at once" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool trunk = rows[i].format[0] == 't', own_role = strncmp(rows[i].key, "role", 4) == 0;
+		bool own_line = strncmp(rows[i].key, "line", 4) == 0, own_peer = i == 0;
+		char *to = mem_printf(
+			LAN LINES "%s:\n  x: { %s%s }\n", trunk ? "trunks" : "spans",
+			trunk ? own_peer ? "interface: lan, " : "interface: lan, peer: 192.0.2.1, "
+			: own_role ? "line: line1, "
+			: own_line ? "role: te, "
+				   : "line: line1, role: te, ",
+			rows[i].key);
+		struct site *a = site_of(trunk ? LAN LINES "trunks:\n  x: { interface: lan, peer: 192.0.2.1 }\n"
+					       : LAN LINES "spans:\n  x: { line: line1, role: te }\n");
+		struct site *b = site_of(to);
+
+		told[0] = '\0';
+		assert_int_equal(site_diff(a, b, tell, NULL), 1);
+		if (!strstr(told, rows[i].effect))
+			fail_msg("%s: %s", rows[i].key, told);
+		mem_free(to);
+		site_unref(&a);
+		site_unref(&b);
+	}
+}
+
 /* Who stands on what has changed is told as well. */
 static void test_ground(void **state)
 {
@@ -390,6 +458,7 @@ int main(void)
 		CASE(test_memory_refused), CASE(test_gateway_names),
 		CASE(test_union),	   CASE(test_no_difference),
 		CASE(test_come_and_go),	   CASE(test_keys),
+		CASE(test_effects),
 		CASE(test_ground),	   CASE(test_kinds_of_lines),
 		CASE(test_sections),	   CASE(test_memory_refused_to_a_difference),
 	};
