@@ -46,6 +46,8 @@ static const struct {
 	{ SITE_SPAN, "timers.t200", SITE_DRAINS },
 	{ SITE_SPAN, "timers.t203", SITE_DRAINS },
 	{ SITE_SPAN, "timers.n200", SITE_DRAINS },
+	/* who may do what is looked up for each request */
+	{ SITE_API, "access", SITE_AT_ONCE },
 	/* threads and the spool are made once */
 	{ SITE_MEDIA, "workers", SITE_RESTART },
 	{ SITE_MEDIA, "realtime-priority", SITE_RESTART },
