@@ -408,7 +408,8 @@ static void test_sections(void **state)
 			  "records: { keep-days: 7 }\noverload: { max-calls: 100 }\n",
 			  "media  changed at once [ports: 20000-29999 → 30000-30099, jitter: 40ms → 60ms]\n"
 			  "media  changed restart [workers: 0 → 2]\n"
-			  "api  changed restart [listen: none → 127.0.0.1:8088, access: changed]\n"
+			  "api  changed at once [access: changed]\n"
+			  "api  changed restart [listen: none → 127.0.0.1:8088]\n"
 			  "store  changed restart [url: changed]\n"
 			  "log  changed at once [level: notice → debug]\n"
 			  "other  changed restart [records.keep-days: 400 → 7]\n"
