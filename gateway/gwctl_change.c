@@ -92,7 +92,7 @@ static json_t *list_of(struct gwctl *g, const struct gwctl_key *key)
 }
 
 /* NAME or NAME:WEIGHT. */
-static json_t *gateway_of(const char *value)
+json_t *gwctl_weighted(const char *value)
 {
 	const char *colon = strrchr(value, ':');
 
@@ -109,11 +109,11 @@ static json_t *gateways_of(struct gwctl *g, const struct gwctl_key *key)
 	const char *value;
 
 	for (size_t i = 0; (value = gwctl_value_at(g, key->option, i)); i++)
-		json_array_append_new(list, gateway_of(value));
+		json_array_append_new(list, gwctl_weighted(value));
 	return list;
 }
 
-/* NULL: a complaint was made, or it is no text. */
+/* NULL: a complaint was made. */
 static json_t *key_value(struct gwctl *g, const struct gwctl_key *key, const char *value,
 			 bool setting)
 {
@@ -153,18 +153,18 @@ static json_t *body_of(struct gwctl *g, const struct gwctl_kind *kind, bool sett
 	return body;
 }
 
-/* JSON is UTF-8: an argument in another coding can't be sent. */
-static int bad_body(struct gwctl *g)
+/* JSON is UTF-8: a value in another coding can't be sent. */
+static int check_texts(struct gwctl *g)
 {
 	for (unsigned i = 0; i < g->given_count; i++) {
-		json_t *text = g->given[i].value ? json_string(g->given[i].value) : json_true();
+		json_t *text = json_string(g->given[i].value ? g->given[i].value : "");
 
 		if (!text)
 			return gwctl_complain(g, GWCTL_USAGE, "usage", "%s: its value is no UTF-8",
 					      g->given[i].option->name);
 		json_decref(text);
 	}
-	return GWCTL_USAGE; /* its value was complained of */
+	return GWCTL_DONE;
 }
 
 static int add_place(struct gwctl *g, json_t *body, bool needed)
@@ -243,7 +243,7 @@ static int add(struct gwctl *g, const struct target *target)
 	int rc;
 
 	if (!body)
-		return bad_body(g);
+		return GWCTL_USAGE;
 	if (!json)
 		return gwctl_complain(g, GWCTL_USAGE, "usage", "the name is no UTF-8");
 	rc = add_place(g, json, false);
@@ -263,6 +263,8 @@ int gwctl_table_add(struct gwctl *g)
 	struct target target;
 	int rc = find_target(g, &target);
 
+	if (rc == GWCTL_DONE)
+		rc = check_texts(g);
 	return rc ? rc : add(g, &target);
 }
 
@@ -270,21 +272,22 @@ static int set(struct gwctl *g, const struct target *target)
 {
 	static const struct deed deed = { "changed", "is like that already", true };
 	char path[3 * GWCTL_NAME];
+	struct gwctl_asking asking = { .method = "PATCH", .path = path };
 	json_t *body = body_of(g, target->kind, true);
 	int rc;
 
 	if (!body)
-		return bad_body(g);
+		return GWCTL_USAGE;
 	path_of(target, g->arguments[0], "", path, sizeof(path));
-	if (json_object_size(body))
-		rc = change(g, target,
-			    &(struct gwctl_asking){ .method = "PATCH", .path = path, .json = body },
-			    &deed);
-	else
-		rc = gwctl_complain(g, GWCTL_USAGE, "usage",
-				    "nothing is given to be set; `gwctl %s --help` "
-				    "shows what can be",
-				    g->command->words);
+	rc = gwctl_edit_lists(g, target->kind, path, body, &asking.if_revision);
+	asking.json = body;
+	if (rc == GWCTL_DONE && !json_object_size(body))
+		rc = gwctl_complain(
+			g, GWCTL_USAGE, "usage",
+			"nothing is given to be set; `gwctl %s --help` shows what can be",
+			g->command->words);
+	else if (rc == GWCTL_DONE)
+		rc = change(g, target, &asking, &deed);
 	json_decref(body);
 	return rc;
 }
@@ -294,6 +297,8 @@ int gwctl_table_set(struct gwctl *g)
 	struct target target;
 	int rc = find_target(g, &target);
 
+	if (rc == GWCTL_DONE)
+		rc = check_texts(g);
 	return rc ? rc : set(g, &target);
 }
 

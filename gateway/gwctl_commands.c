@@ -39,6 +39,13 @@ static const struct gwctl_option options[] = {
 	  0, 1 },
 	{ "--member", "NAME", "@members",
 	  "trunk, span or group that it stands for; may be repeated, in order", 0, 1 },
+	{ "--add-usage", "NAME", "@usages", "one more, behind the others", 0, 1 },
+	{ "--remove-usage", "NAME", "@usages", "without this one", 0, 1 },
+	{ "--add-gateway", "NAME[:WEIGHT]", "@targets",
+	  "one more, behind the others; or another weight", 0, 1 },
+	{ "--remove-gateway", "NAME", "@targets", "without this one", 0, 1 },
+	{ "--add-member", "NAME", "@members", "one more, behind the others", 0, 1 },
+	{ "--remove-member", "NAME", "@members", "without this one", 0, 1 },
 	{ "--priority", "N", NULL, "the lowest is tried first; default 100", 1, 0 },
 	{ "--selection", "HOW", "ordered round-robin weighted",
 	  "ordered (default), round-robin, weighted", 1, 0 },
@@ -119,6 +126,7 @@ bool gwctl_option_is_optional(const struct gwctl_option *option)
 #define ROUTE                                                                                      \
 	"--pattern --usage --gateway --priority --selection --emergency --suppress-caller-id "     \
 	"--alternate-caller-id --description"
+#define ROUTE_LISTS "--add-usage --remove-usage --add-gateway --remove-gateway"
 #define RULE "--pattern --becomes --type --plan --match-type --description"
 #define OF "--dialplan --translation"
 #define PLACE "--before --after --first --last"
@@ -137,8 +145,8 @@ static const struct gwctl_command commands[] = {
 	{ "route add", "NAME --pattern REGEX --usage NAME… --gateway NAME…", 1, 1, GWCTL_CHANGES,
 	  ROUTE " " PLACE, gwctl_table_add, NULL, &gwctl_routes,
 	  "a new route: numbers that match the pattern go to these gateways" },
-	{ "route set", "NAME OPTION…", 1, 1, GWCTL_CHANGES, ROUTE, gwctl_table_set, "@routes",
-	  &gwctl_routes,
+	{ "route set", "NAME OPTION…", 1, 1, GWCTL_CHANGES, ROUTE " " ROUTE_LISTS, gwctl_table_set,
+	  "@routes", &gwctl_routes,
 	  "change what is given; an empty value takes a setting back to its default" },
 	{ "route move", "NAME --before NAME|--after NAME|--first|--last", 1, 1, GWCTL_CHANGES,
 	  PLACE, gwctl_table_move, "@routes", &gwctl_routes,
@@ -173,8 +181,9 @@ static const struct gwctl_command commands[] = {
 	{ "policy add", "NAME --usage NAME…", 1, 1, GWCTL_CHANGES, "--usage " PLACE,
 	  gwctl_table_add, NULL, &gwctl_policies,
 	  "a new policy; its usages are tried in this order" },
-	{ "policy set", "NAME --usage NAME…", 1, 1, GWCTL_CHANGES, "--usage", gwctl_table_set,
-	  "@policies", &gwctl_policies, "other usages" },
+	{ "policy set", "NAME --usage NAME…|--add-usage NAME|--remove-usage NAME", 1, 1,
+	  GWCTL_CHANGES, "--usage --add-usage --remove-usage", gwctl_table_set, "@policies",
+	  &gwctl_policies, "other usages; or one more, or one less" },
 	{ "policy rename", "NAME NEW", 2, 2, GWCTL_CHANGES, NULL, gwctl_table_rename, "@policies",
 	  &gwctl_policies, "another name; gateway.yaml must not name the old one" },
 	{ "policy del", "NAME", 1, 1, GWCTL_CHANGES, NULL, gwctl_table_del, "@policies",
@@ -234,8 +243,9 @@ static const struct gwctl_command commands[] = {
 	{ "gateway add", "NAME --member NAME…", 1, 1, GWCTL_CHANGES,
 	  "--member --description " PLACE, gwctl_table_add, NULL, &gwctl_gateways,
 	  "a new name for these trunks, spans and groups" },
-	{ "gateway set", "NAME --member NAME…", 1, 1, GWCTL_CHANGES, "--member --description",
-	  gwctl_table_set, "@gateways", &gwctl_gateways, "let it stand for others" },
+	{ "gateway set", "NAME --member NAME…|--add-member NAME|--remove-member NAME", 1, 1,
+	  GWCTL_CHANGES, "--member --add-member --remove-member --description", gwctl_table_set,
+	  "@gateways", &gwctl_gateways, "let it stand for others; or for one more, or one less" },
 	{ "gateway rename", "NAME NEW", 2, 2, GWCTL_CHANGES, NULL, gwctl_table_rename, "@gateways",
 	  &gwctl_gateways, "another name; routes follow" },
 	{ "gateway del", "NAME", 1, 1, GWCTL_CHANGES, NULL, gwctl_table_del, "@gateways",

@@ -57,7 +57,7 @@ const struct gwctl_kind gwctl_usages = {
 	.what = "usage",
 	.keys = no_keys,
 	.body = &dialplan_usage_body,
-	.headings = "USAGE",
+	.headings = "USAGE POLICIES ROUTES",
 	.columns = "",
 };
 const struct gwctl_kind gwctl_policies = {

@@ -259,6 +259,12 @@ struct gwctl_kind {
 	const char *headings;
 	const char *columns; /* keys of the body, behind the name, in the headings' order */
 };
+/* "NAME" or "NAME:WEIGHT" as the API has it. */
+json_t *gwctl_weighted(const char *value);
+/* Puts the lists into `body` that --add-… and --remove-… change, as the object at `path` has them;
+ * *revision: as of when. GWCTL_DONE also when there is nothing of the kind. */
+int gwctl_edit_lists(struct gwctl *g, const struct gwctl_kind *kind, const char *path, json_t *body,
+		     json_int_t *revision);
 /* What a key is when it is not set, as it would be written; NULL: nothing. */
 const char *gwctl_default_of(const struct gwctl_kind *kind, const char *key);
 extern const struct gwctl_kind gwctl_routes, gwctl_usages, gwctl_policies, gwctl_gateways,

@@ -50,8 +50,44 @@ static long long count_of(const json_t *rules, const char *parent)
 	return count;
 }
 
+/* Names of objects whose body has this name in the list `key`. The caller's. */
+static json_t *users_of(const json_t *objects, const char *key, const char *name)
+{
+	const json_t *object, *item;
+	json_t *users = json_array();
+	size_t i, k;
+
+	json_array_foreach(objects, i, object) {
+		json_array_foreach(json_object_get(json_object_get(object, "body"), key), k, item) {
+			const char *text =
+				json_is_object(item)
+					? json_string_value(json_object_get(item, "name"))
+					: json_string_value(item);
+
+			if (text && name && strcmp(text, name) == 0)
+				json_array_append(users, json_object_get(object, "name"));
+		}
+	}
+	return users;
+}
+
+/* What else is shown of some kinds: how many rules a dial plan has, who names a usage. */
+struct context {
+	json_t *rules, *policies, *routes;
+};
+
+static void add_users_of(struct table *table, struct gwctl *g, const json_t *objects,
+			 const json_t *usage)
+{
+	const char *name = json_string_value(json_object_get(usage, "name"));
+	json_t *users = users_of(json_object_get(objects, "objects"), "usages", name);
+
+	add_value(table, g, json_array_size(users) ? users : NULL, NULL);
+	json_decref(users);
+}
+
 static void add_row(struct table *table, struct gwctl *g, const struct gwctl_kind *kind,
-		    const json_t *object, const json_t *rules)
+		    const json_t *object, const struct context *context)
 {
 	const json_t *body = json_object_get(object, "body");
 	const char *keys = kind->columns;
@@ -62,12 +98,17 @@ static void add_row(struct table *table, struct gwctl *g, const struct gwctl_kin
 		add_value(table, g, json_object_get(body, key), gwctl_default_of(kind, key));
 	if (kind->rules)
 		table_add(table, TINT_NONE, "%lld",
-			  count_of(rules, json_string_value(json_object_get(object, "name"))));
+			  count_of(json_object_get(context->rules, "objects"),
+				   json_string_value(json_object_get(object, "name"))));
+	if (kind == &gwctl_usages) {
+		add_users_of(table, g, context->policies, object);
+		add_users_of(table, g, context->routes, object);
+	}
 }
 
 /* Rules of one parent, or with `parents` of all. */
 static void print_objects(struct gwctl *g, const struct gwctl_kind *kind, const json_t *objects,
-			  const json_t *rules, bool parents)
+			  const struct context *context, bool parents)
 {
 	char headings[160], nothing[60], plural[40];
 	const json_t *object;
@@ -83,7 +124,7 @@ static void print_objects(struct gwctl *g, const struct gwctl_kind *kind, const 
 	json_array_foreach(objects, i, object) {
 		if (parents)
 			table_add(&table, TINT_NONE, "%s", gwctl_text(object, "parent"));
-		add_row(&table, g, kind, object, rules);
+		add_row(&table, g, kind, object, context);
 	}
 	snprintf(plural, sizeof(plural), "%ss", kind->what);
 	snprintf(nothing, sizeof(nothing), "There are no %s yet.",
@@ -173,25 +214,47 @@ static int check_parents(struct gwctl *g)
 			      "to one of them");
 }
 
+static int ask_context(struct gwctl *g, const struct gwctl_kind *kind, struct context *out)
+{
+	int rc = GWCTL_DONE;
+
+	if (kind->rules)
+		rc = ask_list(g, kind->rules, NULL, &out->rules);
+	if (rc == GWCTL_DONE && kind == &gwctl_usages)
+		rc = ask_list(g, &gwctl_policies, NULL, &out->policies);
+	if (rc == GWCTL_DONE && kind == &gwctl_usages)
+		rc = ask_list(g, &gwctl_routes, NULL, &out->routes);
+	return rc;
+}
+
+static void print_list(struct gwctl *g, const struct gwctl_kind *kind, const json_t *json,
+		       const struct context *context)
+{
+	const json_t *objects = json_object_get(json, "objects");
+	json_t *sorted = kind == &gwctl_routes ? in_order(g, objects) : NULL;
+
+	print_objects(g, kind, sorted ? sorted : objects, context,
+		      kind->has_parent && !parent_of(g));
+	json_decref(sorted);
+}
+
 int gwctl_table_list(struct gwctl *g)
 {
 	const struct gwctl_kind *kind = kind_of(g);
-	json_t *json = NULL, *rules = NULL, *sorted = NULL;
+	struct context context = { 0 };
+	json_t *json = NULL;
 	int rc = check_parents(g);
 
 	if (rc == GWCTL_DONE)
 		rc = ask_list(g, kind, kind->has_parent ? parent_of(g) : NULL, &json);
-	if (rc == GWCTL_DONE && kind->rules && !g->json)
-		rc = ask_list(g, kind->rules, NULL, &rules);
-	if (rc == GWCTL_DONE && !gwctl_printed_json(g, json)) {
-		if (kind == &gwctl_routes)
-			sorted = in_order(g, json_object_get(json, "objects"));
-		print_objects(g, kind, sorted ? sorted : json_object_get(json, "objects"),
-			      json_object_get(rules, "objects"), kind->has_parent && !parent_of(g));
-	}
+	if (rc == GWCTL_DONE && !g->json)
+		rc = ask_context(g, kind, &context);
+	if (rc == GWCTL_DONE && !gwctl_printed_json(g, json))
+		print_list(g, kind, json, &context);
 	json_decref(json);
-	json_decref(rules);
-	json_decref(sorted);
+	json_decref(context.rules);
+	json_decref(context.policies);
+	json_decref(context.routes);
 	return rc;
 }
 
@@ -224,25 +287,11 @@ static void print_keys(struct gwctl *g, const struct gwctl_kind *kind, const jso
 	table_end(&table, g, "");
 }
 
-/* Names of objects whose body has this name in the list `key`. */
 static void add_users(struct table *table, struct gwctl *g, const char *what, const json_t *objects,
 		      const char *key, const char *name)
 {
-	const json_t *object, *item;
-	json_t *users = json_array();
-	size_t i, k;
+	json_t *users = users_of(objects, key, name);
 
-	json_array_foreach(objects, i, object) {
-		json_array_foreach(json_object_get(json_object_get(object, "body"), key), k, item) {
-			const char *text =
-				json_is_object(item)
-					? json_string_value(json_object_get(item, "name"))
-					: json_string_value(item);
-
-			if (text && strcmp(text, name) == 0)
-				json_array_append(users, json_object_get(object, "name"));
-		}
-	}
 	add_whole(table, g, what, json_array_size(users) ? users : NULL, NULL);
 	json_decref(users);
 }
@@ -278,7 +327,8 @@ static int print_rules(struct gwctl *g, const struct gwctl_kind *kind)
 
 	if (rc == GWCTL_DONE) {
 		fputc('\n', g->out);
-		print_objects(g, kind->rules, json_object_get(rules, "objects"), NULL, false);
+		print_objects(g, kind->rules, json_object_get(rules, "objects"),
+			      &(struct context){ 0 }, false);
 	}
 	json_decref(rules);
 	return rc;

@@ -83,6 +83,8 @@ def tables_by_command():
             ('policy set p --usage C', 'usages: B, C becomes C'), ('policy rename p q', 'Policy p is renamed to q'),
             ('gateway add g --member core --description x', 'Gateway g is added'), ('gateway set g --member e1-1 --member core', 'members: core becomes e1-1, core'),
             ('route add r --pattern ^1 --usage C --gateway g:2 --gateway pstn --selection weighted', 'Route r is added'),
+            ('policy set q --add-usage B', 'usages: C becomes C, B'), ('policy set q --remove-usage B', 'usages: C, B becomes C'),
+            ('route set r --add-gateway core', 'gateways: g:2, pstn becomes g:2, pstn, core'), ('route set r --remove-gateway core', 'Route r is changed'),
             ('gateway rename g h', 'Gateway g is renamed to h'), ('route set r --priority 7', 'priority: 7'),
             ('route move r --first', 'Route r is moved'), ('route rename r s', 'Route r is renamed to s'),
             ('dialplan add de', 'Dial plan de is added'), ('rule add n --dialplan de --pattern ^0 --becomes +49', 'Rule de/n is added'),

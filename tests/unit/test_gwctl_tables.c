@@ -179,7 +179,7 @@ static void asks_for_what_is_there(void **state)
 	static const struct row rows[] = {
 		{ "route list", "GET /api/v1/tables/routes", "" },
 		{ "route show a/b", "GET /api/v1/tables/routes/a%2Fb", "" },
-		{ "usage list", "GET /api/v1/tables/usages", "" },
+		{ "usage list --json", "GET /api/v1/tables/usages", "" },
 		{ "policy list", "GET /api/v1/tables/policies", "" },
 		{ "policy show p", "GET /api/v1/tables/policies/p", "" },
 		{ "gateway list", "GET /api/v1/tables/gateways", "" },
@@ -266,6 +266,9 @@ static void refuses_by_itself(void **state)
 		{ "usage add x --watch", "--watch does not belong to `usage add`" },
 		{ "route set a --description \xff", "its value is no UTF-8" },
 		{ "usage add \xff", "no UTF-8" },
+		{ "policy add p --usage \xff", "--usage: its value is no UTF-8" },
+		{ "route set p --add-usage \xff", "--add-usage: its value is no UTF-8" },
+		{ "usage add p --before \xff", "--before: its value is no UTF-8" },
 		{ "usage rename a \xff", "no UTF-8" },
 	};
 	struct fixture *f = *state;
@@ -358,6 +361,14 @@ static void lists_tables(void **state)
 		"{\"objects\":[{\"name\":\"uk\",\"body\":{}},{\"name\":\"us\",\"body\":{}}]}";
 	assert_int_equal(run(f, "dialplan list"), GWCTL_DONE);
 	assert_string_equal(f->out, "DIAL PLAN  RULES\nuk             1\nus             0\n");
+	f->routes[0].asked = "tables/policies";
+	f->routes[0].body =
+		"{\"objects\":[{\"name\":\"staff\",\"body\":{\"usages\":[\"a\",\"u\"]}}]}";
+	f->body = "{\"objects\":[{\"name\":\"u\",\"body\":{\"usages\":[\"u\"]}},{\"name\":\"b\","
+		  "\"body\":{}}]}";
+	assert_int_equal(run(f, "usage list"), GWCTL_DONE);
+	assert_string_equal(f->out,
+			    "USAGE  POLICIES  ROUTES\nu      staff     u\nb      -         -\n");
 	f->routes[0].asked = NULL;
 	f->body = "{\"objects\":[]}";
 	assert_int_equal(run(f, "policy list"), GWCTL_DONE);
@@ -389,6 +400,46 @@ static void shows_one(void **state)
 		  "\"\"}}";
 	assert_int_equal(run(f, "rule show n --dialplan uk"), GWCTL_DONE);
 	has(f->out, "dial plan    uk\npattern      p\nbecomes      \ntype         by-form\n");
+}
+
+/* One more, one less: of the list as it is, and not if somebody was faster. */
+static void edits_lists(void **state)
+{
+	static const struct row rows[] = {
+		{ "route set r --add-gateway c:2 --remove-gateway a --add-usage v",
+		  "PATCH /api/v1/tables/routes/r?if-revision=5",
+		  "{\"usages\":[\"u\",\"v\"],\"gateways\":[{\"name\":\"b\",\"weight\":3},{\"name\":"
+		  "\"c\","
+		  "\"weight\":2}]}" },
+		{ "route set r --add-gateway b:7 --add-gateway a --priority 3 --dry-run",
+		  "PATCH /api/v1/tables/routes/r?dry-run=true&if-revision=5",
+		  "{\"priority\":3,\"gateways\":[\"a\",{\"name\":\"b\",\"weight\":7}]}" },
+		{ "policy set r --remove-usage u --if-revision 4",
+		  "PATCH /api/v1/tables/policies/r?if-revision=4", "{\"usages\":[]}" },
+		{ "gateway set r --add-member x", "PATCH /api/v1/tables/gateways/r?if-revision=5",
+		  "{\"members\":[\"x\"]}" },
+	};
+	struct fixture *f = *state;
+
+	f->body = CHANGED;
+	f->routes[0].asked = "GET ";
+	f->routes[0].body =
+		"{\"name\":\"r\",\"revision\":5,\"body\":{\"usages\":[\"u\"],\"gateways\":"
+		"[\"a\",{\"name\":\"b\",\"weight\":3}]}}";
+	ASKS(f, rows);
+	has(f->all, "GET /api/v1/tables/gateways/r\n");
+	assert_int_equal(run(f, "route set r --remove-gateway c"), GWCTL_NOT_FOUND);
+	has(f->err, "--remove-gateway c: it is not in the list; there are: a, b");
+	assert_int_equal(f->questions, 1);
+	assert_int_equal(run(f, "route set r --add-usage x --usage y"), GWCTL_USAGE);
+	has(f->err, "--usage gives the list whole");
+	assert_int_equal(run(f, "route set r --add-member x"), GWCTL_USAGE);
+	has(f->err, "--add-member does not belong to `route set`");
+	f->routes[0].status = 404;
+	f->routes[0].body =
+		"{\"error\":{\"code\":\"no-such-object\",\"message\":\"did you mean s?\"}}";
+	assert_int_equal(run(f, "route set r --add-usage x"), GWCTL_NOT_FOUND);
+	assert_int_equal(f->questions, 1);
 }
 
 /* ---- The whole: shown, asked, made only if nobody was faster ---- */
@@ -632,6 +683,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(tells_what_became_of_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(lists_tables, setup, teardown),
 		cmocka_unit_test_setup_teardown(shows_one, setup, teardown),
+		cmocka_unit_test_setup_teardown(edits_lists, setup, teardown),
 		cmocka_unit_test_setup_teardown(applies_carefully, setup, teardown),
 		cmocka_unit_test_setup_teardown(applies_what_is_typed, setup, teardown),
 		cmocka_unit_test_setup_teardown(rolls_back, setup, teardown),
