@@ -85,6 +85,7 @@ void sip_dialog_bye(struct sip_dialog *d, struct q850_cause cause)
 	if (!d || !d->leg)
 		return;
 	d->bye_out = true;
+	nta_outgoing_destroy(d->bye.orq);
 	d->bye.cause = cause;
 	d->bye.orq = sip_leg_bye(d->leg, d->call->trunk, cause, byed, d);
 }

@@ -176,6 +176,27 @@ def what_ends_by_itself_after_32_s():
         lab.clean(8)
 
 
+def a_peer_that_forgot_its_calls():
+    # it was started anew and sends nothing: the refresh of the session meets 481, and both sides are cleared (RFC 4028 10)
+    with Carriers(options='session-timer: 90s, silence-timeout: 0') as lab:
+        call = lab.call().send_invite()
+        dialog, invite = lab.carrier.take_call()
+        assert invite.get('session-expires') == '90' and 'timer' in invite.get('supported'), invite.raw
+        dialog.respond(200, body=media(CARRIER),
+                       extra='Require: timer\r\nSession-Expires: 90;refresher=uac\r\nAllow: INVITE, UPDATE')
+        lab.carrier.wait(dialog.call_id, 'ACK')
+        call.ack(call.wait(200))
+        begin = time.monotonic()
+        update = lab.carrier.wait(dialog.call_id, 'UPDATE', timeout=60)
+        assert 43 < time.monotonic() - begin < 50 and not update.body, update.raw
+        assert update.get('session-expires') == '90;refresher=uac', update.raw
+        lab.carrier.respond(update, 481)
+        bye = call.expect_bye()
+        assert 'Q.850' in bye.get('reason'), bye.raw
+        lab.carrier.respond(lab.carrier.wait(dialog.call_id, 'BYE'), 481)
+        lab.clean()
+
+
 def options_are_never_answered():
     with Carriers(options='setup-timeout: 1s, options-interval: 5s') as lab:
         eventually(lambda: lab.carrier.options > 0, 3, 'asked')
@@ -309,7 +330,8 @@ def a_half_open_connection_is_found_by_options():
 
 
 TESTS = [bye_is_never_answered, bye_is_refused, invite_is_never_answered, what_ends_by_itself_after_32_s,
-         options_are_never_answered, nobody_listens, a_name_that_nobody_knows, a_name_server_in_trouble, a_connection_is_reset,
-         the_peer_starts_anew, a_connection_is_half_open, a_half_open_connection_is_found_by_options]
+         a_peer_that_forgot_its_calls, options_are_never_answered, nobody_listens, a_name_that_nobody_knows,
+         a_name_server_in_trouble, a_connection_is_reset, the_peer_starts_anew, a_connection_is_half_open,
+         a_half_open_connection_is_found_by_options]
 if __name__ == '__main__':
     sys.exit(run_tests(TESTS))
