@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-from lab import Lab, eventually, free_ports, run_tests, sdp
+from lab import GATEWAY_IP, Lab, eventually, free_ports, run_tests, sdp
 from sip_floor import Floor
 from test_sip_calling import NameServer
 
@@ -96,6 +96,14 @@ def drop_all(connection):
                           struct.pack('HxxxxxxP', 1, ctypes.addressof(code)))
 
 
+def stands(lab, connection):
+    """Does the gateway still hold its end of this connection?"""
+    ends = [f'{socket.htonl(struct.unpack("!I", socket.inet_aton(ip))[0]):08X}:{port:04X}'
+            for ip, port in ((GATEWAY_IP, lab.sip_port), connection.getsockname())]
+    with open('/proc/net/tcp', encoding='ascii') as file:
+        return any(line.split()[1:4] == ends + ['01'] for line in file)
+
+
 def forget(peer):
     with peer.lock:
         connections, peer.connections = list(peer.connections.values()), {}
@@ -177,8 +185,13 @@ def what_ends_by_itself_after_32_s():
 
 
 def a_peer_that_forgot_its_calls():
-    # it was started anew and sends nothing: the refresh of the session meets 481, and both sides are cleared (RFC 4028 10)
-    with Carriers(options='session-timer: 90s, silence-timeout: 0') as lab:
+    # it was started anew and sends nothing: the refresh of the session meets 481, and both sides are cleared (RFC 4028 10);
+    # meanwhile an idle connection of the core's, half-open, is found by probing it
+    with Carriers(options='session-timer: 90s, silence-timeout: 0') as lab, socket.socket() as idle:
+        idle.bind((PEER, 0))
+        idle.connect((GATEWAY_IP, lab.sip_port))
+        eventually(lambda: stands(lab, idle), 3, 'connected')
+        drop_all(idle)
         call = lab.call().send_invite()
         dialog, invite = lab.carrier.take_call()
         assert invite.get('session-expires') == '90' and 'timer' in invite.get('supported'), invite.raw
@@ -195,6 +208,7 @@ def a_peer_that_forgot_its_calls():
         assert 'Q.850' in bye.get('reason'), bye.raw
         lab.carrier.respond(lab.carrier.wait(dialog.call_id, 'BYE'), 481)
         lab.clean()
+        eventually(lambda: not stands(lab, idle), 15, 'the idle connection is given up')
 
 
 def options_are_never_answered():
