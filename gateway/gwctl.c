@@ -341,6 +341,28 @@ static int unknown_in_group(struct gwctl *g)
 			      suggest_list(known, sizeof(known), second_word_at, group));
 }
 
+/* "show route", "list routes", "trace last", "reload": the command whose second word comes first.
+ * When there are several, that of the group which the second word names. */
+static const char *by_verb(const struct gwctl *g)
+{
+	const char *other = g->word_count > 1 ? of_group(g->words[1]) : NULL, *only = NULL;
+	const struct gwctl_command *command;
+	unsigned count = 0;
+
+	for (size_t i = 0; (command = gwctl_command_at(i)); i++) {
+		const char *blank = strchr(command->words, ' ');
+
+		if (!blank || strcmp(blank + 1, g->words[0]) != 0)
+			continue;
+		only = command->words;
+		count++;
+		if (other && strcspn(other, " ") == (size_t)(blank - command->words) &&
+		    strncmp(other, command->words, strcspn(other, " ")) == 0)
+			return command->words;
+	}
+	return count == 1 ? only : NULL;
+}
+
 static int unknown_command(struct gwctl *g)
 {
 	char typed[200], known[400];
@@ -350,8 +372,10 @@ static int unknown_command(struct gwctl *g)
 		return g->word_count == 1 ? half_a_command(g) : unknown_in_group(g);
 	snprintf(typed, sizeof(typed), "%s%s%s", g->words[0], g->word_count > 1 ? " " : "",
 		 g->word_count > 1 ? g->words[1] : "");
-	nearest = of_group(g->words[0]);
-	if (!nearest || g->word_count > 1)
+	nearest = by_verb(g);
+	if (!nearest && g->word_count == 1)
+		nearest = of_group(g->words[0]);
+	if (!nearest)
 		nearest = suggest_nearest(typed, command_at, NULL);
 	if (!nearest)
 		nearest = suggest_nearest(g->words[0], command_at, NULL);

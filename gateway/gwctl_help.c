@@ -28,7 +28,7 @@ static void print_option(const struct gwctl *g, const struct gwctl_option *optio
 
 	snprintf(head, sizeof(head), "%s%s", option->name,
 		 gwctl_option_argument(option, argument, sizeof(argument)));
-	fprintf(g->out, "  %-24s %s\n", head, option->help);
+	fprintf(g->out, "  %-31s %s\n", head, option->help);
 }
 
 static void print_general_options(const struct gwctl *g)
