@@ -287,7 +287,8 @@ static void stop_step(void *arg)
 		return;
 	if (g->farewell && !g->call_count) {
 		if (!loop_timer_armed(&g->linger))
-			loop_timer_start(g->loop, &g->linger, GATEWAY_FAREWELL_US, farewell_over, g);
+			loop_timer_start(g->loop, &g->linger, GATEWAY_FAREWELL_US, farewell_over,
+					 g);
 		return;
 	}
 	close_spans(&g->endpoints);

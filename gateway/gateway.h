@@ -88,7 +88,8 @@ struct gateway {
 	/* The one place where a call may be turned away before it is routed further: value 0 admits
 	 * it. Asked once per call, not for emergencies. NULL: all are admitted. */
 	struct q850_cause (*admit)(const struct call *call);
-	struct overload *overload; /* whether new calls come in at all: admission.h. NULL: they do */
+	struct overload
+		*overload; /* whether new calls come in at all: admission.h. NULL: they do */
 	struct call_id_source ids;
 	struct list calls; /* struct call */
 	unsigned call_count;
@@ -117,8 +118,8 @@ struct gateway {
 
 /* Builds everything that the site names and starts it. `plan`: compiled with the site's names, or
  * NULL (no call is routed then); both get a reference of the gateway's own. 0; -errno: nothing is
- * left running and `error` has a sentence for the administrator. One at a time in a process (Sofia's
- * clock is one for all). */
+ * left running and `error` has a sentence for the administrator. One at a time in a process
+ * (Sofia's clock is one for all). */
 int gateway_create(struct gateway **out, struct loop *loop, struct site *site,
 		   struct dialplan *plan, char *error, size_t error_room);
 /* Serve until gateway_stop() has done its work; returns 0. */

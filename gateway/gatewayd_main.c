@@ -197,8 +197,8 @@ static void tell_status(struct loop_timer *timer, void *arg)
 	loop_timer_start(p->loop, timer, STATUS_US, tell_status, p);
 }
 
-/* Not the control thread: it compiles tables, large ones for longer than a watchdog waits, and no call
- * needs it. */
+/* Not the control thread: it compiles tables, large ones for longer than a watchdog waits, and no
+ * call needs it. */
 static int start_watchdog(struct program *p)
 {
 	int rc = watchdog_create(&p->watchdog, p->loop);

@@ -25,7 +25,9 @@ void notify_ready(const char *status)
 /* The time is what newer service managers (Type=notify-reload) wait for. */
 void notify_reloading(void)
 {
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=reading the configuration again",
+	sd_notifyf(0,
+		   "RELOADING=1\nMONOTONIC_USEC=%" PRIu64
+		   "\nSTATUS=reading the configuration again",
 		   clock_now_us(&clock_system));
 }
 

@@ -4,9 +4,9 @@
 
 /* How the daemon stands, told to the service manager (sd_notify(3)), and its watchdog.
  *
- * What does it do? Without NOTIFY_SOCKET nothing is said. The watchdog (WatchdogSec= in the unit) is
- * fed by the signalling loop, and only while every watched thread has done what it was asked to do
- * since the last feeding: a gateway whose signalling, media or control thread hangs is started
+ * What does it do? Without NOTIFY_SOCKET nothing is said. The watchdog (WatchdogSec= in the unit)
+ * is fed by the signalling loop, and only while every watched thread has done what it was asked to
+ * do since the last feeding: a gateway whose signalling, media or control thread hangs is started
  * anew. */
 
 #include "base/worker.h"
@@ -28,8 +28,8 @@ struct watchdog;
 
 /* 0 and *out, NULL when none is wanted (WATCHDOG_USEC); -ENOMEM. Feeds it from now on. */
 int watchdog_create(struct watchdog **out, struct loop *loop);
-/* From now on it is fed only when this thread answers too. At most WATCHDOG_THREADS of them; takes a
- * NULL watchdog. -E2BIG. */
+/* From now on it is fed only when this thread answers too. At most WATCHDOG_THREADS of them; takes
+ * a NULL watchdog. -E2BIG. */
 int watchdog_watch(struct watchdog *watchdog, struct worker *worker);
 /* Before the watched threads end: only the signalling thread counts. Takes NULL. */
 void watchdog_forget(struct watchdog *watchdog);

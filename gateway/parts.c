@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One part of a gateway each: SIP interface, line, trunk, span. Made from a site, opened, closed. */
+/* One part of a gateway each: SIP interface, line, trunk, span. Made from a site, opened, closed.
+ * */
 #include "gateway/gateway_private.h"
 
 #include "base/log.h"

@@ -19,7 +19,8 @@
 struct choice {
 	void *kept;              /* runs already and stays; borrowed from the gateway */
 	void *made;              /* else this one, ours until it is committed */
-	struct endpoint *revive; /* drains now and is what is wanted: rather this one; a reference */
+	struct endpoint
+		*revive; /* drains now and is what is wanted: rather this one; a reference */
 	bool gentle;             /* the one it replaces keeps its calls even when others are cut */
 };
 
@@ -73,7 +74,8 @@ static bool is_kept(const struct choices *choices, const void *part)
 
 /* ---- Is something in the way that will go? ---- */
 
-static bool interface_blocked(const struct reconfiguration *r, const struct conf_sip_interface *conf)
+static bool interface_blocked(const struct reconfiguration *r,
+			      const struct conf_sip_interface *conf)
 {
 	const struct gateway *g = r->gateway;
 	const struct list *const interfaces[] = { &g->interfaces, &g->retired_interfaces };
@@ -143,7 +145,8 @@ static int try_bind(const struct conf_sip_interface *conf)
 	int rc = 0, on = 1;
 
 	for (unsigned i = 0; i < 2 && rc == 0; i++) {
-		int fd = types[i] ? socket(netaddr_family(&conf->address), types[i] | SOCK_CLOEXEC, 0)
+		int fd = types[i] ? socket(netaddr_family(&conf->address), types[i] | SOCK_CLOEXEC,
+					   0)
 				  : -1;
 
 		if (!types[i])
@@ -542,8 +545,8 @@ static struct endpoint *commit_trunk(struct reconfiguration *r, size_t i)
 	return e;
 }
 
-/* Its settings in place; those that it had are read no more. Also when none differs, so that it holds
- * no earlier reading. */
+/* Its settings in place; those that it had are read no more. Also when none differs, so that it
+ * holds no earlier reading. */
 static void update_span(struct reconfiguration *r, struct endpoint *e, const struct conf_span *conf)
 {
 	struct site *old = e->site;
@@ -699,7 +702,8 @@ enum endpoint_admin endpoint_admin(const struct endpoint *endpoint)
 }
 
 unsigned gateway_draining(const struct gateway *gateway,
-			  void (*each)(void *arg, const char *kind, const char *name, unsigned calls),
+			  void (*each)(void *arg, const char *kind, const char *name,
+				       unsigned calls),
 			  void *arg)
 {
 	const struct list *const lists[] = { &gateway->endpoints, &gateway->retired };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What is left to be done after a change of configuration, by the state of things and not by what
- * led to it: what is retired is closed once nobody uses it, what is wanted is opened as soon as what
- * is in its way has gone. So one change may follow another at any time.
+ * led to it: what is retired is closed once nobody uses it, what is wanted is opened as soon as
+ * what is in its way has gone. So one change may follow another at any time.
  *
  * Order: a retired span leaves its line with its last call, a retired line goes when no span is on
  * it, and a new one takes the socket that it had. Trunks and interfaces do so inside the SIP stack,
@@ -429,6 +429,8 @@ static void settle(void *arg)
 	open_lines(g, now);
 	open_endpoints(g, now);
 	due = earlier(next_retry(g), next_look(g, now));
+	if (due <= now) /* it was time, but something is in the way */
+		due = now + LOOK_US;
 	if (due != UINT64_MAX)
 		loop_timer_start_at(g->loop, &g->settle_timer, due, settle_due, g);
 }

@@ -69,8 +69,9 @@ static int collect_names(struct site *site)
 /* ---- What the machine names of the tables ---- */
 
 struct routing_keys {
-	char *const *dial_plan, *const *calling_dial_plan, *const *policy, *const *called_translation,
-		*const *calling_translation;
+	char *const *dial_plan, *const *calling_dial_plan,
+					*const *policy, *const *called_translation,
+								*const *calling_translation;
 };
 
 static void add_uses(struct site *site, const struct conf_document *document, const char *what,
@@ -170,7 +171,8 @@ static char *faults_of(const struct conf_document *document)
 
 	for (size_t i = 0; i < conf_fault_count(document); i++) {
 		char *one = conf_fault_text(document, i);
-		char *more = one ? mem_printf("%s%s%s", all ? all : "", all ? "\n" : "", one) : NULL;
+		char *more =
+			one ? mem_printf("%s%s%s", all ? all : "", all ? "\n" : "", one) : NULL;
 
 		mem_free(one);
 		mem_free(all);
@@ -354,7 +356,8 @@ static void plan_fault(void *arg, struct conf_place place, const char *what)
 {
 	struct fault_lines *lines = arg;
 
-	add_line(lines, mem_printf("%s:%u:%u: %s", lines->site->path, place.line, place.column, what));
+	add_line(lines,
+		 mem_printf("%s:%u:%u: %s", lines->site->path, place.line, place.column, what));
 }
 
 int site_compile(const struct site *site, const struct dialplan_tables *tables,

@@ -51,7 +51,14 @@ int site_compile(const struct site *site, const struct dialplan_tables *tables,
 /* ---- Comparing ---- */
 
 enum site_object {
-	SITE_INTERFACE, SITE_TRUNK, SITE_LINE, SITE_SPAN, SITE_MEDIA, SITE_API, SITE_STORE, SITE_LOG,
+	SITE_INTERFACE,
+	SITE_TRUNK,
+	SITE_LINE,
+	SITE_SPAN,
+	SITE_MEDIA,
+	SITE_API,
+	SITE_STORE,
+	SITE_LOG,
 	SITE_OTHER,
 };
 enum site_effect {
@@ -75,8 +82,8 @@ int site_compare(enum site_object object, const void *from, const void *to,
 
 /* A changed line drains its spans and a changed interface its trunks: those are told as well, keys
  * "line telco". Sections that are there once are told by effect: what is at once, what needs a
- * restart. Of secrets only the key is told. Returns how many, or -ENOMEM. Texts are valid during the
- * call. */
+ * restart. Of secrets only the key is told. Returns how many, or -ENOMEM. Texts are valid during
+ * the call. */
 int site_diff(const struct site *from, const struct site *to,
 	      void (*each)(void *arg, const struct site_difference *difference), void *arg);
 

@@ -116,7 +116,8 @@ static void test_in_place(void **state)
 	ends(&caller, second);
 	assert_int_equal(isdn_span_idle_channels(fx.te.span), 6);
 	assert_int_equal(isdn_span_slot(fx.te.span, 31, NULL), SLOT_ABSENT);
-	fx.nt.ignore = true; /* T303 is the new one: SETUP twice within a second, and then no more */
+	fx.nt.ignore =
+		true; /* T303 is the new one: SETUP twice within a second, and then no more */
 	fx.te.ladder[0] = '\0';
 	isdn_span_close(&fx.nt.span, NULL, NULL);
 	assert_int_equal(isdn_call_setup(&caller.call, fx.te.span, &info, &user_ops, &caller), 0);

@@ -258,9 +258,9 @@ static void test_parts_come_and_go(void **state)
 {
 	(void)state;
 	change(LAN "  wan: { address: \"127.0.0.1:45175\", transports: [udp, tcp] }\ntrunks:\n" CORE
-	       "  carrier: { interface: wan, peer: \"127.0.0.4:5060\" }\n" LINES
-	       "  line3: { kind: cesopsn, local: \"127.0.0.1:45173\", remote: \"127.0.0.1:45183\" }\n"
-	       SPANS "  e1-3: { line: line3, role: te }\n" MEDIA);
+		   "  carrier: { interface: wan, peer: \"127.0.0.4:5060\" }\n" LINES
+		   "  line3: { kind: cesopsn, local: \"127.0.0.1:45173\", remote: "
+		   "\"127.0.0.1:45183\" }\n" SPANS "  e1-3: { line: line3, role: te }\n" MEDIA);
 	assert_int_equal(bound(45175), -EADDRINUSE);
 	assert_int_equal(bound(45173), -EADDRINUSE);
 	assert_non_null(endpoint("carrier")->target);
@@ -269,8 +269,9 @@ static void test_parts_come_and_go(void **state)
 	/* the new line is on the worker with fewer of them, whichever that is: none has three */
 	assert_ptr_equal(gateway_line(fx.gateway, "line3")->worker, fx.gateway->workers[0]);
 	change(LAN "trunks:\n" CORE "lines:\n"
-	       "  line2: { kind: cesopsn, local: \"127.0.0.1:45172\", remote: \"127.0.0.1:45182\" }\n"
-	       "spans:\n  e1-2: { line: line2, role: nt }\n" MEDIA);
+		   "  line2: { kind: cesopsn, local: \"127.0.0.1:45172\", remote: "
+		   "\"127.0.0.1:45182\" }\n"
+		   "spans:\n  e1-2: { line: line2, role: nt }\n" MEDIA);
 	advance_ms(1000);
 	assert_null(endpoint("carrier"));
 	assert_null(endpoint("e1-3"));
@@ -319,12 +320,12 @@ static void test_span_changes_in_place(void **state)
 	call_ends(e);
 }
 
-#define OTHER_D                                                                                    \
-	LAN "trunks:\n" CORE LINES "spans:\n  e1-1: { line: line1, role: te, d-channel: 31 }\n"     \
+#define OTHER_D                                                                                 \
+	LAN "trunks:\n" CORE LINES "spans:\n  e1-1: { line: line1, role: te, d-channel: 31 }\n" \
 	    "  e1-2: { line: line2, role: nt }\n" MEDIA
 
-/* It takes no new calls; when the last one is gone, and had its 300 ms for RELEASE COMPLETE, the new
- * one stands in its place. */
+/* It takes no new calls; when the last one is gone, and had its 300 ms for RELEASE COMPLETE, the
+ * new one stands in its place. */
 static void test_span_drains(void **state)
 {
 	struct endpoint *old = call_on("e1-1");
@@ -375,8 +376,8 @@ static void test_changes_overtake(void **state)
 
 	(void)state;
 	change(OTHER_D);
-	change(LAN "trunks:\n" CORE LINES "spans:\n  e1-1: { line: line1, role: nt, d-channel: 5 }\n"
-	       MEDIA);
+	change(LAN "trunks:\n" CORE LINES
+		   "spans:\n  e1-1: { line: line1, role: nt, d-channel: 5 }\n" MEDIA);
 	assert_int_equal(length(&fx.gateway->retired), 1); /* e1-2 had no calls, but its 300 ms */
 	advance_ms(1000);
 	assert_int_equal(length(&fx.gateway->retired), 1);
@@ -388,12 +389,12 @@ static void test_changes_overtake(void **state)
 	assert_null(endpoint("e1-2"));
 }
 
-#define OTHER_LINE                                                                                 \
-	LAN "trunks:\n" CORE "lines:\n"                                                            \
-	    "  line1: { kind: cesopsn, local: \"127.0.0.1:45171\", remote: \"127.0.0.1:45181\", "   \
-	    "jitter: 20ms }\n"                                                                     \
-	    "  line2: { kind: cesopsn, local: \"127.0.0.1:45172\", remote: \"127.0.0.1:45182\" }\n" \
-	    SPANS MEDIA
+#define OTHER_LINE                                                                                \
+	LAN "trunks:\n" CORE "lines:\n"                                                           \
+	    "  line1: { kind: cesopsn, local: \"127.0.0.1:45171\", remote: \"127.0.0.1:45181\", " \
+	    "jitter: 20ms }\n"                                                                    \
+	    "  line2: { kind: cesopsn, local: \"127.0.0.1:45172\", remote: \"127.0.0.1:45182\" "  \
+	    "}\n" SPANS MEDIA
 
 static void test_line_drains_its_spans(void **state)
 {
@@ -419,9 +420,10 @@ static void test_line_moves(void **state)
 
 	(void)state;
 	change(LAN "trunks:\n" CORE "lines:\n"
-	       "  line1: { kind: cesopsn, local: \"127.0.0.1:45174\", remote: \"127.0.0.1:45181\" }\n"
-	       "  line2: { kind: cesopsn, local: \"127.0.0.1:45172\", remote: \"127.0.0.1:45182\" }\n"
-	       SPANS MEDIA);
+		   "  line1: { kind: cesopsn, local: \"127.0.0.1:45174\", remote: "
+		   "\"127.0.0.1:45181\" }\n"
+		   "  line2: { kind: cesopsn, local: \"127.0.0.1:45172\", remote: "
+		   "\"127.0.0.1:45182\" }\n" SPANS MEDIA);
 	assert_int_equal(bound(45174), -EADDRINUSE);
 	assert_int_equal(bound(45171), -EADDRINUSE);
 	call_ends(old);
@@ -435,9 +437,10 @@ static void test_lines_swap(void **state)
 {
 	(void)state;
 	change(LAN "trunks:\n" CORE "lines:\n"
-	       "  line1: { kind: cesopsn, local: \"127.0.0.1:45172\", remote: \"127.0.0.1:45181\" }\n"
-	       "  line2: { kind: cesopsn, local: \"127.0.0.1:45171\", remote: \"127.0.0.1:45182\" }\n"
-	       SPANS MEDIA);
+		   "  line1: { kind: cesopsn, local: \"127.0.0.1:45172\", remote: "
+		   "\"127.0.0.1:45181\" }\n"
+		   "  line2: { kind: cesopsn, local: \"127.0.0.1:45171\", remote: "
+		   "\"127.0.0.1:45182\" }\n" SPANS MEDIA);
 	advance_ms(1000);
 	assert_int_equal(retired(), 0);
 	assert_non_null(endpoint("e1-1")->target);
@@ -453,10 +456,11 @@ static void test_what_cannot_be_opened_after_the_drain(void **state)
 	int fd = take_port("127.0.0.9", 45171);
 
 	(void)state;
-	change(LAN "trunks:\n" CORE "lines:\n"
+	change(LAN
+	       "trunks:\n" CORE "lines:\n"
 	       "  line1: { kind: cesopsn, local: \"0.0.0.0:45171\", remote: \"127.0.0.1:45181\" }\n"
-	       "  line2: { kind: cesopsn, local: \"127.0.0.1:45172\", remote: \"127.0.0.1:45182\" }\n"
-	       SPANS MEDIA);
+	       "  line2: { kind: cesopsn, local: \"127.0.0.1:45172\", remote: \"127.0.0.1:45182\" "
+	       "}\n" SPANS MEDIA);
 	line = gateway_line(fx.gateway, "line1");
 	advance_ms(20000);
 	assert_string_equal(fx.log, ""); /* that it waits is nothing to complain of */
@@ -484,7 +488,8 @@ static void test_interface_changes(void **state)
 	struct endpoint *old = call_on("core");
 
 	(void)state;
-	change("sip-interfaces:\n  lan: { address: \"127.0.0.1:45170\", transports: [udp], dscp: 46 }\n"
+	change("sip-interfaces:\n  lan: { address: \"127.0.0.1:45170\", transports: [udp], dscp: "
+	       "46 }\n"
 	       "trunks:\n" CORE LINES SPANS MEDIA);
 	/* no call of Sofia's is there: the stack lets the old one go at once */
 	advance_ms(10);
@@ -552,34 +557,44 @@ static void test_failure_changes_nothing(void **state)
 	int fd = take_port("127.0.0.1", 45178);
 
 	(void)state;
-	expect_failure(LAN "  wan: { address: \"127.0.0.1:45178\", transports: [udp] }\ntrunks:\n" CORE
-		       LINES SPANS MEDIA, -EADDRINUSE, "interface wan");
-	expect_failure("sip-interfaces:\n  lan: { address: \"127.0.0.1:45178\", transports: [udp] }\n"
-		       "trunks:\n" CORE LINES SPANS MEDIA, -EADDRINUSE, "interface lan");
+	expect_failure(
+		LAN
+		"  wan: { address: \"127.0.0.1:45178\", transports: [udp] }\ntrunks:\n" CORE LINES
+			SPANS MEDIA,
+		-EADDRINUSE, "interface wan");
+	expect_failure(
+		"sip-interfaces:\n  lan: { address: \"127.0.0.1:45178\", transports: [udp] }\n"
+		"trunks:\n" CORE LINES SPANS MEDIA,
+		-EADDRINUSE, "interface lan");
 	expect_failure(LAN "trunks:\n" CORE LINES
 		       "  line3: { kind: cesopsn, local: \"127.0.0.1:45178\", "
 		       "remote: \"127.0.0.1:45183\" }\n" SPANS MEDIA, -EADDRINUSE, "line line3");
 	/* what could be opened before is closed again */
-	expect_failure(LAN "  wan: { address: \"127.0.0.1:45177\", transports: [udp] }\ntrunks:\n" CORE
+	expect_failure(LAN
+		       "  wan: { address: \"127.0.0.1:45177\", transports: [udp] }\ntrunks:\n" CORE
 		       "  carrier: { interface: wan, peer: \"127.0.0.4:5060\" }\n"
 		       "  second: { interface: lan, peer: \"127.0.0.5:5060\" }\n"
 		       "  bad: { interface: wan, peer: \"host:port\" }\n" LINES
 		       "  line3: { kind: cesopsn, local: \"127.0.0.1:45173\", "
-		       "remote: \"127.0.0.1:45183\" }\n" SPANS MEDIA, -EINVAL, "trunk bad");
+		       "remote: \"127.0.0.1:45183\" }\n" SPANS MEDIA,
+		       -EINVAL, "trunk bad");
 	assert_int_equal(bound(45177), 0);
 	assert_int_equal(bound(45173), 0);
 	close(fd);
 }
 
-#define MUCH_ELSE                                                                                  \
-	LAN "  wan: { address: \"127.0.0.1:45177\", transports: [udp] }\ntrunks:\n"                 \
-	    "  core: { interface: lan, peer: \"127.0.0.3:45170\" }\n"                              \
-	    "  carrier: { interface: wan, peer: \"127.0.0.4:5060\" }\nlines:\n"                     \
-	    "  line1: { kind: cesopsn, local: \"127.0.0.1:45174\", remote: \"127.0.0.1:45181\" }\n" \
-	    "  line2: { kind: cesopsn, local: \"127.0.0.1:45172\", remote: \"127.0.0.1:45182\" }\n" \
-	    "  line3: { kind: cesopsn, local: \"127.0.0.1:45173\", remote: \"127.0.0.1:45183\" }\n" \
-	    "spans:\n  e1-1: { line: line1, role: te }\n"                                          \
-	    "  e1-2: { line: line2, role: nt, group: all }\n"                                      \
+#define MUCH_ELSE                                                                                \
+	LAN "  wan: { address: \"127.0.0.1:45177\", transports: [udp] }\ntrunks:\n"              \
+	    "  core: { interface: lan, peer: \"127.0.0.3:45170\" }\n"                            \
+	    "  carrier: { interface: wan, peer: \"127.0.0.4:5060\" }\nlines:\n"                  \
+	    "  line1: { kind: cesopsn, local: \"127.0.0.1:45174\", remote: \"127.0.0.1:45181\" " \
+	    "}\n"                                                                                \
+	    "  line2: { kind: cesopsn, local: \"127.0.0.1:45172\", remote: \"127.0.0.1:45182\" " \
+	    "}\n"                                                                                \
+	    "  line3: { kind: cesopsn, local: \"127.0.0.1:45173\", remote: \"127.0.0.1:45183\" " \
+	    "}\n"                                                                                \
+	    "spans:\n  e1-1: { line: line1, role: te }\n"                                        \
+	    "  e1-2: { line: line2, role: nt, group: all }\n"                                    \
 	    "  e1-3: { line: line3, role: nt }\nmedia: { ports: 45220-45239, workers: 2 }\n"
 
 static void test_memory_refused(void **state)
@@ -620,8 +635,9 @@ static void test_memory_refused_after_the_commit(void **state)
 
 	(void)state;
 	for (long n = 0; n < 40; n++) {
-		assert_int_equal(gateway_prepare(&change, fx.gateway, n % 2 ? back : there, fx.error,
-						 sizeof(fx.error)), 0);
+		assert_int_equal(gateway_prepare(&change, fx.gateway, n % 2 ? back : there,
+						 fx.error, sizeof(fx.error)),
+				 0);
 		mem_fail_after(n / 2);
 		gateway_commit(&change, NULL, false);
 		advance_ms(1000);
@@ -723,7 +739,8 @@ static void test_switch(void **state)
 	call_ends(call);
 	assert_int_equal(endpoint_admin(endpoint("e1-1")), ENDPOINT_DISABLED);
 	/* a change of other keys leaves it as it was switched */
-	change(LAN "trunks:\n  core: { interface: lan, peer: \"127.0.0.9:45170\" }\n" LINES SPANS MEDIA);
+	change(LAN "trunks:\n  core: { interface: lan, peer: \"127.0.0.9:45170\" }\n" LINES SPANS
+		       MEDIA);
 	assert_int_equal(endpoint_admin(endpoint("core")), ENDPOINT_DISABLED);
 	assert_int_equal(endpoint("core")->available(endpoint("core")), -ESHUTDOWN);
 	assert_int_equal(gateway_switch(fx.gateway, "core", true, false), 0);
@@ -732,9 +749,9 @@ static void test_switch(void **state)
 	assert_int_equal(endpoint("core")->available(endpoint("core")), 0);
 }
 
-#define DISABLED                                                                                   \
-	LAN "trunks:\n  core: { interface: lan, peer: \"127.0.0.2:45170\", enabled: false }\n" LINES \
-	    "spans:\n  e1-1: { line: line1, role: te, enabled: false }\n"                          \
+#define DISABLED                                                                            \
+	LAN "trunks:\n  core: { interface: lan, peer: \"127.0.0.2:45170\", enabled: false " \
+	    "}\n" LINES "spans:\n  e1-1: { line: line1, role: te, enabled: false }\n"       \
 	    "  e1-2: { line: line2, role: nt }\n" MEDIA
 
 static void test_enabled_by_configuration(void **state)
@@ -784,7 +801,8 @@ static unsigned draw(unsigned below)
 	return (seed >> 16) % below;
 }
 
-static size_t add(char *text, size_t at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static size_t add(char *text, size_t at, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 static size_t add(char *text, size_t at, const char *format, ...)
 {
@@ -811,7 +829,8 @@ static void draw_site(char text[4096])
 	at = add(text, at, "trunks:\n");
 	for (unsigned i = 0; i < 3; i++)
 		if ((lan || wan) && draw(3))
-			at = add(text, at, "  t%u: { interface: %s, peer: \"127.0.0.%u\", enabled: %s }\n", i,
+			at = add(text, at,
+				 "  t%u: { interface: %s, peer: \"127.0.0.%u\", enabled: %s }\n", i,
 				 lan && (!wan || draw(2)) ? "lan" : "wan", 2 + draw(3),
 				 draw(5) ? "true" : "false");
 	at = add(text, at, "lines:\n");
@@ -824,7 +843,9 @@ static void draw_site(char text[4096])
 	at = add(text, at, "spans:\n");
 	for (unsigned i = 0; i < 3; i++)
 		if (lines[i] && draw(4))
-			at = add(text, at, "  e1-%u: { line: line%u, role: te, d-channel: %u, setup-timeout: %us }\n",
+			at = add(text, at,
+				 "  e1-%u: { line: line%u, role: te, d-channel: %u, setup-timeout: "
+				 "%us }\n",
 				 i, i, 16 + draw(2), 1 + draw(3));
 	at = add(text, at, "media: { ports: %u-%u, workers: 2 }\n", 45200 + 20 * draw(2), 45239);
 }

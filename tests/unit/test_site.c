@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Readings of gateway.yaml: their faults, names, the union with the tables, and what differs between
- * two. */
+/* Readings of gateway.yaml: their faults, names, the union with the tables, and what differs
+ * between two. */
 #include "gateway/site.h"
 
 #include "base/mem.h"
@@ -82,10 +82,10 @@ static void expect_faults(const char *text, const char *expected)
  * by themselves. Those of the machine itself are. */
 static void test_names_that_cross(void **state)
 {
-	struct site *site = site_of(LAN TRUNKS
-				    "usages: [all]\n"
-				    "policies: { all: [all] }\n"
-				    "routes:\n  r: { pattern: x, usages: [all], gateways: [gone] }\n");
+	struct site *site = site_of(
+		LAN TRUNKS "usages: [all]\n"
+			   "policies: { all: [all] }\n"
+			   "routes:\n  r: { pattern: x, usages: [all], gateways: [gone] }\n");
 
 	(void)state;
 	assert_int_equal(site_seed(site)->route_count, 1);
@@ -99,15 +99,16 @@ static void test_names_that_cross(void **state)
 static void test_all_at_once(void **state)
 {
 	(void)state;
-	expect_faults(LAN "trunks:\n  core: { interface: wan, peer: 192.0.2.1, policy: al }\n"
-		      "usages: [all]\npolicies: { all: [all] }\n"
-		      "routes:\n  r: { pattern: x, usages: [all], gateways: [cor] }\n",
-		      "test:4:22: interface: no sip-interface \"wan\" is defined, did you mean "
-		      "\"lan\"?; accepted: lan\n"
-		      "test:4:52: policy: no policy \"al\" is defined, did you mean \"all\"?; accepted: "
-		      "all\n"
-		      "test:8:46: name: no trunk or span or group or gateway \"cor\" is defined, did you "
-		      "mean \"core\"?; accepted: core");
+	expect_faults(
+		LAN "trunks:\n  core: { interface: wan, peer: 192.0.2.1, policy: al }\n"
+		    "usages: [all]\npolicies: { all: [all] }\n"
+		    "routes:\n  r: { pattern: x, usages: [all], gateways: [cor] }\n",
+		"test:4:22: interface: no sip-interface \"wan\" is defined, did you mean "
+		"\"lan\"?; accepted: lan\n"
+		"test:4:52: policy: no policy \"al\" is defined, did you mean \"all\"?; accepted: "
+		"all\n"
+		"test:8:46: name: no trunk or span or group or gateway \"cor\" is defined, did you "
+		"mean \"core\"?; accepted: core");
 }
 
 static void test_files(void **state)
@@ -184,9 +185,10 @@ static void test_gateway_names(void **state)
 static void test_union(void **state)
 {
 	struct site *site = site_of(BASE);
-	struct site *tables = site_of("dial-plans: { uk: [{ name: a, pattern: x, translation: y }] }\n"
-				      "translations: { out: [{ name: a, pattern: x, translation: y }] }\n"
-				      "usages: [all]\npolicies: { staff: [all] }\n");
+	struct site *tables =
+		site_of("dial-plans: { uk: [{ name: a, pattern: x, translation: y }] }\n"
+			"translations: { out: [{ name: a, pattern: x, translation: y }] }\n"
+			"usages: [all]\npolicies: { staff: [all] }\n");
 	struct dialplan *plan = NULL;
 	char *faults = NULL;
 
@@ -196,14 +198,16 @@ static void test_union(void **state)
 	dialplan_unref(&plan);
 	assert_int_equal(site_compile(site, site_seed(site), &plan, &faults), -EINVAL);
 	assert_null(plan);
-	assert_string_equal(faults,
-			    "test:4:55: trunk core: dial-plan: no dial plan \"uk\" is in the tables\n"
-			    "test:4:67: trunk core: policy: no policy \"staff\" is in the tables\n"
-			    "test:11:67: span e1-2: called-translation: no translation \"out\" is in the "
-			    "tables");
+	assert_string_equal(
+		faults,
+		"test:4:55: trunk core: dial-plan: no dial plan \"uk\" is in the tables\n"
+		"test:4:67: trunk core: policy: no policy \"staff\" is in the tables\n"
+		"test:11:67: span e1-2: called-translation: no translation \"out\" is in the "
+		"tables");
 	mem_free(faults);
 	site_unref(&tables);
-	tables = site_of("usages: [all]\nroutes: { r: { pattern: x, usages: [all], gateways: [gone] } }\n");
+	tables = site_of(
+		"usages: [all]\nroutes: { r: { pattern: x, usages: [all], gateways: [gone] } }\n");
 	assert_int_equal(site_compile(site, site_seed(tables), &plan, &faults), -EINVAL);
 	assert_non_null(strstr(faults, "test:2:"));
 	assert_non_null(strstr(faults, "gone"));
@@ -249,7 +253,8 @@ static void test_no_difference(void **state)
 	expect_difference(BASE, BASE, "");
 	/* places, order and what stands for a default are none */
 	expect_difference(LAN TRUNKS, "\n\n" TRUNKS LAN, "");
-	expect_difference(LAN, "sip-interfaces:\n  lan: { address: \"127.0.0.1:5060\", dscp: 24 }\n", "");
+	expect_difference(
+		LAN, "sip-interfaces:\n  lan: { address: \"127.0.0.1:5060\", dscp: 24 }\n", "");
 	/* tables are another matter */
 	expect_difference(BASE, BASE "usages: [all]\n", "");
 }
@@ -257,14 +262,15 @@ static void test_no_difference(void **state)
 static void test_come_and_go(void **state)
 {
 	(void)state;
-	expect_difference(BASE,
-			  LAN "trunks:\n"
-			      "  core: { interface: lan, peer: 192.0.2.1, dial-plan: uk, policy: staff }\n"
-			      "  new: { interface: lan, peer: 192.0.2.9 }\n" LINES
-			      "spans:\n  e1-1: { line: line1, role: te, group: pstn }\n",
-			  "trunk carrier removed drains []\n"
-			  "trunk new added at once []\n"
-			  "span e1-2 removed drains []\n");
+	expect_difference(
+		BASE,
+		LAN "trunks:\n"
+		    "  core: { interface: lan, peer: 192.0.2.1, dial-plan: uk, policy: staff }\n"
+		    "  new: { interface: lan, peer: 192.0.2.9 }\n" LINES
+		    "spans:\n  e1-1: { line: line1, role: te, group: pstn }\n",
+		"trunk carrier removed drains []\n"
+		"trunk new added at once []\n"
+		"span e1-2 removed drains []\n");
 	expect_difference("{}\n", LAN LINES,
 			  "interface lan added at once []\n"
 			  "line line1 added at once []\n"
@@ -274,25 +280,28 @@ static void test_come_and_go(void **state)
 static void test_keys(void **state)
 {
 	(void)state;
-	expect_difference(LAN TRUNKS,
-			  LAN "trunks:\n"
-			      "  core: { interface: lan, peer: 192.0.2.1, policy: staff, max-calls: 30 }\n"
-			      "  carrier: { interface: lan, peer: 192.0.2.3, codecs: [pcmu], max-calls: 2,\n"
-			      "             cause-map: [{ cause: 21, sip: 480 }], sources: [192.0.2.0/24] }\n",
-			  "trunk core changed at once [max-calls: 0 → 30, dial-plan: uk → none]\n"
-			  "trunk carrier changed drains [peer: 192.0.2.2 → 192.0.2.3, sources: none → "
-			  "[192.0.2.0/24], codecs: [pcma, pcmu] → [pcmu], cause-map: none → [{cause: 21, "
-			  "sip: 480}], max-calls: 0 → 2]\n");
-	expect_difference(LAN TRUNKS LINES SPANS,
-			  LAN TRUNKS LINES
-			  "spans:\n"
-			  "  e1-1: { line: line1, role: te, timers: { t303: 2s }, hunt: ascending }\n"
-			  "  e1-2: { line: line2, role: nt, group: pstn, called-translation: out, "
-			  "d-channel: 17, timers: { t200: 2s } }\n",
-			  "span e1-1 changed at once [hunt: descending → ascending, group: pstn → none, "
-			  "timers.t303: 4s → 2s]\n"
-			  "span e1-2 changed drains [d-channel: 16 → 17, timers.t200: 1s → 2s, b-channels: "
-			  "1-15,17-31 → 1-16,18-31]\n");
+	expect_difference(
+		LAN TRUNKS,
+		LAN
+		"trunks:\n"
+		"  core: { interface: lan, peer: 192.0.2.1, policy: staff, max-calls: 30 }\n"
+		"  carrier: { interface: lan, peer: 192.0.2.3, codecs: [pcmu], max-calls: 2,\n"
+		"             cause-map: [{ cause: 21, sip: 480 }], sources: [192.0.2.0/24] }\n",
+		"trunk core changed at once [max-calls: 0 → 30, dial-plan: uk → none]\n"
+		"trunk carrier changed drains [peer: 192.0.2.2 → 192.0.2.3, sources: none → "
+		"[192.0.2.0/24], codecs: [pcma, pcmu] → [pcmu], cause-map: none → [{cause: 21, "
+		"sip: 480}], max-calls: 0 → 2]\n");
+	expect_difference(
+		LAN TRUNKS LINES SPANS,
+		LAN TRUNKS LINES
+		"spans:\n"
+		"  e1-1: { line: line1, role: te, timers: { t303: 2s }, hunt: ascending }\n"
+		"  e1-2: { line: line2, role: nt, group: pstn, called-translation: out, "
+		"d-channel: 17, timers: { t200: 2s } }\n",
+		"span e1-1 changed at once [hunt: descending → ascending, group: pstn → none, "
+		"timers.t303: 4s → 2s]\n"
+		"span e1-2 changed drains [d-channel: 16 → 17, timers.t200: 1s → 2s, b-channels: "
+		"1-15,17-31 → 1-16,18-31]\n");
 }
 
 /* Every key of the table of effects, and some that have the usual one. */
@@ -340,7 +349,8 @@ static void test_effects(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		bool trunk = rows[i].format[0] == 't', own_role = strncmp(rows[i].key, "role", 4) == 0;
+		bool trunk = rows[i].format[0] == 't',
+		     own_role = strncmp(rows[i].key, "role", 4) == 0;
 		bool own_line = strncmp(rows[i].key, "line", 4) == 0, own_peer = i == 0;
 		char *to = mem_printf(
 			LAN LINES "%s:\n  x: { %s%s }\n", trunk ? "trunks" : "spans",
@@ -349,8 +359,9 @@ static void test_effects(void **state)
 			: own_line ? "role: te, "
 				   : "line: line1, role: te, ",
 			rows[i].key);
-		struct site *a = site_of(trunk ? LAN LINES "trunks:\n  x: { interface: lan, peer: 192.0.2.1 }\n"
-					       : LAN LINES "spans:\n  x: { line: line1, role: te }\n");
+		struct site *a = site_of(
+			trunk ? LAN LINES "trunks:\n  x: { interface: lan, peer: 192.0.2.1 }\n"
+			      : LAN LINES "spans:\n  x: { line: line1, role: te }\n");
 		struct site *b = site_of(to);
 
 		told[0] = '\0';
@@ -367,30 +378,36 @@ static void test_effects(void **state)
 static void test_ground(void **state)
 {
 	(void)state;
-	expect_difference(LAN TRUNKS LINES SPANS,
-			  "sip-interfaces:\n  lan: { address: 127.0.0.1, transports: [udp], dscp: 46 }\n" TRUNKS
-			  "lines:\n"
-			  "  line1: { kind: cesopsn, local: \"127.0.0.1:2142\", remote: \"127.0.0.1:2143\", "
-			  "jitter: 20ms }\n"
-			  "  line2: { kind: cesopsn, local: \"127.0.0.1:2144\", remote: \"127.0.0.1:2145\" }\n"
-			  "spans:\n"
-			  "  e1-1: { line: line1, role: te, group: pstn, policy: staff }\n"
-			  "  e1-2: { line: line2, role: nt, group: pstn, called-translation: out }\n",
-			  "interface lan changed drains [transports: [udp, tcp] → [udp], dscp: 24 → 46]\n"
-			  "trunk core changed drains [interface lan]\n"
-			  "trunk carrier changed drains [interface lan]\n"
-			  "line line1 changed drains [jitter: 10ms → 20ms]\n"
-			  "span e1-1 changed drains [policy: none → staff, line line1]\n");
+	expect_difference(
+		LAN TRUNKS LINES SPANS,
+		"sip-interfaces:\n  lan: { address: 127.0.0.1, transports: [udp], dscp: 46 "
+		"}\n" TRUNKS "lines:\n"
+		"  line1: { kind: cesopsn, local: \"127.0.0.1:2142\", remote: \"127.0.0.1:2143\", "
+		"jitter: 20ms }\n"
+		"  line2: { kind: cesopsn, local: \"127.0.0.1:2144\", remote: \"127.0.0.1:2145\" "
+		"}\n"
+		"spans:\n"
+		"  e1-1: { line: line1, role: te, group: pstn, policy: staff }\n"
+		"  e1-2: { line: line2, role: nt, group: pstn, called-translation: out }\n",
+		"interface lan changed drains [transports: [udp, tcp] → [udp], dscp: 24 → 46]\n"
+		"trunk core changed drains [interface lan]\n"
+		"trunk carrier changed drains [interface lan]\n"
+		"line line1 changed drains [jitter: 10ms → 20ms]\n"
+		"span e1-1 changed drains [policy: none → staff, line line1]\n");
 }
 
 static void test_kinds_of_lines(void **state)
 {
 	(void)state;
-	expect_difference("lines:\n  l: { kind: cesopsn, local: \"127.0.0.1:2142\", remote: \"127.0.0.1:2143\" }\n",
+	expect_difference("lines:\n  l: { kind: cesopsn, local: \"127.0.0.1:2142\", remote: "
+			  "\"127.0.0.1:2143\" }\n",
 			  "lines:\n  l: { kind: dahdi, span: 1, first-channel: 1 }\n",
-			  "line l changed drains [kind: cesopsn → dahdi, local: 127.0.0.1:2142 → none, remote: "
-			  "127.0.0.1:2143 → none, packet-time: 1ms → none, clock: line → none, jitter: 10ms → "
-			  "none, rtp-header: false → none, dscp: 46 → none, first-channel: none → 1, span: none "
+			  "line l changed drains [kind: cesopsn → dahdi, local: 127.0.0.1:2142 → "
+			  "none, remote: "
+			  "127.0.0.1:2143 → none, packet-time: 1ms → none, clock: line → none, "
+			  "jitter: 10ms → "
+			  "none, rtp-header: false → none, dscp: 46 → none, first-channel: none → "
+			  "1, span: none "
 			  "→ 1]\n");
 }
 
@@ -398,23 +415,24 @@ static void test_kinds_of_lines(void **state)
 static void test_sections(void **state)
 {
 	(void)state;
-	expect_difference("{}\n",
-			  "media: { ports: 30000-30099, workers: 2, jitter: 60ms }\n"
-			  "api: { listen: \"127.0.0.1:8088\", access: [{ token-sha256: "
-			  "0000000000000000000000000000000000000000000000000000000000000000, name: x, role: "
-			  "read }] }\n"
-			  "store: postgresql://user:password@host/database\n"
-			  "log: { level: debug }\nstop-wait: 5s\nladder-calls: 7\n"
-			  "records: { keep-days: 7 }\noverload: { max-calls: 100 }\n",
-			  "media  changed at once [ports: 20000-29999 → 30000-30099, jitter: 40ms → 60ms]\n"
-			  "media  changed restart [workers: 0 → 2]\n"
-			  "api  changed at once [access: changed]\n"
-			  "api  changed restart [listen: none → 127.0.0.1:8088]\n"
-			  "store  changed restart [url: changed]\n"
-			  "log  changed at once [level: notice → debug]\n"
-			  "other  changed restart [records.keep-days: 400 → 7]\n"
-			  "other  changed at once [overload.max-calls: 0 → 100]\n"
-			  "other  changed at once [stop-wait: 30s → 5s, ladder-calls: 200 → 7]\n");
+	expect_difference(
+		"{}\n",
+		"media: { ports: 30000-30099, workers: 2, jitter: 60ms }\n"
+		"api: { listen: \"127.0.0.1:8088\", access: [{ token-sha256: "
+		"0000000000000000000000000000000000000000000000000000000000000000, name: x, role: "
+		"read }] }\n"
+		"store: postgresql://user:password@host/database\n"
+		"log: { level: debug }\nstop-wait: 5s\nladder-calls: 7\n"
+		"records: { keep-days: 7 }\noverload: { max-calls: 100 }\n",
+		"media  changed at once [ports: 20000-29999 → 30000-30099, jitter: 40ms → 60ms]\n"
+		"media  changed restart [workers: 0 → 2]\n"
+		"api  changed at once [access: changed]\n"
+		"api  changed restart [listen: none → 127.0.0.1:8088]\n"
+		"store  changed restart [url: changed]\n"
+		"log  changed at once [level: notice → debug]\n"
+		"other  changed restart [records.keep-days: 400 → 7]\n"
+		"other  changed at once [overload.max-calls: 0 → 100]\n"
+		"other  changed at once [stop-wait: 30s → 5s, ladder-calls: 200 → 7]\n");
 }
 
 static void ignore(void *arg, const struct site_difference *difference)
