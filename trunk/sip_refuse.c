@@ -100,19 +100,32 @@ static void remember(struct sip_stack *stack, uint64_t hash, struct q850_cause c
 				      .cause = cause };
 }
 
-/* It is of the call that it began: a 503 would end that for its caller, and not here. */
-static bool admitted_before(const struct sip_stack *stack, uint64_t hash)
+/* The places where an INVITE with this hash may be found. */
+static struct sip_admission *ways_of(struct sip_stack *stack, uint64_t hash)
 {
-	const struct sip_admission *a = &stack->admissions[hash % SIP_ADMISSIONS];
+	return &stack->admissions[hash % (SIP_ADMISSIONS / SIP_ADMISSION_WAYS) * SIP_ADMISSION_WAYS];
+}
 
-	return a->invite == hash && a->until_us > loop_now_us(stack->cfg.loop);
+/* It is of the call that it began: a 503 would end that for its caller, and not here. */
+static bool admitted_before(struct sip_stack *stack, uint64_t hash)
+{
+	const struct sip_admission *ways = ways_of(stack, hash);
+
+	for (unsigned i = 0; i < SIP_ADMISSION_WAYS; i++)
+		if (ways[i].invite == hash && ways[i].until_us > loop_now_us(stack->cfg.loop))
+			return true;
+	return false;
 }
 
 static void remember_admission(struct sip_stack *stack, uint64_t hash)
 {
-	stack->admissions[hash % SIP_ADMISSIONS] =
-		(struct sip_admission){ .invite = hash,
-					.until_us = loop_now_us(stack->cfg.loop) + SIP_T1X64_US };
+	struct sip_admission *ways = ways_of(stack, hash), *oldest = ways;
+
+	for (unsigned i = 1; i < SIP_ADMISSION_WAYS; i++)
+		if (ways[i].until_us < oldest->until_us)
+			oldest = &ways[i];
+	*oldest = (struct sip_admission){ .invite = hash,
+					  .until_us = loop_now_us(stack->cfg.loop) + SIP_T1X64_US };
 }
 
 /* ---- The decision ---- */

@@ -223,6 +223,30 @@ static void a_repetition_of_one_let_in(void **state)
 	assert_int_equal(f->in_count, 3);
 }
 
+/* Several whose hashes meet in one place of the table are all known, until too many do. */
+static void those_that_meet_in_the_table(void **state)
+{
+	const uint64_t step = SIP_ADMISSIONS / SIP_ADMISSION_WAYS;
+	struct fixture *f = *state;
+	struct sip_trunk *mute = sip_stack_trunk(f->stack, "mute");
+	struct party called = { .number.digits = "123" };
+
+	for (uint64_t i = 0; i < SIP_ADMISSION_WAYS; i++) {
+		pass(f, SECOND);
+		assert_int_equal(sip_refusal(mute, 7 + i * step, false, &called).value, 0);
+	}
+	f->admits = false;
+	for (uint64_t i = 0; i < SIP_ADMISSION_WAYS; i++)
+		assert_int_equal(sip_refusal(mute, 7 + i * step, false, &called).value, 0);
+	f->admits = true;
+	assert_int_equal(sip_refusal(mute, 7 + SIP_ADMISSION_WAYS * step, false, &called).value, 0);
+	f->admits = false;
+	assert_int_equal(sip_refusal(mute, 7, false, &called).value, 42); /* the oldest gave way */
+	assert_int_equal(sip_refusal(mute, 7 + step, false, &called).value, 0);
+	pass(f, 33 * SECOND); /* no INVITE is repeated for so long */
+	assert_int_equal(sip_refusal(mute, 7 + step, false, &called).value, 42);
+}
+
 /* Neither calls nor transactions are made of what is refused. */
 static void a_flood_holds_nothing(void **state)
 {
@@ -249,7 +273,7 @@ int main(void)
 		CASE(a_repetition_is_refused_again), CASE(cancel_of_a_refused_call),
 		CASE(emergency_calls_pass),   CASE(a_flood_holds_nothing),
 		CASE(both_ways_say_the_same), CASE(screened_and_admitted),
-		CASE(a_repetition_of_one_let_in),
+		CASE(a_repetition_of_one_let_in), CASE(those_that_meet_in_the_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
