@@ -227,7 +227,27 @@ static void put_type(FILE *out, const struct schema_field *field)
 
 static void man_fields(FILE *out, const struct schema_field *fields);
 
-static void man_field(FILE *out, const struct schema_field *field)
+/* "(only where kind is cesopsn)" */
+static void man_when(FILE *out, const struct schema_field *field, const struct schema_field *all)
+{
+	const char *comma = "";
+
+	while (all->key && strcmp(all->key, field->when) != 0)
+		all++;
+	fputs("(only where ", out);
+	put(out, field->when);
+	fputs(" is ", out);
+	for (const struct schema_choice *c = all->choices; c && c->name; c++)
+		if (c->value >= 0 && c->value < 64 && field->when_values >> c->value & 1) {
+			fputs(comma, out);
+			put(out, c->name);
+			comma = " or ";
+		}
+	fputs(")\n", out);
+}
+
+/* `all`: those of the same mapping. */
+static void man_field(FILE *out, const struct schema_field *field, const struct schema_field *all)
 {
 	const struct schema *inner = field->schema;
 
@@ -243,11 +263,8 @@ static void man_field(FILE *out, const struct schema_field *field)
 	}
 	fputs(")\n", out);
 	line(out, field->help ? field->help : "");
-	if (field->when) {
-		fputs("(only with some values of ", out);
-		put(out, field->when);
-		fputs(")\n", out);
-	}
+	if (field->when)
+		man_when(out, field, all);
 	if (field->type == SCHEMA_LIST && field->element->type == SCHEMA_STRUCT)
 		inner = field->element->schema;
 	if (inner && inner->bare) {
@@ -264,8 +281,8 @@ static void man_field(FILE *out, const struct schema_field *field)
 
 static void man_fields(FILE *out, const struct schema_field *fields)
 {
-	for (; fields->key; fields++)
-		man_field(out, fields);
+	for (const struct schema_field *field = fields; field->key; field++)
+		man_field(out, field, fields);
 }
 
 static void yaml_page(FILE *out)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """gwctl as an impatient administrator uses it: every command against a gateway that has calls, wrong words, no daemon,
 pipes and terminals; and the API's answers compared with docs/api.yaml."""
+import grp
 import http.client
 import json
 import os
@@ -307,6 +308,11 @@ def no_permission(folder):
     other = {'user': 65534, 'group': 65534, 'extra_groups': []} if os.geteuid() == 0 else {}
     code, out, err = run('--socket', forbidden, 'status', program=program, **other)
     assert code == NO_DAEMON and 'you may not use the socket' in err and 'be root' in err and not out, (code, err)
+    if os.geteuid() == 0:       # it has a group: that is the one to join
+        os.chown(forbidden, -1, grp.getgrnam('adm').gr_gid)
+        os.chmod(forbidden, 0o660)
+        code, _, err = run('--socket', forbidden, 'status', program=program, **other)
+        assert code == NO_DAEMON and 'usermod -aG adm $USER' in err, (code, err)
     listener.close()
 
 

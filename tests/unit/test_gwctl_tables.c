@@ -3,6 +3,8 @@
  * answer. */
 #include "gwctl_fixture.h"
 
+#include <sys/stat.h>
+
 #define CHANGED "{\"revision\":7,\"changed\":true,\"diff\":[]}"
 
 /* ---- Every command's request ---- */
@@ -301,7 +303,7 @@ static void tells_what_became_of_it(void **state)
 	assert_int_equal(run(f, "route set London --pattern b"), GWCTL_DONE);
 	assert_string_equal(f->out, "Route London is changed: revision 7.\n"
 				    "  ~ route London (moved)\n"
-				    "      pattern: a becomes b?[2J\n"
+				    "      pattern: a becomes b?[2J??\n"
 				    "      gateways: x becomes x, y:3\n"
 				    "      priority: 5 is taken away\n"
 				    "      emergency: yes\n");
@@ -549,6 +551,7 @@ static void rolls_back(void **state)
 		f->all,
 		"POST /api/v1/rollback/5?dry-run=true\nPOST /api/v1/rollback/5?if-revision=7");
 	assert_int_equal(run(f, "rollback 5 --yes --if-revision 6"), GWCTL_DONE);
+	assert_string_equal(f->last, "POST /api/v1/rollback/5?if-revision=7"); /* as it was shown */
 	has(f->all, "POST /api/v1/rollback/5?dry-run=true&if-revision=6\n");
 }
 
@@ -573,6 +576,13 @@ static void exports(void **state)
 	fclose(file);
 	assert_string_equal(text, f->body);
 	unlink(path);
+	snprintf(text, sizeof(text), "%s.dir", path); /* a folder can't be replaced */
+	assert_int_equal(mkdir(text, 0700), 0);
+	snprintf(line, sizeof(line), "export %s", text);
+	assert_int_equal(run(f, line), GWCTL_FAILED);
+	has(f->err, ": Is a directory");
+	assert_int_equal(rmdir(text), 0);
+	snprintf(line, sizeof(line), "export %s", path);
 	assert_int_equal(run(f, "export /nonexistent/x"), GWCTL_FAILED);
 	has(f->err, "/nonexistent/x: No such file");
 	f->status = 503;

@@ -443,6 +443,7 @@ static void makes_manual_pages(void **state)
 	check_page(f->out);
 	has(f->out, "\\fBtrunks\\fR (mapping of names)");
 	has(f->out, "\\fBpacket\\-time\\fR (");
+	has(f->out, "(only where kind is cesopsn)\n");
 	has(f->out, "\\fBalternate\\-caller\\-id\\fR (text)");
 	f->typed = "Usage: gatewayd\n.SH broken\n  -h, --help\n";
 	assert_int_equal(run(f, "__man gatewayd.8"), GWCTL_DONE);
