@@ -208,6 +208,14 @@ static void begin_again(struct admin_op *op)
 {
 	struct admin *admin = op->admin;
 
+	if (op->tries && admin->trouble[0]) {
+		admin_fault_text(&op->faults,
+				 "another gateway has changed the tables, and what it made of them "
+				 "can't be used here: %s",
+				 admin->trouble);
+		admin_op_end(op, -EINVAL);
+		return;
+	}
 	if (++op->tries > TRIES_MAX) {
 		admin_fault_text(
 			&op->faults,

@@ -118,6 +118,8 @@ void admin_reload_end(struct admin_op *op)
 		op->old_site = admin->site;
 		admin->site = site_ref(op->site);
 		admin_tell_site(admin);
+		if (admin->trouble[0]) /* the store's tables may fit now */
+			admin_refresh(admin, false);
 	}
 	admin_op_end(op, op->rc);
 }

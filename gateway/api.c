@@ -306,7 +306,7 @@ static enum MHD_Result take_argument(void *arg, enum MHD_ValueKind kind, const c
 		return MHD_YES;
 	}
 	api_refuse(&request->task.reply, 400, "bad-argument",
-		   "at most %d arguments of %d characters are accepted", API_ARGUMENTS,
+		   "at most %d arguments of %d octets of UTF-8 are accepted", API_ARGUMENTS,
 		   API_VALUE - 1);
 	request->refused = true;
 	return MHD_NO;

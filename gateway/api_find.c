@@ -208,6 +208,15 @@ static int hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* Databases and JSON take UTF-8 alone. */
+static bool is_utf8(const char *text)
+{
+	json_t *value = json_string(text);
+
+	json_decref(value);
+	return value != NULL;
+}
+
 bool api_decode(char *out, size_t room, const char *text, size_t length)
 {
 	size_t used = 0;
@@ -225,7 +234,7 @@ bool api_decode(char *out, size_t room, const char *text, size_t length)
 		out[used++] = (char)c;
 	}
 	out[used] = '\0';
-	return true;
+	return is_utf8(out);
 }
 
 /* Does the path fit? Segments in the places of * go into `names`. */

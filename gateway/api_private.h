@@ -121,7 +121,7 @@ bool api_member(const json_t *object, const char *key, const char **out, struct 
 bool api_find(struct api_query *query, struct api_reply *reply);
 /* Does the endpoint take all arguments that were given? False: `reply` says why. */
 bool api_check_arguments(const struct api_query *query, struct api_reply *reply);
-/* %41 → A; false: too long, or no text. */
+/* %41 → A; false: too long, or no UTF-8. */
 bool api_decode(char *out, size_t room, const char *text, size_t length);
 /* The i-th endpoint, NULL at the end. */
 const struct api_endpoint *api_endpoint_at(size_t i);

@@ -168,6 +168,9 @@ def refused():
                 ('POST', 'tables/routes/pstn/move', {'before': 'nix'}, 404, 'no-such-object', 'nix'),
                 ('POST', 'rollback/99', None, 404, 'no-such-object', '99'),
                 ('POST', 'rollback/last', None, 400, 'bad-revision', 'last'),
+                ('PUT', 'tables/usages/%FF', {}, 404, 'no-such-path', ''),
+                ('PUT', 'tables/usages/a%0Ab', {}, 422, 'refused', ''),
+                ('GET', 'cdrs?number=%FF', None, 400, 'bad-argument', 'UTF-8'),
                 ('PUT', 'status', {}, 405, 'bad-method', 'GET is'),
                 ('POST', 'moon', None, 404, 'no-such-path', 'moon')]
         for method, target, body, status, code, piece in rows:

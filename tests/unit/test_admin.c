@@ -441,8 +441,7 @@ static void takes_no_endless_queue(void **state)
 
 struct stranger {
 	struct store *store;
-	struct catalog *mine;
-	const char *usage;
+	const struct catalog_change *change;
 	bool told;
 	int rc;
 };
@@ -450,16 +449,13 @@ struct stranger {
 static int stranger_job(struct store_db *db, void *arg)
 {
 	struct stranger *s = arg;
-	struct catalog_change add = {
-		.verb = CATALOG_ADD, .kind = CATALOG_USAGE, .name = s->usage, .body = "{}"
-	};
 	struct catalog_author author = { "stranger", "elsewhere", "usage add" };
 	struct catalog *newest = NULL, *to = NULL;
 	int64_t revision, next;
 	int rc = catalog_load(db, &newest, &revision, NULL, NULL);
 
 	if (rc >= 0)
-		rc = catalog_change(&to, newest, &add, 1, NULL, NULL);
+		rc = catalog_change(&to, newest, s->change, 1, NULL, NULL);
 	if (rc >= 0)
 		rc = catalog_save(db, newest, revision, to, &author, 1, &next);
 	catalog_unref(&to);
@@ -477,10 +473,10 @@ static void stranger_done(void *arg, int rc, const char *error)
 }
 
 /* As another gateway of a shared store would, but without a word to us. */
-static void stranger_adds(const char *usage)
+static void stranger_changes(const struct catalog_change *change)
 {
 	char url[128], error[200];
-	struct stranger s = { .usage = usage };
+	struct stranger s = { .change = change };
 	struct loop *loop = NULL;
 	struct store_cfg cfg = { .url = url, .schemas = &catalog_store_schema, .schema_count = 1 };
 
@@ -494,6 +490,12 @@ static void stranger_adds(const char *usage)
 	assert_int_equal(s.rc, 1);
 	store_close(&s.store);
 	loop_destroy(&loop);
+}
+
+static void stranger_adds(const char *usage)
+{
+	stranger_changes(&(struct catalog_change){
+		.verb = CATALOG_ADD, .kind = CATALOG_USAGE, .name = usage, .body = "{}" });
 }
 
 static void builds_on_what_others_did(void **state)
@@ -532,6 +534,39 @@ static void takes_up_news(void **state)
 	admin_refresh(fx.admin, false);
 	turn_until(has_theirs);
 	assert_ptr_not_equal(fx.gateway.plan, before);
+}
+
+static bool in_trouble(void)
+{
+	struct admin_state now;
+
+	admin_state(fx.admin, &now);
+	return now.trouble[0] != '\0';
+}
+
+/* Another gateway deletes what our machine names: our calls go on by what there was. */
+static void keeps_what_fits(void **state)
+{
+	const struct dialplan *before = fx.gateway.plan;
+	struct admin_state now;
+
+	(void)state;
+	stranger_changes(&(struct catalog_change){
+		.verb = CATALOG_DELETE, .kind = CATALOG_DIAL_PLAN, .name = "uk" });
+	admin_refresh(fx.admin, false);
+	turn_until(in_trouble);
+	assert_ptr_equal(fx.gateway.plan, before);
+	admin_state(fx.admin, &now);
+	assert_int_equal(now.revision, 1);
+	assert_non_null(strstr(now.trouble, "revision 2"));
+	assert_non_null(strstr(now.trouble, "uk"));
+	assert_int_equal(add_usage("ours"), -EINVAL);
+	assert_non_null(strstr(fx.text, "uk"));
+	stranger_changes(&(struct catalog_change){
+		.verb = CATALOG_ADD, .kind = CATALOG_DIAL_PLAN, .name = "uk", .body = "{}" });
+	assert_int_equal(add_usage("ours"), 1);
+	assert_false(in_trouble());
+	assert_int_equal(fx.revision, 4);
 }
 
 /* ---- Old snapshots ---- */
@@ -766,6 +801,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(takes_no_endless_queue, setup, teardown),
 		cmocka_unit_test_setup_teardown(builds_on_what_others_did, setup, teardown),
 		cmocka_unit_test_setup_teardown(takes_up_news, setup, teardown),
+		cmocka_unit_test_setup_teardown(keeps_what_fits, setup, teardown),
 		cmocka_unit_test_setup_teardown(gives_old_snapshots_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(serves_by_tables_kept_aside, setup_files, teardown),
 		cmocka_unit_test_setup_teardown(refuses_a_spoilt_file, setup_files, teardown),

@@ -496,6 +496,10 @@ static void decodes(void **state)
 	assert_true(api_decode(out, sizeof(out), "1234567", 7));
 	assert_false(api_decode(out, sizeof(out), "12345678", 8));
 	assert_false(api_decode(out, sizeof(out), "a%00", 4));
+	assert_true(api_decode(out, sizeof(out), "%C3%bc", 6));
+	assert_string_equal(out, "ü");
+	assert_false(api_decode(out, sizeof(out), "%ff", 3));
+	assert_false(api_decode(out, sizeof(out), "%C3", 3));
 }
 
 /* Every endpoint of a gateway that has neither tables nor records: a sentence each. */
