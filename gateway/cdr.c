@@ -78,8 +78,9 @@ static void fill_attempts(struct cdr *out, const struct call *call)
 
 static const struct call_attempt *last_attempt(const struct call *call)
 {
-	return list_empty(&call->attempts) ? NULL
-					   : list_entry(call->attempts.prev, struct call_attempt, node);
+	if (list_empty(&call->attempts))
+		return NULL;
+	return list_entry(call->attempts.prev, struct call_attempt, node);
 }
 
 /* ---- Legs ---- */

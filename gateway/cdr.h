@@ -2,8 +2,8 @@
 #ifndef GATEWAY_CDR_H
 #define GATEWAY_CDR_H
 
-/* The record of one call, as it goes into the spool: plain octets without pointers, so that a record
- * is written by one copy and read after a crash. Times are wall-clock microseconds; 0: not reached.
+/* The record of one call, as it goes into the spool: plain octets without pointers, so that a
+ * record is written by one copy and read after a crash. Times are wall-clock microseconds; 0: not reached.
  * Texts are NUL-terminated and cut to fit.
  *
  * A record is held in a spool slot from the start of the call and written anew at its milestones
@@ -41,7 +41,7 @@ struct cdr_leg {
 	char codec[16];             /* "PCMA"; "" */
 	char local[56], remote[56]; /* RTP, "192.0.2.1:20000"; "" */
 	uint64_t rx_packets, tx_packets, rx_lost, rx_late;
-	uint64_t slips; /* RTP: of this call; ISDN: of the line while the call had a channel of it */
+	uint64_t slips; /* RTP: of this call; ISDN: of the line while the call had its channel */
 	float jitter_ms, remote_jitter_ms, remote_loss, round_trip_ms; /* remote_loss: 0…1 */
 };
 
@@ -63,9 +63,11 @@ struct cdr {
 	int64_t setup_us, routed_us, ringing_us, answer_us, end_us;
 	int64_t updated_us; /* when this was written: the end of a call that a crash ended */
 	uint8_t cause, location, releaser, media; /* enums above */
-	uint16_t status; /* SIP: heard with the cause, else what the caller is refused with; 0: none */
+	/* SIP: heard with the cause, else what the caller is refused with; 0: none */
+	uint16_t status;
 	uint8_t emergency, presentation_restricted;
-	struct cdr_number called, called_normalized, called_sent; /* sent: to the gateway asked last */
+	/* ..._sent: to the gateway that was asked last */
+	struct cdr_number called, called_normalized, called_sent;
 	struct cdr_number calling, calling_normalized, calling_sent;
 	struct cdr_number redirecting, connected;
 	struct cdr_leg caller, callee;

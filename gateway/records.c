@@ -28,8 +28,8 @@ static void now_crashed(struct cdr *cdr)
 	}
 }
 
-/* What was in progress when the last process died. One that was finished as well stands in the queue
- * before this, or is stored already: its id keeps this one out. */
+/* What was in progress when the last process died. One that was finished as well stands in the
+ * queue before this, or is stored already: its id keeps this one out. */
 static void take_orphan(void *arg, const void *octets, size_t length)
 {
 	struct records *r = arg;

@@ -6,8 +6,8 @@
  *
  * Two stores serve: one whose thread drains the spool (insert a batch, commit, sync, consume;
  * ON CONFLICT DO NOTHING by the call's id, so nothing comes twice) and removes what is too old or
- * too many, and one that only reads, so that a long query never delays the drain. Both are opened on
- * the control thread's loop.
+ * too many, and one that only reads, so that a long query never delays the drain. Both are opened
+ * on the control thread's loop.
  *
  * When the database is away the spool fills; the drain tries again for ever. When the spool is full
  * a record is lost, counted, logged and shown as an alarm in `gwctl status`. */
@@ -37,8 +37,8 @@ struct records_cfg {
 extern const struct store_schema records_schema;
 
 /* Opens the spool at once (its orphans become records released by CDR_CRASH) and starts the drain.
- * `control`: the loop that queries are asked and answered on; call it on that thread. The stores may
- * be unreachable. 0; -errno, `error` gets a sentence: the spool can't be used. */
+ * `control`: the loop that queries are asked and answered on; call it on that thread. The stores
+ * may be unreachable. 0; -errno, `error` gets a sentence: the spool can't be used. */
 int records_open(struct records **out, const struct records_cfg *cfg, struct loop *control,
 		 char *error, size_t error_room);
 /* Drains for at most `wait_ms` (turning the loop: 0 from inside of its turn), then closes; what is
@@ -62,15 +62,15 @@ void records_end(struct records *records, struct call *call);
 /* Texts are copied. */
 struct records_query {
 	int64_t since_us, until_us; /* of setup, until excluded; 0: open */
-	const char *number; /* called or calling, as received, normalized or sent: this prefix; NULL */
+	const char *number; /* prefix of a party's, received, normalized or sent; NULL */
 	const char *endpoint; /* either leg or an attempt; NULL */
 	int cause;            /* -1: any */
 	int answered;         /* -1: any, 0, 1 */
 	const char *before;   /* id: the page after the one that ended with it; NULL */
 	unsigned limit;       /* 1…RECORDS_PAGE */
 };
-/* Newest first: {"cdrs": [...], "next": id or null}; the caller's reference. rc < 0: `body` NULL and
- * a sentence in `error`: -EINVAL, -EIO, -ETIMEDOUT (the store is away), -ENOMEM. */
+/* Newest first: {"cdrs": [...], "next": id or null}; the caller's reference. rc < 0: `body` NULL
+ * and a sentence in `error`: -EINVAL, -EIO, -ETIMEDOUT (the store is away), -ENOMEM. */
 typedef void (*records_done_fn)(void *arg, int rc, json_t *body, const char *error);
 /* 0: `done` is told, later. -EINVAL: the limit; -ENOMEM. */
 int records_list(struct records *records, const struct records_query *query, records_done_fn done,
@@ -81,7 +81,7 @@ int records_show(struct records *records, const char *id, records_done_fn done, 
 struct records_state {
 	struct spool_state spool;
 	struct store_state store;
-	uint64_t stored, removed; /* since it was opened; stored: those that were there already, too */
+	uint64_t stored, removed; /* since it was opened; stored: or found to be there */
 	uint64_t crashed;         /* calls that an earlier process left behind as it died */
 	uint64_t unreadable;      /* out of the spool: of no format that we know */
 	bool losing;              /* the spool is full: calls that end now leave no record */
@@ -90,8 +90,8 @@ struct records_state {
 void records_state(const struct records *records, struct records_state *out);
 /* The store that drains, for backup and restore. */
 struct store *records_store(struct records *records);
-/* The state as the API has it: {"state": "ok" | "waiting" | "losing", "spool": {…}, "store": {…} …};
- * null when none are kept. */
+/* The state as the API has it: {"state": "ok" | "waiting" | "losing", "spool": {…}, …}; null when
+ * none are kept. */
 json_t *inspect_records(const struct records *records);
 
 /* ---- One record; any thread ---- */

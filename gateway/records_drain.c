@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Out of the spool, into the store: a batch is inserted and committed, then taken out of the spool.
- * A kill between both brings it again, and its ids keep it out. What can't be stored now stays at the
- * head and is tried again for ever.
+ * A kill between both brings it again, and its ids keep it out. What can't be stored now stays at
+ * the head and is tried again for ever.
  *
- * Retention runs on the same connection in batches that are bounded, and only while nothing waits. */
+ * Retention runs on the same connection in bounded batches, and only while nothing waits. */
 #include "gateway/records_private.h"
 
 #include "base/log.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Questions about records, answered by the store that only reads: pages from the newest to the
- * oldest, each going on where the one before ended, so that what is added meanwhile shifts nothing. */
+ * oldest, each going on where the one before ended, so that what is added meanwhile shifts
+ * nothing. */
 #include "gateway/inspect.h"
 #include "gateway/records_private.h"
 
@@ -18,8 +19,8 @@ struct question {
 	struct records *records;
 	records_done_fn done;
 	void *arg;
-	/* With a number there are two ways to the same rows: from the number's few records, or through
-	 * all records when it is the beginning of many. */
+	/* With a number there are two ways to the same rows: from the number's few records, or
+	 * through all records when it is the beginning of many. */
 	enum { BY_NUMBER, BY_RECORD, WAYS } way;
 	char sql[WAYS][SQL_MAX];
 	size_t length;
@@ -79,7 +80,9 @@ static void by_number(struct question *q, const char *number)
 	to = bind_text(q, end);
 	q->numbered = true;
 	if (q->way == BY_NUMBER)
-		add(q, " AND id IN (SELECT id FROM cdr_number WHERE number >= $%d AND number < $%d)",
+		add(q,
+		    " AND id IN (SELECT id FROM cdr_number WHERE number >= $%d AND "
+		    "number < $%d)",
 		    from, to);
 	else
 		add(q,
@@ -109,7 +112,9 @@ static void by_endpoint(struct question *q, const char *endpoint)
 		like[n++] = *endpoint;
 	}
 	memcpy(like + n, "\"%", 3);
-	add(q, " AND (caller_endpoint = $%d OR callee_endpoint = $%d OR attempts LIKE $%d ESCAPE '!')",
+	add(q,
+	    " AND (caller_endpoint = $%d OR callee_endpoint = $%d OR "
+	    "attempts LIKE $%d ESCAPE '!')",
 	    name, name, bind_text(q, like));
 }
 
@@ -186,8 +191,8 @@ static int is_common(struct question *q, struct store_db *db)
 					store_integer(q->records->common + 1) };
 	int64_t count = 0;
 	int rc = store_query(db,
-			     "SELECT count(*) FROM (SELECT 1 FROM cdr_number WHERE number >= $1 AND "
-			     "number < $2 LIMIT $3) AS found",
+			     "SELECT count(*) FROM (SELECT 1 FROM cdr_number WHERE "
+			     "number >= $1 AND number < $2 LIMIT $3) AS found",
 			     values, 3, take_count, &count);
 
 	return rc < 0 ? rc : count > q->records->common;

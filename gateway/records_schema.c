@@ -2,8 +2,8 @@
 /* The table of records. Each column stands for one member of struct cdr; the list below makes the
  * SQL and the table that values are moved by, in both directions.
  *
- * Version 1 is what stands in databases: a further member is a column of a migration 2, and comes at
- * the end of both. */
+ * Version 1 is what stands in databases: a further member is a column of a migration 2, and comes
+ * at the end of both. */
 #include "gateway/records_private.h"
 
 #include "base/utf8.h"
@@ -86,7 +86,8 @@ const char cdr_column_list[] = "id, " COLUMNS(LIST) "attempts";
 /* Numbers stand in a table of their own, so that one index finds a call by any of them. */
 static const struct store_migration migrations[] = {
 	{ .version = 1,
-	  .sql = "CREATE TABLE cdr (id TEXT PRIMARY KEY, " COLUMNS(DEFINE) "attempts TEXT NOT NULL);"
+	  .sql = "CREATE TABLE cdr (id TEXT PRIMARY KEY, " COLUMNS(DEFINE)
+		 "attempts TEXT NOT NULL);"
 		 "CREATE INDEX cdr_setup ON cdr (setup_us);"
 		 "CREATE TABLE cdr_number (number TEXT NOT NULL, id TEXT NOT NULL,"
 		 " PRIMARY KEY (number, id));"

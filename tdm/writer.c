@@ -158,8 +158,8 @@ static bool is_last_word(const struct writer *writer, const uint8_t *frame, size
 	       frame[HEADER + 4] == Q931_RELEASE_COMPLETE;
 }
 
-/* Out, or behind what waits: frames keep their order, or their numbers would be wrong (Q.921 5.8.2).
- * Without memory the order is kept, and nothing waits. */
+/* Out, or behind what waits: frames keep their order, or their numbers would be wrong (Q.921
+ * 5.8.2). Without memory the order is kept, and nothing waits. */
 static int pass(struct writer *writer, const uint8_t *frame, size_t n, bool fresh)
 {
 	bool last_word = fresh && is_last_word(writer, frame, n);

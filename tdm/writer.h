@@ -82,7 +82,7 @@ void writer_retire(struct writer *writer, struct call_notes **notes);
 enum note note_of(uint8_t type);
 /* From libpri. What ops->send says; 0 when it waits. */
 int writer_write(struct writer *writer, const uint8_t *frame, size_t n);
-/* Sends the first `count` of the frames that wait, and what follows them up to the next last word. */
+/* Sends the first `count` of the frames that wait, and what follows up to the next last word. */
 void writer_let_go(struct writer *writer, unsigned count);
 /* The far end acknowledged up to N(R): when that is all and libpri has had its turn, retired notes
  * go. */

@@ -22,7 +22,9 @@ static const char *key(const struct leg *leg)
 	return leg->endpoint->name;
 }
 
-static const struct leg_ops leg_ops = { .kind = "sip", .media_kind = LEG_MEDIA_PACKETS, .key = key };
+static const struct leg_ops leg_ops = { .kind = "sip",
+					.media_kind = LEG_MEDIA_PACKETS,
+					.key = key };
 
 static struct gateway gateway;
 static struct endpoint endpoints[2] = { { .name = "core" }, { .name = "carrier" } };

@@ -447,7 +447,8 @@ static bool is_losing(void)
 
 static json_t *inspected(const char *key)
 {
-	json_t *object = inspect_records(t.records), *value = json_incref(json_object_get(object, key));
+	json_t *object = inspect_records(t.records);
+	json_t *value = json_incref(json_object_get(object, key));
 
 	json_decref(object);
 	return value;
