@@ -165,6 +165,8 @@ static void exports_all_pages(void **state)
 		"{\"error\":{\"code\":\"store-away\",\"message\":\"the store is away\"}}";
 	assert_int_equal(run(f, line), GWCTL_FAILED);
 	assert_int_not_equal(access(path, F_OK), 0);
+	snprintf(path, sizeof(path), "/tmp/test_gwctl-%d.csv.%d", getpid(), getpid());
+	assert_int_not_equal(access(path, F_OK), 0);
 	assert_int_equal(run(f, "cdr export --format json"), GWCTL_FAILED);
 	assert_null(json_loads(f->out, 0, NULL));
 	assert_int_equal(run(f, "cdr export --output /nonexistent/x"), GWCTL_FAILED);
