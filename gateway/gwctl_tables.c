@@ -137,7 +137,8 @@ static long long rank_of(const json_t *route)
 {
 	const json_t *body = json_object_get(route, "body"),
 		     *priority = json_object_get(body, "priority");
-	long long rank = priority ? (long long)json_integer_value(priority) : 100;
+	long long rank = priority ? (long long)json_integer_value(priority)
+				  : strtoll(gwctl_default_of(&gwctl_routes, "priority"), NULL, 10);
 
 	return json_is_true(json_object_get(body, "emergency")) ? rank - 10000000 : rank;
 }

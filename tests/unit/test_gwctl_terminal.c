@@ -69,7 +69,7 @@ static void filters_records(void **state)
 
 #define RECORD(id)                                                                                 \
 	"{\"id\":\"" id "\",\"host\":\"gw\",\"setup\":\"2026-01-01T10:20:30.123Z\",\"answered\":"  \
-			"\"2026-01-01T10:20:31.000Z\","                                            \
+	"\"2026-01-01T10:20:31.000Z\","                                                            \
 	"\"talk_ms\":61000,\"cause\":{\"value\":16,\"text\":\"Normal call "                        \
 	"clearing\",\"location\":\"user\"},"                                                       \
 	"\"released_by\":\"caller\",\"called\":{\"received\":{\"digits\":\"0207\",\"type\":"       \
@@ -318,6 +318,8 @@ static void completes(void **state)
 		{ "__complete bash apply ''", ":files\n" },
 		{ "__complete bash config check /e", ":files\n" },
 		{ "__complete bash route show L", "London\nLondon East\n" },
+		{ "__complete bash route show ''",
+		  "London\nLondon East\n" }, /* not what would break lines */
 		{ "__complete bash route show Lo\\ndon", "London\nLondon East\n" },
 		{ "__complete bash route show London ''", "" },
 		{ "__complete bash route test 1 --from ''", "core\ncarrier-a\ne1-1\ne1-2\n" },
