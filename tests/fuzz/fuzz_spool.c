@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "conf/store/spool_private.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,15 +32,18 @@ static void check(bool right)
 		abort();
 }
 
+/* The file and all that was kept aside. */
 static void remove_files(void)
 {
-	static const char *const suffixes[] = { "", ".new", ".damaged", ".format-1" };
-	char name[128];
+	DIR *dir = opendir(folder);
+	const struct dirent *entry;
 
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
-		snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
-		unlink(name);
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] != '.')
+			unlinkat(dirfd(dir), entry->d_name, 0);
 	}
+	if (dir)
+		closedir(dir);
 }
 
 static void remove_folder(void)
