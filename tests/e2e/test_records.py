@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Records of calls, out of the API and compared with what the peers know: every field, both directions, failover,
 refusals; and what becomes of them while the store is away, full, read-only, or the spool is broken."""
+import csv
 import datetime
 import http.client
+import io
 import json
 import os
 import socket
@@ -15,6 +17,7 @@ import time
 from lab import BIN, Lab, PEER_IP, eventually, free_ports, run_tests, sdp
 from postgres import TemporaryPostgres
 from test_failover import TwoCarriers
+from test_transit import ROUTES as TRANSIT
 
 NUMBER, CALLER = '+442079460000', '+442079461111'
 
@@ -209,6 +212,22 @@ routes:
         r = record_of(lab, call.call_id)
         assert (r['media'], r['released_by'], r['callee']['key']) == ('relay', 'called', dialog.call_id), r
         assert r['caller']['codec'] == r['callee']['codec'] == 'PCMA' and r['caller']['local'] != r['callee']['local'], r
+
+
+def isdn_to_isdn():
+    # e1-1 → gateway → e1-2; two calls cross the same exchange, each with a channel of its own
+    with Lab(spans=2, routes=TRANSIT % 'pstn') as lab:
+        later = lab.isdn_call(span='e1-1', to='02079460000', **{'from': '2079460018', 'from-type': 'national', 'hold': '500ms'})
+        later.result()
+        ends_seen = eventually(lambda: (lambda e: len(e) == 2 and e)([e for e in lab.exchange_events() if e.get('event') == 'end']),
+                               5, 'both ends')
+        near = next(e for e in ends_seen if e['span'] == 'e1-1')
+        far = next(e for e in ends_seen if e['span'] == 'e1-2')
+        r = record_of(lab, isdn_key(near))
+        assert (r['media'], r['released_by']) == ('tdm', 'caller'), r
+        assert (r['caller']['endpoint'], r['caller']['timeslot'], r['caller']['key']) == ('e1-1', near['timeslot'], isdn_key(near)), r
+        assert (r['callee']['endpoint'], r['callee']['timeslot'], r['callee']['key']) == ('e1-2', far['timeslot'], isdn_key(far)), r
+        assert r['caller']['codec'] == r['callee']['codec'] == 'PCMA' and r['caller']['slips'] >= 0, r
 
 
 def failover():
@@ -516,6 +535,63 @@ def pages_and_filters():
         assert [r['caller']['key'] for r in rows[1:]] == ids[::-1]
 
 
+def exported():
+    """CSV and JSON say what the API says."""
+    with Lab() as lab:
+        answered = hold_call(lab, extra='Privacy: id', caller='+442079461112')
+        ends(lab, '+442079460003', 486, 17, 'user', 'called', 486)
+        eventually(lambda: len(all_records(lab)) == 2, 5, 'records')
+        status, text, errors = lab.gwctl_text('cdr', 'export')
+        assert status == 0, errors
+        rows = list(csv.DictReader(io.StringIO(text)))
+        exact = all_records(lab)
+        by_id = {row['id']: row for row in rows}
+        assert set(by_id) == {r['id'] for r in exact} and None not in rows[0], rows
+        for record in exact:
+            row = by_id[record['id']]
+            for column in row:
+                value = record
+                for key in column_path(record, column):
+                    value = value.get(key) if isinstance(value, dict) else None
+                if column == 'attempts':
+                    continue
+                told = '' if value is None else str(value).lower() if isinstance(value, bool) else \
+                    f'{value:.3f}' if isinstance(value, float) else str(value)
+                assert row[column] == told, (column, row[column], told)
+        assert by_id[exact[0]['id']]['attempts'] == 'e1-1:17' and by_id[exact[1]['id']]['attempts'] == 'e1-1'
+        assert exact[1]['caller']['key'] == answered and exact[1]['restricted'], exact[1]
+        assert exact[1]['calling']['received']['presentation'] == 'restricted', exact[1]
+        status, text, errors = lab.gwctl_text('cdr', 'export', '--format', 'json', '--cause', '17')
+        told = json.loads(text)
+        told = told if isinstance(told, list) else told.get('cdrs', [told])
+        assert [t['id'] for t in told] == [exact[0]['id']], text
+
+
+def column_path(record, column):
+    """caller_rx_packets → caller, rx_packets; the names of keys have underscores, too."""
+    path, rest, at = [], column, record
+    while rest:
+        keys = [k for k in (at if isinstance(at, dict) else {}) if rest == k or rest.startswith(k + '_')]
+        if not keys:
+            return path + [rest]
+        key = max(keys, key=len)
+        path.append(key)
+        rest, at = rest[len(key) + 1:], at[key]
+    return path
+
+
+def old_ones_are_removed():
+    """keep-calls: the newest so many stay; at the start and then every minute."""
+    with Lab() as lab:
+        ids = [hold_call(lab, seconds=0) for _ in range(6)]
+        eventually(lambda: len(all_records(lab)) == 6, 5, 'records')
+        lab.gatewayd.stop()
+        lab.extra = 'records: { keep-calls: 2 }\n'
+        lab.start_gateway()
+        eventually(lambda: records_state(lab)['removed'] == 4, 10, 'old records removed')
+        assert [r['caller']['key'] for r in all_records(lab)] == ids[:-3:-1]
+
+
 def crashed_call():
     """What was in progress when gatewayd was killed has a record, released by a crash, once."""
     with Lab() as lab:
@@ -535,7 +611,8 @@ def crashed_call():
         assert crashed == 0, 'the second start has nothing to tell of'
 
 
-TESTS = [sip_to_isdn, isdn_to_sip, sip_to_sip, failover, unanswered, exchange_releases, database_away_for_the_whole_test,
-         spool_tail_is_broken, spool_is_full, disk_is_full, store_is_read_only, pages_and_filters, crashed_call]
+TESTS = [sip_to_isdn, isdn_to_sip, sip_to_sip, isdn_to_isdn, failover, unanswered, exchange_releases, database_away_for_the_whole_test,
+         spool_tail_is_broken, spool_is_full, disk_is_full, store_is_read_only, pages_and_filters, exported, old_ones_are_removed,
+         crashed_call]
 if __name__ == '__main__':
     sys.exit(run_tests(TESTS))

@@ -133,6 +133,16 @@ static void test_failover(void **state)
 	tell(IN, LEG_RELEASE);
 }
 
+static void test_emergency(void **state)
+{
+	(void)state;
+	incoming("112");
+	fill();
+	assert_true(cdr.emergency);
+	assert_string_equal(cdr.attempts[0].route, "emergency");
+	tell_cause(IN, LEG_RELEASE, Q850_NORMAL_CLEARING);
+}
+
 static void test_no_route(void **state)
 {
 	(void)state;
@@ -394,6 +404,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_answered_call),
 		CASE(test_failover),
+		CASE(test_emergency),
 		CASE(test_no_route),
 		CASE(test_many_attempts),
 		CASE(test_channel),
