@@ -27,9 +27,9 @@
 
 struct admin;
 
-/* Before the gateway is made (main thread, no loop turns yet): opens the tables' store, seeds it when
- * new, or takes the tables kept aside; checks the union with the site and compiles. 0; -EINVAL:
- * faults, a line each in `*faults` (mem_free()); -errno. */
+/* Before the gateway is made (main thread, no loop turns yet): opens the tables' store, seeds it
+ * when new, or takes the tables kept aside; checks the union with the site and compiles. 0;
+ * -EINVAL: faults, a line each in `*faults` (mem_free()); -errno. */
 struct admin_start {
 	struct catalog *catalog;
 	struct dialplan *plan;
@@ -40,11 +40,11 @@ int admin_load(struct admin_start *out, struct site *site, char **faults);
 void admin_start_free(struct admin_start *start);
 
 struct admin_cfg {
-	struct gateway *gateway;    /* borrowed, outlives it */
-	struct worker *control;     /* whose thread it lives on */
-	struct site *site;          /* takes a reference */
-	struct admin_start *start;  /* takes over what is in it */
-	struct records *records;    /* borrowed; NULL: none are kept */
+	struct gateway *gateway;   /* borrowed, outlives it */
+	struct worker *control;    /* whose thread it lives on */
+	struct site *site;         /* takes a reference */
+	struct admin_start *start; /* takes over what is in it */
+	struct records *records;   /* borrowed; NULL: none are kept */
 };
 /* Control thread. */
 int admin_create(struct admin **out, const struct admin_cfg *cfg, char *error, size_t error_room);
@@ -67,13 +67,14 @@ void admin_outcome(const struct admin *admin, const struct catalog **before,
 		   const struct catalog **after);
 
 struct admin_request {
-	struct catalog_author author;       /* copied */
-	int64_t if_revision;                /* 0: any */
-	bool dry_run;                       /* checked and compiled, nothing is stored */
+	struct catalog_author author; /* copied */
+	int64_t if_revision;          /* 0: any */
+	bool dry_run;                 /* checked and compiled, nothing is stored */
 };
 /* Always told, once, also after an error; perhaps before this returns. Everything is copied. */
 void admin_change(struct admin *admin, const struct admin_request *request,
-		  const struct catalog_change *changes, size_t count, admin_done_fn done, void *arg);
+		  const struct catalog_change *changes, size_t count, admin_done_fn done,
+		  void *arg);
 /* The whole: what is not in `to` is deleted. Takes a reference to it. */
 void admin_apply(struct admin *admin, const struct admin_request *request, struct catalog *to,
 		 admin_done_fn done, void *arg);
@@ -83,8 +84,8 @@ void admin_rollback(struct admin *admin, const struct admin_request *request, in
 
 /* ---- The machine ---- */
 
-/* Reads the file again and checks it with the tables there are. A reference for the caller; NULL and
- * *faults (mem_free(); NULL: out of memory) when it has any. */
+/* Reads the file again and checks it with the tables there are. A reference for the caller; NULL
+ * and *faults (mem_free(); NULL: out of memory) when it has any. */
 struct site *admin_read_site(struct admin *admin, char **faults);
 /* Reload: rc as above (1: something changed; -EINVAL: refused, nothing is changed). */
 void admin_reload(struct admin *admin, bool now, admin_done_fn done, void *arg);
@@ -108,9 +109,10 @@ void admin_leave(struct admin_guest *guest);
 
 struct admin_state {
 	int64_t revision;
-	bool from_file;    /* the store could not be reached since the start: tables kept aside serve */
-	unsigned waiting;  /* changes */
-	unsigned retired;  /* old snapshots that calls still read */
+	bool from_file;   /* the store could not be reached since the start: tables kept aside serve
+			   */
+	unsigned waiting; /* changes */
+	unsigned retired; /* old snapshots that calls still read */
 	char trouble[512]; /* why the newest tables of the store don't serve; "": they do */
 };
 void admin_state(const struct admin *admin, struct admin_state *out);

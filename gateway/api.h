@@ -32,12 +32,13 @@ struct records;
 #define API_CONNECTIONS 64
 
 struct api_cfg {
-	struct gateway *gateway;      /* borrowed, outlives the API */
-	struct worker *control;       /* borrowed, outlives the API; its home is the gateway's loop */
-	struct admin *admin;          /* borrowed; NULL: no tables, no configuration */
-	struct records *records;      /* borrowed; NULL: none are kept */
-	const struct conf_api *conf;  /* borrowed; with an admin its `access` is the current site's */
-	unsigned patience_ms;         /* 0: API_PATIENCE_MS */
+	struct gateway *gateway; /* borrowed, outlives the API */
+	struct worker *control;  /* borrowed, outlives the API; its home is the gateway's loop */
+	struct admin *admin;     /* borrowed; NULL: no tables, no configuration */
+	struct records *records; /* borrowed; NULL: none are kept */
+	const struct conf_api
+		*conf;        /* borrowed; with an admin its `access` is the current site's */
+	unsigned patience_ms; /* 0: API_PATIENCE_MS */
 };
 
 /* Could a daemon bind there? Asked before anything else is started, so that the second of two

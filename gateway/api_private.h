@@ -177,7 +177,8 @@ json_t *api_diff(const struct catalog *from, const struct catalog *to);
 void api_refuse_change(struct api_reply *reply, int rc, const char *faults);
 /* What a job of the store came to, as a refusal (rc < 0). */
 struct store;
-void api_refuse_store(struct api_reply *reply, const struct store *store, int rc, const char *error);
+void api_refuse_store(struct api_reply *reply, const struct store *store, int rc,
+		      const char *error);
 /* Is there an administrator? False: `reply` says that there is none. */
 bool api_has_admin(struct api_task *task);
 
