@@ -166,6 +166,10 @@ uint64_t sip_filter_drops(int fd)
 unsigned sip_filter_backlog(int fd)
 {
 	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	unsigned messages;
 
-	return memory_of(fd, info) ? info[SK_MEMINFO_RMEM_ALLOC] / MESSAGE_MEMORY : 0;
+	if (!memory_of(fd, info))
+		return 0;
+	messages = info[SK_MEMINFO_RMEM_ALLOC] / MESSAGE_MEMORY;
+	return info[SK_MEMINFO_RMEM_ALLOC] > info[SK_MEMINFO_RCVBUF] / 2 ? 4 * messages : messages;
 }

@@ -28,7 +28,8 @@ int sip_filter_attach(int fd, const struct sock_filter *program, size_t length);
 /* Packets that this socket has dropped since it was opened (its receive queue's overflow counts
  * too). */
 uint64_t sip_filter_drops(int fd);
-/* About how many messages wait in its receive buffer; 0 when the kernel doesn't say. */
+/* About how many messages wait in its receive buffer, four times that when it is more than half full
+ * and will lose some soon; 0 when the kernel doesn't say. */
 unsigned sip_filter_backlog(int fd);
 
 #endif

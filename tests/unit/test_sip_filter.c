@@ -205,11 +205,41 @@ static void the_kernel_agrees(void **state)
 	close(server);
 }
 
+/* Messages of 800 octets, as INVITEs are, into a buffer that holds about 90. */
+static void what_waits_is_counted(void **state)
+{
+	int server = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), room = 106496;
+	int client = socket(AF_INET, SOCK_DGRAM, 0);
+	char octets[800] = { 'I' };
+	struct netaddr to;
+	socklen_t length = sizeof(to);
+
+	(void)state;
+	netaddr_set(&to, "127.0.0.1", 0);
+	assert_int_equal(setsockopt(server, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)), 0);
+	assert_int_equal(bind(server, &to.u.sa, netaddr_len(&to)), 0);
+	assert_int_equal(getsockname(server, &to.u.sa, &length), 0);
+	assert_int_equal(sip_filter_backlog(server), 0);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(sendto(client, octets, sizeof(octets), 0, &to.u.sa, length), 800);
+	assert_in_range(sip_filter_backlog(server), 10, 40);
+	for (int i = 0; i < 40; i++)
+		assert_int_equal(sendto(client, octets, sizeof(octets), 0, &to.u.sa, length), 800);
+	assert_in_range(sip_filter_backlog(server), 150, 400); /* more than half full */
+	while (recv(server, octets, sizeof(octets), 0) > 0)
+		;
+	assert_int_equal(sip_filter_backlog(server), 0);
+	assert_int_equal(sip_filter_backlog(-1), 0);
+	close(client);
+	close(server);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(prefixes),          cmocka_unit_test(everybody_and_nobody),
 		cmocka_unit_test(host_of_128_bits),  cmocka_unit_test(too_many),
+		cmocka_unit_test(what_waits_is_counted),
 		cmocka_unit_test(the_kernel_agrees),
 	};
 
