@@ -300,6 +300,7 @@ static int ask(struct gwctl *g, struct gwctl_request *request, struct gwctl_answ
 {
 	int rc = fetch(g, request, answer);
 
+	g->gone = rc < 0;
 	if (rc == -ENOMEM)
 		return gwctl_out_of_memory(g);
 	if (rc < 0)

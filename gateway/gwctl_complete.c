@@ -39,8 +39,9 @@ static void offer_of(const struct completion *c, const char *path, const char *l
 	json_t *json = NULL, *one;
 	size_t i;
 
-	if (gwctl_ask(c->g, "GET", &json, "%s", path) != GWCTL_DONE)
-		return;
+	if (c->g->gone)
+		return; /* one second without an answer is enough */
+	gwctl_ask(c->g, "GET", &json, "%s", path);
 	json_array_foreach(json_object_get(json, list), i, one) {
 		const json_t *value = json_object_get(one, key);
 		char number[30];

@@ -29,6 +29,7 @@ struct gwctl {
 	char line[400]; /* the command line, for the gateway's history */
 	bool json, colour, help;
 	bool no_memory;   /* something could not be shown */
+	bool gone;        /* the daemon did not answer */
 	bool quiet;       /* completion: complaints are not told */
 	const char *file; /* whose faults have a line and column; NULL: none */
 	unsigned timeout_ms;

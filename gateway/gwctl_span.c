@@ -125,6 +125,10 @@ static void print_span(struct gwctl *g, const json_t *span)
 	fprintf(g->out, "  line %s, %s, %lld %s, %lld channels idle\n\n", gwctl_text(span, "line"),
 		gwctl_text(span, "role"), gwctl_integer(span, "calls"),
 		gwctl_integer(span, "calls") == 1 ? "call" : "calls", gwctl_integer(span, "idle"));
+	if (!json_is_array(slots)) {
+		fputs("Its line can't be opened; the log says why.\n", g->out);
+		return;
+	}
 	print_map(g, slots);
 	fputc('\n', g->out);
 	print_busy_slots(g, slots);

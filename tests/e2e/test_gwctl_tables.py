@@ -514,6 +514,11 @@ def other_daemons():
             code, out, err = run('--socket', path, '--json', *words)
             assert code == FAILED and json.loads(err)['error']['message'] and not out, (words, code, err)
         daemon.close()
+    path = os.path.join(folder, 'mute')
+    daemon, started = FakeDaemon(path, {}), time.monotonic()
+    assert run('__complete', 'bash', '--socket', path, 'route', 'add', 'x', '--gateway', '') == (DONE, '', '')
+    assert time.monotonic() - started < 5       # it asks four lists of a daemon that answers
+    daemon.close()
     full = socket.socket(socket.AF_UNIX)        # a queue without room
     full.bind(os.path.join(folder, 'full'))
     full.listen(0)

@@ -297,6 +297,11 @@ static void maps_a_span(void **state)
 	has(f->out, "No counter has moved.");
 	free(text);
 	json_decref(span);
+	f->body = "{\"name\":\"telco\",\"state\":\"down\",\"line\":\"e1-a\",\"role\":\"te\","
+		  "\"timeslots\":null}";
+	assert_int_equal(run(f, "span show telco"), GWCTL_DONE);
+	has(f->out,
+	    "telco  down  line e1-a, te, 0 calls, 0 channels idle\n\nIts line can't be opened");
 }
 
 static void explains_routes(void **state)

@@ -371,6 +371,7 @@ static void completes(void **state)
 	assert_string_equal(f->err, "");
 	assert_int_equal(run(f, "__complete bash call trace ''"), GWCTL_DONE);
 	assert_string_equal(f->out, "last\n");
+	assert_int_equal(f->questions, 1); /* who does not answer isn't asked again */
 }
 
 /* Each option that a command names is in the table of options, and each source is known. */
