@@ -9,6 +9,10 @@
 
 #include <string.h>
 
+_Static_assert(CDR_FORMAT == 1 && offsetof(struct cdr, attempts) == 1472 &&
+		       sizeof(struct cdr_attempt) == 440,
+	       "spools have records of this shape: another one needs another CDR_FORMAT");
+
 #define FIRST_ATTEMPTS (CDR_ATTEMPTS / 2) /* kept of many; the rest are the last ones */
 
 const char *const cdr_releaser_names[] = { "nobody", "caller", "called", "gateway", "crash" };

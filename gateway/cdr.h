@@ -21,7 +21,7 @@
 
 struct call;
 
-#define CDR_FORMAT 1
+#define CDR_FORMAT 1 /* of struct cdr: another struct, another number */
 #define CDR_NAME 48
 #define CDR_KEY 128
 #define CDR_ATTEMPTS 16 /* kept; more are counted */
