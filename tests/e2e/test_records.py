@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import sqlite3
+import struct
 import subprocess
 import sys
 import time
@@ -154,6 +155,29 @@ def sip_to_isdn():
         assert only['called_sent']['digits'] == '2079460000' and only['cause'] is None and only['ended'] is None, only
         assert api(lab, f'cdrs/{r["id"]}') == (200, r)
         assert api(lab, 'cdrs/01NONE')[0] == 404
+
+
+def packets_are_lost():
+    """Five of 130 don't come, and every second one is late: that stands in the record, of this side alone. (Lost is what 32
+    others came after; jitter is taken over once a second.)"""
+    with Lab() as lab:
+        port = free_ports(1, ip=PEER_IP)[0]
+        call = lab.call(NUMBER, body=sdp(PEER_IP, port)).send_invite()
+        ok = call.wait(200)
+        call.ack(ok)
+        host, rtp, _, _ = ok.media
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.bind((PEER_IP, port))
+            begin = time.monotonic()
+            for n in range(130):
+                time.sleep(max(0, begin + 0.02 * n + 0.012 * (n % 2) - time.monotonic()))
+                if not 20 <= n < 25:
+                    sender.sendto(struct.pack('!BBHII', 0x80, 8, 65530 + n & 0xFFFF, 160 * n, 7) + b'\xd5' * 160, (host, rtp))
+        call.bye()
+        r = record_of(lab, call.call_id)
+        assert (r['caller']['rx_packets'], r['caller']['rx_lost']) == (125, 5), r['caller']
+        assert r['caller']['jitter_ms'] > 3, r['caller']
+        assert not r['callee']['rx_lost'] and not r['callee']['jitter_ms'], r['callee']
 
 
 def isdn_to_sip():
@@ -321,8 +345,8 @@ def database_away_for_the_whole_test():
             ids += [hold_call(lab, seconds=0.05) for _ in range(15)]
             state = eventually(lambda: (lambda s: s['state'] == 'waiting' and s['spool']['queued'] == 15 and s)(records_state(lab)),
                                8, 'records wait')
-            assert not state['losing'] and state['spool']['lost'] == 0 and not state['store']['up'] and state['error'] is not None \
-                or state['store']['error'], state
+            assert not state['losing'] and state['spool']['lost'] == 0 and not state['store']['up'], state
+            assert state['error'] or state['store']['error'], state
             status, body = api(lab, 'cdrs')
             assert status == 503 and body['error']['message'], body
             lab.gatewayd.kill()                 # and everything dies in between
@@ -529,7 +553,8 @@ def pages_and_filters():
         rows = first['cdrs'] + second['cdrs']
         assert len(rows) == 6 and second['next'] is None and rows == sorted(rows, key=lambda r: r['id'], reverse=True)
         assert ask('cause=17') == [busy] and len(ask('answered=true')) == 5 and ask('answered=false') == [busy]
-        assert ask(f'since={int(since) + 1}') == [] or True
+        moment = datetime.datetime.fromtimestamp(since, datetime.timezone.utc).strftime('%Y-%m-%dT%H:%M:%S.%f')[:23] + 'Z'
+        assert ask(f'since={moment}') == [busy] and len(ask(f'until={moment}')) == 5
         assert len(ask('number=%2B4420')) == 6 and ask('number=2079460003') == [busy] and ask('number=5') == []
         assert len(ask('endpoint=e1-1')) == 6 and ask('endpoint=nobody') == []
         assert [r['caller']['key'] for r in rows[1:]] == ids[::-1]
@@ -611,8 +636,8 @@ def crashed_call():
         assert crashed == 0, 'the second start has nothing to tell of'
 
 
-TESTS = [sip_to_isdn, isdn_to_sip, sip_to_sip, isdn_to_isdn, failover, unanswered, exchange_releases, database_away_for_the_whole_test,
-         spool_tail_is_broken, spool_is_full, disk_is_full, store_is_read_only, pages_and_filters, exported, old_ones_are_removed,
+TESTS = [sip_to_isdn, packets_are_lost, isdn_to_sip, sip_to_sip, isdn_to_isdn, failover, unanswered, exchange_releases,
+         database_away_for_the_whole_test, spool_tail_is_broken, spool_is_full, disk_is_full, store_is_read_only, pages_and_filters, exported, old_ones_are_removed,
          crashed_call]
 if __name__ == '__main__':
     sys.exit(run_tests(TESTS))
