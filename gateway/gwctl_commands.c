@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Every command and every option. Help, completion and the manual page are made of these tables. */
-#include "gateway/gwctl_private.h"
+#include "gateway/gwctl_kinds.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * what it may become, one to a line; zsh gets what it means behind a tab. ":files" leaves it to the
  * shell. Names come from the daemon, which is asked for at most a second and not missed when it is
  * away. */
-#include "gateway/gwctl_private.h"
+#include "gateway/gwctl_kinds.h"
 
 #include "base/mem.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* --add-usage, --remove-gateway and the like: the list as it is now, with or without these. It is
  * sent with the revision it was read at, so that nobody's change in between is lost. */
-#include "gateway/gwctl_private.h"
+#include "gateway/gwctl_kinds.h"
 
 #include "conf/suggest.h"
 

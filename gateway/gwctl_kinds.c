@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What the tables hold, as the command line sees it: which option is which key. */
-#include "gateway/gwctl_private.h"
+#include "gateway/gwctl_kinds.h"
 
 #include "conf/schema.h"
 #include "dialplan/schema.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* list and show of what the tables hold. */
-#include "gateway/gwctl_private.h"
+#include "gateway/gwctl_kinds.h"
 
 #include "base/mem.h"
 
