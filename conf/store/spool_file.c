@@ -73,7 +73,8 @@ bool spool_lay_out(const struct spool_geometry *g, struct spool_layout *out)
 	return true;
 }
 
-static struct spool_geometry geometry_for(const struct spool_cfg *cfg, const struct image *image)
+static struct spool_geometry geometry_for(const struct spool_cfg *cfg, const struct image *image,
+					  bool anew)
 {
 	struct spool_geometry g = { .magic = SPOOL_MAGIC,
 				    .version = SPOOL_VERSION,
@@ -93,6 +94,9 @@ static struct spool_geometry geometry_for(const struct spool_cfg *cfg, const str
 			g.slot_size = (uint32_t)spool_padded(image->records.all[i].length);
 		octets += sizeof(struct spool_header) + spool_padded(image->records.all[i].length);
 	}
+	/* They will be queued; a file that stays as it is has the room that it has. */
+	for (size_t i = 0; anew && i < image->orphans.count; i++)
+		octets += sizeof(struct spool_header) + g.slot_size;
 	/* Room for what was found and one at the end of a lap, and for four of the largest. */
 	least = sizeof(struct spool_header) + g.slot_size;
 	least = octets + least > 4 * least ? octets + least : 4 * least;
@@ -553,6 +557,7 @@ static int adopt(struct spool *s, int fd, const struct image *image)
 static int use_image(struct spool *s, const struct spool_cfg *cfg, int fd, struct image *image)
 {
 	char aside[32] = "";
+	bool same;
 
 	if (image->known && image->geometry.format != cfg->format) {
 		if (image->records.count || image->orphans.count || image->damaged)
@@ -561,7 +566,11 @@ static int use_image(struct spool *s, const struct spool_cfg *cfg, int fd, struc
 	} else if (image->damaged) {
 		snprintf(aside, sizeof(aside), "damaged");
 	}
-	s->geometry = geometry_for(cfg, image);
+	s->geometry = geometry_for(cfg, image, false);
+	same = image->known && !aside[0] &&
+	       memcmp(&s->geometry, &image->geometry, sizeof(s->geometry)) == 0;
+	if (!same)
+		s->geometry = geometry_for(cfg, image, true);
 	if (!spool_lay_out(&s->geometry, &s->layout))
 		return -EINVAL;
 	atomic_store(&s->damaged, image->damaged);
@@ -569,8 +578,7 @@ static int use_image(struct spool *s, const struct spool_cfg *cfg, int fd, struc
 		log_write(LOG_LEVEL_ERROR, "spool", cfg->path,
 			  "damaged: %zu records found whole, about %llu lost", image->records.count,
 			  (unsigned long long)image->damaged);
-	if (image->known && !aside[0] &&
-	    memcmp(&s->geometry, &image->geometry, sizeof(s->geometry)) == 0)
+	if (same)
 		return adopt(s, fd, image);
 	return replace(s, cfg->path, image, aside[0] ? aside : NULL);
 }

@@ -445,6 +445,32 @@ static void test_resize(void **state)
 	assert_false(file_there(".new"));
 }
 
+static void requeue_orphan(void *arg, const void *record, size_t length)
+{
+	(void)arg;
+	assert_true(spool_finish(fx.spool, SPOOL_NO_SLOT, record, length));
+}
+
+/* Less room than what waits needs: calls that were in progress find theirs all the same. */
+static void test_shrunk_with_orphans(void **state)
+{
+	uint64_t queued = 0;
+
+	(void)state;
+	fx.cfg.queue_size = 4 * QUEUE_SIZE;
+	fx.cfg.slots = 64;
+	open_spool();
+	while (state_now().queued_octets < 2 * QUEUE_SIZE)
+		assert_true(queue_one(queued++));
+	for (uint64_t i = 0; i < 64; i++)
+		assert_true(hold_one(1000 + i) >= 0);
+	fx.cfg.queue_size = QUEUE_SIZE;
+	reopen();
+	spool_orphans(fx.spool, requeue_orphan, NULL);
+	assert_int_equal(state_now().lost, 0);
+	assert_int_equal(drain(), queued + 64);
+}
+
 static void test_other_format(void **state)
 {
 	(void)state;
@@ -1048,6 +1074,7 @@ int main(void)
 		SPOOL_TEST(test_orphan_is_newest),
 		SPOOL_TEST(test_locked),
 		SPOOL_TEST(test_resize),
+		SPOOL_TEST(test_shrunk_with_orphans),
 		SPOOL_TEST(test_other_format),
 		SPOOL_TEST(test_torn_last_record),
 		SPOOL_TEST(test_hole_in_the_middle),
