@@ -2,8 +2,8 @@
 #ifndef DIALPLAN_CATALOG_H
 #define DIALPLAN_CATALOG_H
 
-/* The administrator's tables as a set of named objects: what the store keeps, `gwctl` changes one by
- * one and `gwctl apply` as a whole.
+/* The administrator's tables as a set of named objects: what the store keeps, `gwctl` changes one
+ * by one and `gwctl apply` as a whole.
  *
  * What does it do? A catalog is immutable and reference counted; a change makes a new one that
  * shares what has not changed. Every object is checked by its schema as it comes in; a catalog as a
@@ -24,13 +24,13 @@
 
 enum catalog_kind {
 	CATALOG_DIAL_PLAN,
-	CATALOG_RULE,             /* parent: dial plan */
+	CATALOG_RULE, /* parent: dial plan */
 	CATALOG_TRANSLATION,
 	CATALOG_TRANSLATION_RULE, /* parent: translation */
 	CATALOG_USAGE,
 	CATALOG_POLICY,
 	CATALOG_ROUTE,
-	CATALOG_GATEWAY,          /* a name of ours for trunks, spans and groups of this machine */
+	CATALOG_GATEWAY, /* a name of ours for trunks, spans and groups of this machine */
 	CATALOG_KIND_COUNT
 };
 /* "dial-plan", "rule", "translation", "translation-rule", "usage", "policy", "route", "gateway". */
@@ -62,8 +62,9 @@ struct catalog_object {
 	enum catalog_kind kind;
 	const char *parent; /* "" when its kind has none */
 	const char *name;
-	const char *body;   /* JSON, keys in the schema's order, defaults left out: equal objects have equal bodies */
-	int64_t position;   /* among its kind and parent: ascending; gaps are left for moves */
+	const char *body; /* JSON, keys in the schema's order, defaults left out: equal objects have
+			     equal bodies */
+	int64_t position; /* among its kind and parent: ascending; gaps are left for moves */
 };
 /* Of a kind (and parent; NULL: all) in order; NULL: no more. Valid while the catalog is. */
 size_t catalog_count(const struct catalog *catalog, enum catalog_kind kind, const char *parent);
@@ -83,7 +84,8 @@ enum catalog_verb {
 	CATALOG_ADD,    /* -EEXIST */
 	CATALOG_SET,    /* keys in `body` replace those there, null takes a key away; -ENOENT */
 	CATALOG_PUT,    /* the whole body; added when missing */
-	CATALOG_DELETE, /* with what it is parent of; -ENOENT; -EBUSY: others refer to it, the fault names them */
+	CATALOG_DELETE, /* with what it is parent of; -ENOENT; -EBUSY: others refer to it, the fault
+			   names them */
 	CATALOG_MOVE,   /* -ENOENT */
 	CATALOG_RENAME, /* references follow; to `body` (a name); -EEXIST */
 };
@@ -113,6 +115,7 @@ struct catalog_difference {
 /* In the order of kinds, then of `to`. Returns how many; positions alone count only when the order
  * differs. */
 size_t catalog_diff(const struct catalog *from, const struct catalog *to,
-		    void (*each)(void *arg, const struct catalog_difference *difference), void *arg);
+		    void (*each)(void *arg, const struct catalog_difference *difference),
+		    void *arg);
 
 #endif

@@ -5,8 +5,8 @@
 /* Catalogs in the store: objects, the history of changes, and the revision that counts them.
  *
  * Tables: object (kind, parent, name, position, body), change (revision, at, who, origin, what),
- * change_object (revision, kind, parent, name, and body and position before and after). The revision
- * of the tables is that of the newest change; 0: the store is new and must be seeded.
+ * change_object (revision, kind, parent, name, and body and position before and after). The
+ * revision of the tables is that of the newest change; 0: the store is new and must be seeded.
  *
  * These are the jobs' insides (conf/store/store.h): the store's thread, within a transaction. */
 
@@ -24,8 +24,8 @@ struct catalog_author {
 	const char *what;   /* "route add London" */
 };
 
-/* The newest catalog and its revision. 0; -EBADMSG: what is stored doesn't fit our schema, the fault
- * names the object; -errno. */
+/* The newest catalog and its revision. 0; -EBADMSG: what is stored doesn't fit our schema, the
+ * fault names the object; -errno. */
 int catalog_load(struct store_db *db, struct catalog **out, int64_t *revision,
 		 catalog_fault_fn fault, void *arg);
 /* Writes the differences from `from` (which is revision `base`) to `to` as one change. 1 and

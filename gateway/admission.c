@@ -32,7 +32,8 @@ static bool is_emergency(const struct endpoint *ingress, const struct party_numb
 	const struct dialplan *plan = ingress->gateway->plan;
 	struct party_number normalized;
 
-	return plan && dialplan_normalize(plan, ingress->dial_plan, called, &normalized, NULL) >= 0 &&
+	return plan &&
+	       dialplan_normalize(plan, ingress->dial_plan, called, &normalized, NULL) >= 0 &&
 	       dialplan_is_emergency(plan, normalized.digits) > 0;
 }
 

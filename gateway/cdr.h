@@ -3,8 +3,8 @@
 #define GATEWAY_CDR_H
 
 /* The record of one call, as it goes into the spool: plain octets without pointers, so that a
- * record is written by one copy and read after a crash. Times are wall-clock microseconds; 0: not reached.
- * Texts are NUL-terminated and cut to fit.
+ * record is written by one copy and read after a crash. Times are wall-clock microseconds; 0: not
+ * reached. Texts are NUL-terminated and cut to fit.
  *
  * A record is held in a spool slot from the start of the call and written anew at its milestones
  * (routed, each attempt, ringing, answered, each minute), so that a call in progress when the

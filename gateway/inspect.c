@@ -57,8 +57,10 @@ json_t *inspect_ms(uint64_t from_us, uint64_t to_us)
 }
 
 /* Q.931 table 4-9. */
-static const char *const number_types[8] = { "unknown", "international", "national", "network-specific",
-					     "subscriber", "5", "abbreviated", "7" };
+static const char *const number_types[8] = { "unknown",     "international",
+					     "national",    "network-specific",
+					     "subscriber",  "5",
+					     "abbreviated", "7" };
 
 int inspect_number_type(const char *name, const char *digits)
 {
@@ -85,7 +87,8 @@ json_t *inspect_cause(struct q850_cause cause)
 {
 	if (!cause.value)
 		return json_null();
-	return json_pack("{s:i, s:s, s:s}", "value", cause.value, "text", q850_cause_name(cause.value), "location",
+	return json_pack("{s:i, s:s, s:s}", "value", cause.value, "text",
+			 q850_cause_name(cause.value), "location",
 			 q850_location_name(cause.location));
 }
 
@@ -109,13 +112,14 @@ static const char *endpoint_name(const struct leg *leg)
 
 static const char *called_text(const struct call *call)
 {
-	return call->called_normalized.digits[0] ? call->called_normalized.digits : call->info.called.number.digits;
+	return call->called_normalized.digits[0] ? call->called_normalized.digits
+						 : call->info.called.number.digits;
 }
 
 static const char *calling_text(const struct call *call)
 {
-	return call->calling_normalized.digits[0] ? call->calling_normalized.digits :
-						    call->info.calling.number.digits;
+	return call->calling_normalized.digits[0] ? call->calling_normalized.digits
+						  : call->info.calling.number.digits;
 }
 
 static json_t *call_row(const struct call *call)
@@ -123,11 +127,13 @@ static json_t *call_row(const struct call *call)
 	uint64_t now = clock_now_us(loop_clock(call->gateway->loop));
 	const struct call_times *t = &call->times;
 
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}", "id", call->id, "state",
-			 call_state_name(call), "from", inspect_text(call->ingress ? call->ingress->name : NULL),
-			 "to", inspect_text(endpoint_name(call->seats[LEG_CALLED])), "calling",
-			 inspect_text(calling_text(call)), "called", inspect_text(called_text(call)), "started",
-			 inspect_time(t->setup_wall_us), "age_ms", inspect_ms(t->setup_us, now), "talking_ms",
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}", "id", call->id,
+			 "state", call_state_name(call), "from",
+			 inspect_text(call->ingress ? call->ingress->name : NULL), "to",
+			 inspect_text(endpoint_name(call->seats[LEG_CALLED])), "calling",
+			 inspect_text(calling_text(call)), "called",
+			 inspect_text(called_text(call)), "started", inspect_time(t->setup_wall_us),
+			 "age_ms", inspect_ms(t->setup_us, now), "talking_ms",
 			 inspect_ms(t->answer_us, now), "answered", call->answered, "emergency",
 			 call->emergency);
 }
@@ -148,12 +154,15 @@ json_t *inspect_calls(const struct gateway *gateway)
 
 static json_t *attempt_object(const struct call_attempt *attempt)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i}", "route", inspect_text(attempt->route),
-			 "usage", attempt->usage[0] ? inspect_text(attempt->usage) : json_null(), "gateway",
-			 inspect_text(attempt->gateway), "key", inspect_text(attempt->leg_key), "called_sent",
-			 inspect_number(&attempt->called_sent), "calling_sent",
-			 inspect_number(&attempt->calling_sent), "cause", inspect_cause(attempt->cause), "took_ms",
-			 inspect_ms(attempt->started_us, attempt->ended_us), "status", (int)(attempt->status & ~LEG_STATUS_RULED));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i}", "route",
+			 inspect_text(attempt->route), "usage",
+			 attempt->usage[0] ? inspect_text(attempt->usage) : json_null(), "gateway",
+			 inspect_text(attempt->gateway), "key", inspect_text(attempt->leg_key),
+			 "called_sent", inspect_number(&attempt->called_sent), "calling_sent",
+			 inspect_number(&attempt->calling_sent), "cause",
+			 inspect_cause(attempt->cause), "took_ms",
+			 inspect_ms(attempt->started_us, attempt->ended_us), "status",
+			 (int)(attempt->status & ~LEG_STATUS_RULED));
 }
 
 /* RTP of this seat; null for a channel of a span, whose octets the line counts. */
@@ -172,11 +181,13 @@ static json_t *media_object(const struct call *call, unsigned seat)
 	return json_pack("{s:o, s:o, s:o, s:f, s:f, s:f, s:f, s:f, s:o}", "codec",
 			 inspect_text(bridge_codec(call->bridge, seat)), "local",
 			 inspect_text(netaddr_text(&local, text[0])), "remote",
-			 netaddr_is_set(&quality.remote) ? inspect_text(netaddr_text(&quality.remote, text[1])) :
-							   json_null(),
-			 "jitter_ms", quality.jitter_ms, "remote_jitter_ms", quality.remote_jitter_ms,
-			 "round_trip_ms", quality.round_trip_ms, "level_rx_dbm0", quality.level_rx_dbm0,
-			 "level_tx_dbm0", quality.level_tx_dbm0, "counters",
+			 netaddr_is_set(&quality.remote)
+				 ? inspect_text(netaddr_text(&quality.remote, text[1]))
+				 : json_null(),
+			 "jitter_ms", quality.jitter_ms, "remote_jitter_ms",
+			 quality.remote_jitter_ms, "round_trip_ms", quality.round_trip_ms,
+			 "level_rx_dbm0", quality.level_rx_dbm0, "level_tx_dbm0",
+			 quality.level_tx_dbm0, "counters",
 			 inspect_counters(rtp_counters(rtp), rtp_counter_info, rtp_counter_count));
 }
 
@@ -187,14 +198,15 @@ static json_t *leg_object(const struct call *call, unsigned seat)
 	if (!leg)
 		return json_null();
 	return json_pack("{s:s, s:o, s:o, s:o, s:o}", "kind", leg->ops->kind, "endpoint",
-			 inspect_text(endpoint_name(leg)), "key", inspect_text(leg->ops->key(leg)), "state",
-			 inspect_text(leg->ops->state(leg)), "media", media_object(call, seat));
+			 inspect_text(endpoint_name(leg)), "key", inspect_text(leg->ops->key(leg)),
+			 "state", inspect_text(leg->ops->state(leg)), "media",
+			 media_object(call, seat));
 }
 
 static json_t *times_object(const struct call_times *t)
 {
-	return json_pack("{s:o, s:o, s:o}", "routed_ms", inspect_ms(t->setup_us, t->routed_us), "ringing_ms",
-			 inspect_ms(t->setup_us, t->ringing_us), "answered_ms",
+	return json_pack("{s:o, s:o, s:o}", "routed_ms", inspect_ms(t->setup_us, t->routed_us),
+			 "ringing_ms", inspect_ms(t->setup_us, t->ringing_us), "answered_ms",
 			 inspect_ms(t->setup_us, t->answer_us));
 }
 
@@ -211,12 +223,13 @@ static json_t *attempts_array(const struct call *call)
 json_t *inspect_call(const struct call *call)
 {
 	json_t *object = call_row(call);
-	json_t *more = json_pack("{s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:o, s:o, s:[o, o]}", "received", "called",
-				 inspect_number(&call->info.called.number), "calling",
-				 inspect_number(&call->info.calling.number), "normalized", "called",
-				 inspect_number(&call->called_normalized), "calling",
-				 inspect_number(&call->calling_normalized), "times", times_object(&call->times),
-				 "attempts", attempts_array(call), "cause", inspect_cause(call->cause), "legs",
+	json_t *more = json_pack("{s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:o, s:o, s:[o, o]}",
+				 "received", "called", inspect_number(&call->info.called.number),
+				 "calling", inspect_number(&call->info.calling.number),
+				 "normalized", "called", inspect_number(&call->called_normalized),
+				 "calling", inspect_number(&call->calling_normalized), "times",
+				 times_object(&call->times), "attempts", attempts_array(call),
+				 "cause", inspect_cause(call->cause), "legs",
 				 leg_object(call, LEG_CALLER), leg_object(call, LEG_CALLED));
 
 	if (!object || !more || json_object_update(object, more)) {
@@ -262,16 +275,19 @@ static json_t *octets_of(const struct ladder_entry *entry)
 
 static void add_entry(void *arg, const struct ladder_entry *entry)
 {
-	static const char *const protocols[] = { [TRACE_SIP] = "sip", [TRACE_Q921] = "q921", [TRACE_Q931] = "q931",
+	static const char *const protocols[] = { [TRACE_SIP] = "sip",
+						 [TRACE_Q921] = "q921",
+						 [TRACE_Q931] = "q931",
 						 [TRACE_NOTE] = "note" };
 
-	json_array_append_new(arg, json_pack("{s:o, s:I, s:s, s:s, s:o, s:o, s:o}", "time",
-					     inspect_time(entry->wall_us), "monotonic_us",
-					     (json_int_t)entry->monotonic_us, "protocol",
-					     protocols[entry->protocol], "direction",
-					     entry->direction == TRACE_IN ? "in" : "out", "column",
-					     inspect_text(entry->column), "summary", inspect_text(entry->summary),
-					     "octets", octets_of(entry)));
+	json_array_append_new(arg,
+			      json_pack("{s:o, s:I, s:s, s:s, s:o, s:o, s:o}", "time",
+					inspect_time(entry->wall_us), "monotonic_us",
+					(json_int_t)entry->monotonic_us, "protocol",
+					protocols[entry->protocol], "direction",
+					entry->direction == TRACE_IN ? "in" : "out", "column",
+					inspect_text(entry->column), "summary",
+					inspect_text(entry->summary), "octets", octets_of(entry)));
 }
 
 json_t *inspect_trace(const struct gateway *gateway, const char *call_id)
@@ -318,8 +334,8 @@ static json_t *finished_row(const struct gateway *gateway, const char *id)
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "id", inspect_text(id), "started",
 			 inspect_time(f.first.wall_us), "from", inspect_text(f.columns[0]), "to",
 			 inspect_text(f.columns[1]), "took_ms",
-			 inspect_ms(f.first.monotonic_us, f.last.monotonic_us), "messages", f.messages,
-			 "last_note", inspect_text(f.note));
+			 inspect_ms(f.first.monotonic_us, f.last.monotonic_us), "messages",
+			 f.messages, "last_note", inspect_text(f.note));
 }
 
 static bool is_in_progress(const struct gateway *gateway, const char *id)

@@ -39,8 +39,8 @@ const char *inspect_admin_state(const struct endpoint *endpoint);
 
 /* Where a call from `ingress` to this number would go, step by step, and what would be sent.
  * `type`: the called number's, as an exchange gives it. */
-json_t *inspect_route(struct gateway *gateway, const struct endpoint *ingress, const char *called, int type,
-		      const char *calling);
+json_t *inspect_route(struct gateway *gateway, const struct endpoint *ingress, const char *called,
+		      int type, const char *calling);
 /* "national" → NUMBER_NATIONAL; "": by the number's form; -1: no such type. */
 int inspect_number_type(const char *name, const char *digits);
 

@@ -217,10 +217,10 @@ static json_t *overload_object(const struct gateway *gateway)
 	overload_state(gateway->overload, &o);
 	return json_pack("{s:i, s:i, s:i, s:i, s:{s:I, s:I, s:I}, s:I}", "lag_ms", (int)o.lag_ms,
 			 "busy_permille", (int)o.busy_permille, "admitted_permille",
-			 (int)o.share_permille, "new_calls_per_s", (int)o.rate, "refused", "overload",
-			 (json_int_t)o.refused_lag, "max_calls", (json_int_t)o.refused_calls,
-			 "max_rate", (json_int_t)o.refused_rate, "emergencies",
-			 (json_int_t)o.emergencies);
+			 (int)o.share_permille, "new_calls_per_s", (int)o.rate, "refused",
+			 "overload", (json_int_t)o.refused_lag, "max_calls",
+			 (json_int_t)o.refused_calls, "max_rate", (json_int_t)o.refused_rate,
+			 "emergencies", (json_int_t)o.emergencies);
 }
 
 /* Adds the members of `from` to `object`; takes `from`. */

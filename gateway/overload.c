@@ -16,10 +16,10 @@
 #define TICK_US 10000
 #define WINDOW_US 100000
 #define SECOND_US 1000000
-#define ALL 1000        /* permille */
-#define LEAST 5         /* of new calls: something must come in to find out that there is room again */
-#define BUSY_HIGH 960   /* above it some calls are one too many */
-#define BUSY_LOW 920    /* below it there is room */
+#define ALL 1000 /* permille */
+#define LEAST 5  /* of new calls: something must come in to find out that there is room again */
+#define BUSY_HIGH 960    /* above it some calls are one too many */
+#define BUSY_LOW 920     /* below it there is room */
 #define BACKLOG_HIGH 32  /* messages that wait: more than one moment's */
 #define BACKLOG_FULL 128 /* the next call would wait behind too many, whatever the share, */
 #define BACKLOG_ONCE 300 /* or when there was no bad window before */
@@ -29,18 +29,18 @@ struct overload {
 	struct loop *loop;
 	struct conf_overload conf;
 	struct loop_timer tick;
-	int schedstat;           /* descriptor, -1: can't be read */
+	int schedstat;                         /* descriptor, -1: can't be read */
 	uint64_t due_us, window_us, second_us; /* when the tick was due; when these began */
 	uint64_t worked_ns, second_worked_ns;  /* schedstat then */
 	uint64_t lag_us, second_lag_us;        /* highest since */
-	uint64_t tokens_us;      /* of max_rate: a call costs a second / max_rate */
+	uint64_t tokens_us;                    /* of max_rate: a call costs a second / max_rate */
 	uint64_t tokens_at_us;
 	unsigned (*backlog)(void *arg);
 	void *backlog_arg;
-	unsigned bad_windows;    /* in a row, up to now */
-	unsigned share, owed;    /* permille that is admitted; what the next call has of a whole one */
-	unsigned asked;          /* in this second */
-	uint64_t *refused;       /* the counter of why the last one was, NULL: it was not */
+	unsigned bad_windows; /* in a row, up to now */
+	unsigned share, owed; /* permille that is admitted; what the next call has of a whole one */
+	unsigned asked;       /* in this second */
+	uint64_t *refused;    /* the counter of why the last one was, NULL: it was not */
 	struct overload_state state;
 };
 
@@ -73,9 +73,9 @@ static unsigned waiting(const struct overload *o)
 	return o->backlog ? o->backlog(o->backlog_arg) : 0;
 }
 
-/* One bad window is a neighbour's doing, or one long callback: calls that waited for it are carried.
- * Several in a row are too much. Then less by a part of what there is, and more by small steps: it
- * settles where the thread is just not saturated. */
+/* One bad window is a neighbour's doing, or one long callback: calls that waited for it are
+ * carried. Several in a row are too much. Then less by a part of what there is, and more by small
+ * steps: it settles where the thread is just not saturated. */
 static void adjust(struct overload *o, unsigned busy)
 {
 	bool late = o->lag_us > (uint64_t)o->conf.lag_ms * 1000;
@@ -85,7 +85,9 @@ static void adjust(struct overload *o, unsigned busy)
 	if (o->conf.lag_ms == 0)
 		o->share = ALL;
 	else if (o->bad_windows >= BAD_WINDOWS)
-		o->share = late ? o->share * 3 / 4 : queued ? o->share * 9 / 10 : o->share * 19 / 20;
+		o->share = late     ? o->share * 3 / 4
+			   : queued ? o->share * 9 / 10
+				    : o->share * 19 / 20;
 	else if (busy < BUSY_LOW && !o->bad_windows)
 		o->share += o->share / 20 + 5;
 	if (o->share > ALL)
@@ -124,7 +126,8 @@ static void ticked(struct loop_timer *timer, void *arg)
 	uint64_t now_us = clock_now_us(loop_clock(o->loop));
 	uint64_t lag_us = o->due_us && now_us > o->due_us ? now_us - o->due_us : 0;
 
-	if (!o->due_us) { /* The loop begins to turn: what the start of the program took is no lag. */
+	if (!o->due_us) { /* The loop begins to turn: what the start of the program took is no lag.
+			   */
 		o->window_us = o->second_us = now_us;
 		o->worked_ns = o->second_worked_ns = worked_ns(o);
 	}

@@ -2,7 +2,8 @@
 #ifndef TRUNK_SIP_DIALOG_PRIVATE_H
 #define TRUNK_SIP_DIALOG_PRIVATE_H
 
-/* A dialog of a call: its offers and answers, its session timer, its requests. Thread: signalling. */
+/* A dialog of a call: its offers and answers, its session timer, its requests. Thread: signalling.
+ */
 
 #include "trunk/sip_private.h"
 
@@ -106,7 +107,8 @@ void sip_dialog_answer_modify(struct sip_dialog *dialog, unsigned status);
 /* What a message of the peer tells about itself: Allow. */
 void sip_dialog_peer(struct sip_dialog *dialog, const sip_t *sip);
 
-/* sip_timer.c: session timers (RFC 4028). ask(), response() and offer(): value of Session-Expires or
+/* sip_timer.c: session timers (RFC 4028). ask(), response() and offer(): value of Session-Expires
+ * or
  * ""; least(): of Min-SE or "". request(): 0 or 422. */
 const char *sip_timer_ask(struct sip_call *call, char text[64]);
 const char *sip_timer_least(unsigned least_s, char text[16]);

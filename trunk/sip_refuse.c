@@ -103,7 +103,8 @@ static void remember(struct sip_stack *stack, uint64_t hash, struct q850_cause c
 /* The places where an INVITE with this hash may be found. */
 static struct sip_admission *ways_of(struct sip_stack *stack, uint64_t hash)
 {
-	return &stack->admissions[hash % (SIP_ADMISSIONS / SIP_ADMISSION_WAYS) * SIP_ADMISSION_WAYS];
+	return &stack->admissions[hash % (SIP_ADMISSIONS / SIP_ADMISSION_WAYS) *
+				  SIP_ADMISSION_WAYS];
 }
 
 /* It is of the call that it began: a 503 would end that for its caller, and not here. */

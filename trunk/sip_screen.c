@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Refusing at the socket, while the gateway is refusing at all: datagrams are looked at before Sofia
- * reads them. INVITEs that are refused are answered from here, ACKs of refusals dropped; the first
- * that is neither is left where it is. A refusal costs a tenth of what it does by way of Sofia, so
- * the rest of the time is left for calls that are carried. */
+/* Refusing at the socket, while the gateway is refusing at all: datagrams are looked at before
+ * Sofia reads them. INVITEs that are refused are answered from here, ACKs of refusals dropped; the
+ * first that is neither is left where it is. A refusal costs a tenth of what it does by way of
+ * Sofia, so the rest of the time is left for calls that are carried. */
 #include "trunk/sip_screen.h"
 
 #include "trunk/sip_identity.h"
@@ -40,11 +40,10 @@ static void take(const struct datagram *d)
 
 static uint64_t hash_of(const struct sip_stack *stack, const struct sip_glance *g)
 {
-	return sip_refusal_hash(stack,
-				&(struct sip_refusal_key){ .call_id = g->call_id,
-							   .from_tag = g->from_tag,
-							   .branch = g->branch,
-							   .cseq = g->number });
+	return sip_refusal_hash(stack, &(struct sip_refusal_key){ .call_id = g->call_id,
+								  .from_tag = g->from_tag,
+								  .branch = g->branch,
+								  .cseq = g->number });
 }
 
 /* To an ACK of a refusal of ours nothing is said: its tag is the hash (sip_refuse.c). */
@@ -104,10 +103,9 @@ static void refuse(struct datagram *d, const struct sip_glance *g, uint64_t hash
 		     "SIP/2.0 %u %s\r\n%s%.*s\r\nFrom: %.*s\r\nTo: %.*s;tag=%016llx\r\n"
 		     "Call-ID: %.*s\r\nCSeq: %.*s\r\n%s%s%sServer: %s\r\nReason: %s\r\n"
 		     "Content-Length: 0\r\n\r\n",
-		     status, sip_phrase(status), via,
-		     (int)(g->vias.at + g->vias.length - others), others, TEXT(g->from),
-		     TEXT(g->to), (unsigned long long)hash, TEXT(g->call_id), TEXT(g->cseq),
-		     retry[0] ? "Retry-After: " : "", retry, retry[0] ? "\r\n" : "",
+		     status, sip_phrase(status), via, (int)(g->vias.at + g->vias.length - others),
+		     others, TEXT(g->from), TEXT(g->to), (unsigned long long)hash, TEXT(g->call_id),
+		     TEXT(g->cseq), retry[0] ? "Retry-After: " : "", retry, retry[0] ? "\r\n" : "",
 		     stack->user_agent, sip_reason_text(cause, reason));
 	if (n > 0 && (size_t)n < sizeof(text) &&
 	    sendto(d->interface->udp, text, (size_t)n, MSG_DONTWAIT, &d->source.u.sa,
@@ -157,8 +155,7 @@ void sip_screen(struct sip_stack *stack)
 
 	if (stack->screens_until_us < loop_now_us(stack->cfg.loop))
 		return;
-	list_for_each(interface, &stack->interfaces, struct sip_interface, node)
-	{
+	list_for_each(interface, &stack->interfaces, struct sip_interface, node) {
 		struct datagram d = { .interface = interface };
 		unsigned n = 0;
 

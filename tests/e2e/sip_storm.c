@@ -29,7 +29,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define T1_US 500000    /* RFC 3261 17.1.1.1 */
+#define T1_US 500000 /* RFC 3261 17.1.1.1 */
 #define T2_US 4000000
 #define PATIENCE_US 32000000 /* 64 × T1 */
 #define TICK_US 1000
@@ -45,7 +45,7 @@ struct call {
 	struct storm *storm;
 	enum stage stage;
 	bool emergency, heard; /* heard: a provisional response */
-	uint32_t number;       /* of the call, in its Call-ID: responses to earlier ones are let go */
+	uint32_t number; /* of the call, in its Call-ID: responses to earlier ones are let go */
 	uint64_t begun_us, sent_us, interval_us;
 	struct loop_timer timer;
 	struct call *next; /* unused ones */
@@ -105,7 +105,7 @@ __attribute__((format(printf, 3, 4))) static void say(struct storm *s, int fd, c
 
 #define REQUEST                                                                                    \
 	"%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s%" PRIx32 ";rport\r\n"               \
-	"Max-Forwards: 70\r\nFrom: <sip:+442079461111@%s>;tag=s%" PRIx32 "\r\nTo: <%s>%s%s\r\n"     \
+	"Max-Forwards: 70\r\nFrom: <sip:+442079461111@%s>;tag=s%" PRIx32 "\r\nTo: <%s>%s%s\r\n"    \
 	"Call-ID: storm-%zx-%" PRIx32 "\r\nCSeq: %u %s\r\n"
 
 static void send_request(struct call *call, const char *method, const char *branch, unsigned cseq)
@@ -117,8 +117,9 @@ static void send_request(struct call *call, const char *method, const char *bran
 
 	snprintf(uri, sizeof(uri), "sip:%s@%s", call->emergency ? s->emergency : s->to,
 		 s->target_text);
-	say(s, s->caller_watch.fd, REQUEST "Contact: <sip:storm@%s>\r\n%sContent-Length: %zu\r\n\r\n%s",
-	    method, call->target[0] ? call->target : uri, s->caller_text, branch, call->number,
+	say(s, s->caller_watch.fd,
+	    REQUEST "Contact: <sip:storm@%s>\r\n%sContent-Length: %zu\r\n\r\n%s", method,
+	    call->target[0] ? call->target : uri, s->caller_text, branch, call->number,
 	    s->caller_text, call->number, uri, call->to_tag[0] ? ";tag=" : "", call->to_tag,
 	    (size_t)(call - s->calls), call->number, cseq, method, s->caller_text,
 	    invite ? "Content-Type: application/sdp\r\n" : "", strlen(body), body);
@@ -261,7 +262,8 @@ static void new_call(struct storm *s)
 	s->open++;
 	call->number++;
 	call->to_tag[0] = call->target[0] = '\0';
-	call->emergency = s->emergency && s->figures.offered % EMERGENCY_EVERY == EMERGENCY_EVERY - 1;
+	call->emergency =
+		s->emergency && s->figures.offered % EMERGENCY_EVERY == EMERGENCY_EVERY - 1;
 	s->figures.offered++;
 	s->figures.emergencies += call->emergency;
 	begin(call, INVITING);
@@ -287,8 +289,8 @@ static struct leg **find_leg(struct storm *s, struct text call_id)
 static void respond(struct storm *s, const struct message *m, const char *status, const char *more)
 {
 	say(s, s->callee_watch.fd,
-	    "SIP/2.0 %s\r\n%.*sFrom: %.*s\r\nTo: %.*s%s\r\nCall-ID: %.*s\r\nCSeq: %.*s\r\n%s", status,
-	    m->vias.length, m->vias.at, m->from.length, m->from.at, m->to.length, m->to.at,
+	    "SIP/2.0 %s\r\n%.*sFrom: %.*s\r\nTo: %.*s%s\r\nCall-ID: %.*s\r\nCSeq: %.*s\r\n%s",
+	    status, m->vias.length, m->vias.at, m->from.length, m->from.at, m->to.length, m->to.at,
 	    m->to_tag.length ? "" : ";tag=storm", m->call_id.length, m->call_id.at, m->cseq.length,
 	    m->cseq.at, more);
 }
@@ -332,13 +334,13 @@ static void invited(struct storm *s, const struct message *m, struct leg **at)
 		abort();
 	memcpy(leg->call_id, m->call_id.at, (size_t)m->call_id.length);
 	leg->storm = s;
-	leg->answer = mem_printf("SIP/2.0 200 OK\r\n%.*sFrom: %.*s\r\nTo: %.*s;tag=storm\r\n"
-				 "Call-ID: %.*s\r\nCSeq: %.*s\r\nContact: <sip:storm@%s>\r\n"
-				 "Content-Type: application/sdp\r\nContent-Length: %zu\r\n\r\n%s",
-				 m->vias.length, m->vias.at, m->from.length, m->from.at,
-				 m->to.length, m->to.at, m->call_id.length, m->call_id.at,
-				 m->cseq.length, m->cseq.at, s->callee_text, strlen(s->callee_sdp),
-				 s->callee_sdp);
+	leg->answer =
+		mem_printf("SIP/2.0 200 OK\r\n%.*sFrom: %.*s\r\nTo: %.*s;tag=storm\r\n"
+			   "Call-ID: %.*s\r\nCSeq: %.*s\r\nContact: <sip:storm@%s>\r\n"
+			   "Content-Type: application/sdp\r\nContent-Length: %zu\r\n\r\n%s",
+			   m->vias.length, m->vias.at, m->from.length, m->from.at, m->to.length,
+			   m->to.at, m->call_id.length, m->call_id.at, m->cseq.length, m->cseq.at,
+			   s->callee_text, strlen(s->callee_sdp), s->callee_sdp);
 	if (!leg->answer)
 		abort();
 	leg->answer_length = strlen(leg->answer);
@@ -444,7 +446,8 @@ static void describe(char *sdp, size_t room, const struct netaddr *a, unsigned p
 
 	netaddr_host_text(a, host);
 	snprintf(sdp, room,
-		 "v=0\r\no=storm 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\nm=audio %u RTP/AVP 8\r\n",
+		 "v=0\r\no=storm 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\nm=audio %u "
+		 "RTP/AVP 8\r\n",
 		 host, host, port);
 }
 
@@ -563,15 +566,17 @@ static int take_option(struct storm *s, int option)
 
 int main(int argc, char **argv)
 {
-	static struct storm s = { .to = "+442079460100", .rate = 10, .seconds = 10, .hold_ms = 100,
-				  .limit = 65536 };
+	static struct storm s = {
+		.to = "+442079460100", .rate = 10, .seconds = 10, .hold_ms = 100, .limit = 65536
+	};
 	int option, rc = 0;
 
 	while (rc == 0 && (option = getopt_long(argc, argv, "", options, NULL)) != -1)
 		rc = take_option(&s, option);
 	if (rc < 0 || !netaddr_is_set(&s.target) || !netaddr_is_set(&s.caller)) {
-		fprintf(stderr, "sip_storm --target IP:PORT --caller IP:PORT [--callee IP:PORT] [--to N] "
-				"[--emergency N] [--rate N] [--seconds N] [--hold MS] [--limit N]\n");
+		fprintf(stderr,
+			"sip_storm --target IP:PORT --caller IP:PORT [--callee IP:PORT] [--to N] "
+			"[--emergency N] [--rate N] [--seconds N] [--hold MS] [--limit N]\n");
 		return 2;
 	}
 	start(&s);

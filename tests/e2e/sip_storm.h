@@ -17,9 +17,9 @@ struct text {
 };
 
 struct message {
-	unsigned status;    /* 0: a request */
-	struct text method; /* of CSeq */
-	struct text vias;   /* every Via line, whole */
+	unsigned status;                                      /* 0: a request */
+	struct text method;                                   /* of CSeq */
+	struct text vias;                                     /* every Via line, whole */
 	struct text from, to, to_tag, call_id, cseq, contact; /* values; contact: the URI */
 	bool retry_after;
 	bool described; /* there is a body */
@@ -38,7 +38,8 @@ struct figures {
 	uint64_t status[STATUS_MAX]; /* final responses other than 2xx */
 	uint64_t refused_bare;       /* 503 without Retry-After */
 	uint64_t repeated;           /* requests sent again */
-	uint64_t called, called_open; /* calls that came to the answering end; not ended at the end */
+	uint64_t called,
+		called_open; /* calls that came to the answering end; not ended at the end */
 	uint32_t *setup_us, *refusal_us; /* per call, INVITE to the final response */
 	size_t setups, refusals, room;
 	double seconds; /* in which new calls were sent */

@@ -28,7 +28,8 @@ static int set_up(void **state)
 	assert_int_equal(loop_create(&f->loop, &f->clock.clock), 0);
 	f->conf = (struct conf_overload){ .lag_ms = 100, .retry_after_s = 10 };
 	assert_int_equal(overload_create(&f->overload, f->loop, &f->conf), 0);
-	/* Until the loop turns for the first time nothing is a lag: the start of a program is slow. */
+	/* Until the loop turns for the first time nothing is a lag: the start of a program is slow.
+	 */
 	f->clock.now_us += 5000000;
 	loop_turn(f->loop, 0);
 	*state = f;
@@ -201,7 +202,8 @@ static void what_waits_in_the_sockets_counts(void **state)
 	overload_watch_backlog(f->overload, long_queue, &asked);
 	loop_advance(f->loop, &f->clock, 1000000);
 	assert_int_equal(admitted_of(f, 1000), 0);
-	assert_int_equal(asked, 1000); /* on a virtual clock the thread is idle: its share is whole */
+	assert_int_equal(asked,
+			 1000); /* on a virtual clock the thread is idle: its share is whole */
 	f->conf.lag_ms = 0;
 	overload_set(f->overload, &f->conf);
 	assert_int_equal(admitted_of(f, 1000), 1000);
@@ -250,7 +252,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_rate_is_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_waits_in_the_sockets_counts, set_up,
 						tear_down),
-		cmocka_unit_test_setup_teardown(emergencies_are_not_refused_ones, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(emergencies_are_not_refused_ones, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(without_memory_there_is_none, set_up, tear_down),
 	};
 

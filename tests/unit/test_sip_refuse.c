@@ -8,7 +8,8 @@ static void expect_refused(struct fixture *f, const char *retry_after)
 
 	settle(f);
 	assert_true(receive(f, "SIP/2.0 503"));
-	assert_string_equal(header(f, "Reason", value), "Q.850;cause=42;text=\"Switching equipment congestion\";location=LPN");
+	assert_string_equal(header(f, "Reason", value),
+			    "Q.850;cause=42;text=\"Switching equipment congestion\";location=LPN");
 	if (retry_after)
 		assert_string_equal(header(f, "Retry-After", value), retry_after);
 	else
@@ -21,8 +22,7 @@ static usize_t server_transactions(const struct fixture *f)
 	struct sip_interface *interface;
 	usize_t all = 0, n = 0;
 
-	list_for_each(interface, &f->stack->interfaces, struct sip_interface, node)
-	{
+	list_for_each(interface, &f->stack->interfaces, struct sip_interface, node) {
 		nta_agent_get_stats(interface->agent, NTATAG_S_IRQ_HASH_USED_REF(n), TAG_END());
 		all += n;
 	}
@@ -155,8 +155,9 @@ static void emergency_calls_pass(void **state)
 /* What is answered at the socket is what Sofia says by the long way. */
 static void both_ways_say_the_same(void **state)
 {
-	static const char *const names[] = { "Via", "From", "To", "Call-ID", "CSeq", "Server",
-					     "Reason", "Retry-After", "Content-Length" };
+	static const char *const names[] = { "Via",     "From",        "To",
+					     "Call-ID", "CSeq",        "Server",
+					     "Reason",  "Retry-After", "Content-Length" };
 	enum { COUNT = sizeof(names) / sizeof(names[0]) };
 	struct fixture *f = *state;
 	char first[COUNT][512], value[512];
@@ -269,11 +270,11 @@ static void a_flood_holds_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(the_stack_takes_none),   CASE(one_trunk_takes_none),
+		CASE(the_stack_takes_none),          CASE(one_trunk_takes_none),
 		CASE(a_repetition_is_refused_again), CASE(cancel_of_a_refused_call),
-		CASE(emergency_calls_pass),   CASE(a_flood_holds_nothing),
-		CASE(both_ways_say_the_same), CASE(screened_and_admitted),
-		CASE(a_repetition_of_one_let_in), CASE(those_that_meet_in_the_table),
+		CASE(emergency_calls_pass),          CASE(a_flood_holds_nothing),
+		CASE(both_ways_say_the_same),        CASE(screened_and_admitted),
+		CASE(a_repetition_of_one_let_in),    CASE(those_that_meet_in_the_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
