@@ -21,7 +21,8 @@ static int read_root(struct conf_document *d, const char *text, size_t length, s
 {
 	int rc = length && text[0] == '{' ? node_read_json(&d->root, text, length) : -EINVAL;
 
-	return rc == -EINVAL ? node_read_many(&d->root, text, length, nodes_max, yaml_fault, d) : rc;
+	return rc == -EINVAL ? node_read_many(&d->root, text, length, nodes_max, yaml_fault, d)
+			     : rc;
 }
 
 static int read_text(struct conf_document **out, const char *name, const char *text, size_t length,
@@ -49,7 +50,8 @@ int conf_read_text(struct conf_document **out, const char *name, const char *tex
 
 int conf_read_tables(struct conf_document **out, const char *name, const char *text, size_t length)
 {
-	return length > CONF_TABLES_MAX ? -EFBIG : read_text(out, name, text, length, CONF_TABLES_NODES_MAX);
+	return length > CONF_TABLES_MAX ? -EFBIG
+					: read_text(out, name, text, length, CONF_TABLES_NODES_MAX);
 }
 
 /* The whole file into fresh memory. Pipes are read as well, so the size is not asked for first. */

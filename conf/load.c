@@ -595,8 +595,8 @@ int conf_load(struct conf_document *d, const struct conf_section *sections, size
 
 /* ---- One thing ---- */
 
-int conf_load_body(struct conf_document *d, const struct schema *schema, const char *name, void *into,
-		   void (*check)(struct conf_document *document, void *into))
+int conf_load_body(struct conf_document *d, const struct schema *schema, const char *name,
+		   void *into, void (*check)(struct conf_document *document, void *into))
 {
 	char *copy = mem_strdup(name);
 

@@ -317,8 +317,8 @@ int node_read(struct node **out, const char *text, size_t length, node_fault_fn 
 	return node_read_many(out, text, length, CONF_NODES_MAX, fault, arg);
 }
 
-int node_read_many(struct node **out, const char *text, size_t length, size_t nodes_max, node_fault_fn fault,
-		   void *arg)
+int node_read_many(struct node **out, const char *text, size_t length, size_t nodes_max,
+		   node_fault_fn fault, void *arg)
 {
 	struct reader r = { .text = text, .nodes_max = nodes_max, .fault = fault, .arg = arg };
 	struct node *tree = NULL;

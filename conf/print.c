@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Structs back into text. YAML: block style, two blanks a level, every value written out, or (brief)
- * without defaults and with short lists on their line. JSON: one line without defaults. */
+/* Structs back into text. YAML: block style, two blanks a level, every value written out, or
+ * (brief) without defaults and with short lists on their line. JSON: one line without defaults. */
 #include "conf/document_private.h"
 #include "base/mem.h"
 
@@ -79,7 +79,8 @@ static bool is_default(struct printer *p, const struct schema_field *f, const vo
 	if (f->required)
 		return false;
 	if (!initial)
-		return f->type != SCHEMA_ENUM && f->size <= sizeof(zero) && memcmp(at, zero, f->size) == 0;
+		return f->type != SCHEMA_ENUM && f->size <= sizeof(zero) &&
+		       memcmp(at, zero, f->size) == 0;
 	text = scalar(p, f, at);
 	if (!text)
 		return true;
@@ -114,9 +115,11 @@ static bool is_left_out(struct printer *p, const struct schema_field *f, const v
 
 /* The short form of a struct: the field that may stand for it, when all others are at their
  * defaults. */
-static const struct schema_field *bare_field(struct printer *p, const struct schema *schema, const void *from)
+static const struct schema_field *bare_field(struct printer *p, const struct schema *schema,
+					     const void *from)
 {
-	const struct schema_field *bare = p->brief && schema->bare ? schema_find(schema, schema->bare) : NULL;
+	const struct schema_field *bare =
+		p->brief && schema->bare ? schema_find(schema, schema->bare) : NULL;
 
 	for (const struct schema_field *f = schema->fields; bare && f->key; f++)
 		if (f != bare && value_applies(schema, f, from) && !is_left_out(p, f, from))
@@ -282,8 +285,8 @@ static bool is_flow(const struct printer *p, const struct schema_field *f, unsig
 }
 
 /* The name of a thing and the one list that it is, as in uk: [ … ]. */
-static void print_bare(struct printer *p, const char *name, const struct schema_field *f, const void *from,
-		       unsigned depth)
+static void print_bare(struct printer *p, const char *name, const struct schema_field *f,
+		       const void *from, unsigned depth)
 {
 	size_t count;
 	const char *elements = elements_of(f, from, &count);
@@ -421,7 +424,8 @@ static int finish(struct printer *p, char **out)
 	return 0;
 }
 
-static int print_sections(struct printer *p, char **out, const struct conf_section *sections, size_t count)
+static int print_sections(struct printer *p, char **out, const struct conf_section *sections,
+			  size_t count)
 {
 	put(p, "");
 	for (size_t i = 0; i < count; i++)

@@ -469,7 +469,8 @@ const char *value_accepted(const struct schema_field *f, char text[WHY_TEXT])
 /* ---- Printing ---- */
 
 /* Characters of UTF-8 that YAML's reader does not take as they are (YAML 1.2 5.1): C1 controls, the
- * byte order mark, and the last two of the first plane. Their length, or 0; `c` is the character. */
+ * byte order mark, and the last two of the first plane. Their length, or 0; `c` is the character.
+ */
 static size_t unprintable(const char *text, unsigned *c)
 {
 	const unsigned char *u = (const unsigned char *)text;
@@ -556,7 +557,7 @@ static char *print_address(const struct schema_field *f, const struct netaddr *a
 	char text[NETADDR_TEXT];
 
 	return value_quoted(f->port == SCHEMA_PORT_NONE ? netaddr_host_text(a, text)
-						  : netaddr_text(a, text));
+							: netaddr_text(a, text));
 }
 
 static char *print_integer(const struct schema_field *f, int64_t value)

@@ -19,12 +19,15 @@ struct decision {
 	struct matcher *matcher;
 };
 
-static void tell(const struct decision *d, enum dp_step step, bool matched, const char *table, const char *object,
-		 const char *why)
+static void tell(const struct decision *d, enum dp_step step, bool matched, const char *table,
+		 const char *object, const char *why)
 {
-	plan_explain(d->explain, &(struct dp_explanation){
-		.step = step, .matched = matched, .table = table, .object = object,
-		.before = d->request->called, .why = why });
+	plan_explain(d->explain, &(struct dp_explanation){ .step = step,
+							   .matched = matched,
+							   .table = table,
+							   .object = object,
+							   .before = d->request->called,
+							   .why = why });
 }
 
 /* ---- A route's gateways ---- */
@@ -47,7 +50,8 @@ static unsigned spread(unsigned turn, unsigned total)
 	}
 }
 
-static const struct dp_candidate *earlier_candidate(const struct dp_decision *decision, const char *member)
+static const struct dp_candidate *earlier_candidate(const struct dp_decision *decision,
+						    const char *member)
 {
 	for (size_t i = 0; i < decision->count; i++)
 		if (decision->candidates[i].member == member)
@@ -72,7 +76,10 @@ static void add_candidate(struct decision *d, const struct plan_route *route, co
 		return;
 	}
 	d->out->candidates[d->out->count++] = (struct dp_candidate){
-		.route = route->name, .usage = usage, .gateway = gateway->index, .member = gateway->member,
+		.route = route->name,
+		.usage = usage,
+		.gateway = gateway->index,
+		.member = gateway->member,
 		.suppress_caller_id = route->suppress_caller_id,
 		.alternate_caller_id = route->alternate_caller_id,
 	};
@@ -86,7 +93,8 @@ static void add_candidate(struct decision *d, const struct plan_route *route, co
 
 /* By lot, with exact shares: the first falls into the interval of its weight, the others by the
  * same lot among those that are left. */
-static void add_weighted(struct decision *d, const struct plan_route *route, const char *usage, unsigned turn)
+static void add_weighted(struct decision *d, const struct plan_route *route, const char *usage,
+			 unsigned turn)
 {
 	unsigned left = route->total_weight, lot = spread(turn, left);
 	uint64_t taken[ROUTE_GATEWAYS_MAX / 64] = { 0 };
@@ -115,7 +123,8 @@ static void add_gateways(struct decision *d, const struct plan_route *route, con
 
 	/* Turns are the routes' only state; the snapshot stays const for everybody else. */
 	if (route->selection != DP_ORDERED)
-		turn = atomic_fetch_add_explicit((_Atomic unsigned *)&route->turn, 1, memory_order_relaxed);
+		turn = atomic_fetch_add_explicit((_Atomic unsigned *)&route->turn, 1,
+						 memory_order_relaxed);
 	if (route->selection == DP_WEIGHTED) {
 		add_weighted(d, route, usage, turn);
 		return;
@@ -123,7 +132,8 @@ static void add_gateways(struct decision *d, const struct plan_route *route, con
 	if (route->selection == DP_ROUND_ROBIN)
 		first = turn % route->gateway_count;
 	for (size_t i = 0; i < route->gateway_count; i++)
-		add_candidate(d, route, usage, &route->gateways[(first + i) % route->gateway_count]);
+		add_candidate(d, route, usage,
+			      &route->gateways[(first + i) % route->gateway_count]);
 }
 
 /* ---- Walking routes ---- */
@@ -135,7 +145,8 @@ static int try_route(struct decision *d, const struct plan_route *route, const c
 	int rc = plan_match(d->plan, route->pattern, d->matcher, d->request->called);
 
 	if (rc == -ELOOP) {
-		tell(d, DP_STEP_ROUTE, false, usage, route->name, "the pattern was given up at the match limit");
+		tell(d, DP_STEP_ROUTE, false, usage, route->name,
+		     "the pattern was given up at the match limit");
 		return 0;
 	}
 	if (rc < 0)
@@ -197,8 +208,8 @@ static int walk_explained(struct decision *d, const unsigned *usage)
 
 static int walk_emergency(struct decision *d)
 {
-	int matched = plan_explains_all(d->explain) ? walk_explained(d, NULL) :
-						      walk_indexed(d, d->plan->emergency, NULL);
+	int matched = plan_explains_all(d->explain) ? walk_explained(d, NULL)
+						    : walk_indexed(d, d->plan->emergency, NULL);
 
 	d->out->emergency = matched > 0;
 	return matched < 0 ? matched : 0;
@@ -211,8 +222,8 @@ static int walk_usage(struct decision *d, unsigned number)
 
 	tell(d, DP_STEP_USAGE, usage->routes > 0, d->policy->name, usage->name,
 	     usage->routes ? NULL : "no route has this usage");
-	rc = plan_explains_all(d->explain) ? walk_explained(d, &number) :
-					     walk_indexed(d, usage->index, usage->name);
+	rc = plan_explains_all(d->explain) ? walk_explained(d, &number)
+					   : walk_indexed(d, usage->index, usage->name);
 	return rc < 0 ? rc : 0;
 }
 
@@ -227,7 +238,8 @@ static const struct plan_policy *find_policy(const struct dialplan *plan, const 
 {
 	if (!name || plan->policy_count == 0)
 		return NULL;
-	return bsearch(name, plan->policies, plan->policy_count, sizeof(*plan->policies), compare_to_name);
+	return bsearch(name, plan->policies, plan->policy_count, sizeof(*plan->policies),
+		       compare_to_name);
 }
 
 bool dialplan_has_policy(const struct dialplan *plan, const char *name)
@@ -269,7 +281,8 @@ static void tell_policy(struct decision *d)
 		tell(d, DP_STEP_POLICY, true, name, NULL, NULL);
 	else
 		tell(d, DP_STEP_POLICY, false, name, NULL,
-		     name ? "there is no policy of this name" : "where the call comes from has no policy");
+		     name ? "there is no policy of this name"
+			  : "where the call comes from has no policy");
 }
 
 static int walk(struct decision *d)
@@ -285,11 +298,14 @@ static int walk(struct decision *d)
 	return d->out->count ? 0 : -ENOENT;
 }
 
-int dialplan_route(const struct dialplan *plan, const struct dp_request *request, struct dp_decision *out,
-		   const struct dp_explain *explain)
+int dialplan_route(const struct dialplan *plan, const struct dp_request *request,
+		   struct dp_decision *out, const struct dp_explain *explain)
 {
 	struct decision d = {
-		.plan = plan, .request = request, .out = out, .explain = explain,
+		.plan = plan,
+		.request = request,
+		.out = out,
+		.explain = explain,
 		.policy = find_policy(plan, request->policy),
 	};
 	int rc = matcher_create(&d.matcher, plan->engine);

@@ -33,17 +33,18 @@ static int compare_names(const void *a, const void *b)
 }
 
 /* Only tables from a file have lines. */
-static void tell_same_name(struct plan_builder *b, const struct plan_name *name, const struct plan_name *first,
-			   const char *what)
+static void tell_same_name(struct plan_builder *b, const struct plan_name *name,
+			   const struct plan_name *first, const char *what)
 {
 	if (first->place.line)
-		plan_fault(b, name->place, "two %s have the name %s; the first stands on line %u", what, name->name,
-			   first->place.line);
+		plan_fault(b, name->place, "two %s have the name %s; the first stands on line %u",
+			   what, name->name, first->place.line);
 	else
 		plan_fault(b, name->place, "two %s have the name %s", what, name->name);
 }
 
-void plan_check_names(struct plan_builder *b, struct plan_name *names, size_t count, const char *what)
+void plan_check_names(struct plan_builder *b, struct plan_name *names, size_t count,
+		      const char *what)
 {
 	qsort(names, count, sizeof(*names), compare_names);
 	for (size_t i = 1; i < count; i++)
@@ -66,8 +67,12 @@ int dialplan_compile(struct dialplan **out, const struct dialplan_tables *tables
 {
 	struct dialplan *plan = mem_zalloc(sizeof(*plan));
 	struct plan_builder b = {
-		.plan = plan, .tables = tables, .gateways = gateways, .gateway_count = gateway_count,
-		.fault = fault, .arg = arg,
+		.plan = plan,
+		.tables = tables,
+		.gateways = gateways,
+		.gateway_count = gateway_count,
+		.fault = fault,
+		.arg = arg,
 	};
 	int rc;
 
@@ -120,7 +125,8 @@ int plan_match(const struct dialplan *plan, const struct pattern *pattern, struc
 
 	/* The one thing of a snapshot that its readers change, besides the turns of its routes. */
 	if (rc == -ELOOP)
-		atomic_fetch_add_explicit((_Atomic uint64_t *)&plan->limit_hits, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit((_Atomic uint64_t *)&plan->limit_hits, 1,
+					  memory_order_relaxed);
 	return rc;
 }
 

@@ -23,8 +23,8 @@ struct scan {
 	char *why;
 };
 
-__attribute__((format(printf, 3, 4)))
-static int refuse(struct scan *s, const char *where, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int refuse(struct scan *s, const char *where,
+							const char *format, ...)
 {
 	va_list args;
 	int n = snprintf(s->why, PATTERN_WHY, "at offset %zu: ", (size_t)(where - s->pattern));
@@ -75,15 +75,22 @@ static int scan_letter_escape(struct scan *s)
 	}
 	if (letter == 'p' || letter == 'P')
 		return refuse(s, s->at,
-			      "\\%c (Unicode categories and blocks) has no use here: numbers are ASCII; list "
-			      "the characters as in [0-9*#]", letter);
+			      "\\%c (Unicode categories and blocks) has no use here: numbers are "
+			      "ASCII; list "
+			      "the characters as in [0-9*#]",
+			      letter);
 	if (letter == 'u')
-		return refuse(s, s->at, "\\u is not accepted: numbers are ASCII; write the character");
+		return refuse(s, s->at,
+			      "\\u is not accepted: numbers are ASCII; write the character");
 	if (letter == 'v')
-		return refuse(s, s->at, "\\v means one character in .NET and several here; write \\x0b");
+		return refuse(s, s->at,
+			      "\\v means one character in .NET and several here; write \\x0b");
 	if (!strchr("dDwWsSbBAZzGtrnfea", letter))
-		return refuse(s, s->at, "\\%c is not known to .NET; accepted: \\d \\D \\w \\W \\s \\S \\b \\B "
-			      "\\A \\z \\Z and escaped punctuation", letter);
+		return refuse(
+			s, s->at,
+			"\\%c is not known to .NET; accepted: \\d \\D \\w \\W \\s \\S \\b \\B "
+			"\\A \\z \\Z and escaped punctuation",
+			letter);
 	s->at += 2;
 	return 0;
 }
@@ -119,11 +126,13 @@ static int scan_class(struct scan *s)
 		if (*s->at == '\0')
 			return refuse(s, start, "the class has no closing ]");
 		if (*s->at == '[' && strchr(":.=", s->at[1]) && s->at[1])
-			return refuse(s, s->at, "[%c…%c] is not known to .NET; write \\d or the characters",
+			return refuse(s, s->at,
+				      "[%c…%c] is not known to .NET; write \\d or the characters",
 				      s->at[1], s->at[1]);
 		if (s->at[0] == '-' && s->at[1] == '[' && s->at != first)
 			return refuse(s, s->at,
-				      "class subtraction as in [0-9-[4]] is not supported; write (?!4)[0-9]");
+				      "class subtraction as in [0-9-[4]] is not supported; write "
+				      "(?!4)[0-9]");
 		if (*s->at != '\\') {
 			s->at++;
 			continue;
@@ -145,10 +154,12 @@ static int check_name(struct scan *s, const char *name, size_t length)
 	if (length == 0 || length > NAME_MAX_LENGTH)
 		return refuse(s, name, "a group's name has 1 to %d characters", NAME_MAX_LENGTH);
 	if (isdigit((unsigned char)*name))
-		return refuse(s, name, "a group's name can't begin with a digit here; give it a word");
+		return refuse(s, name,
+			      "a group's name can't begin with a digit here; give it a word");
 	for (size_t i = 0; i < length; i++)
 		if (!isalnum((unsigned char)name[i]) && name[i] != '_')
-			return refuse(s, name + i, "a group's name is made of letters, digits and _");
+			return refuse(s, name + i,
+				      "a group's name is made of letters, digits and _");
 	if (dotnet_group_by_name(s->groups, s->pattern, name, length) > 0)
 		return refuse(s, name, "two groups have the name %.*s", (int)length, name);
 	return 0;
@@ -159,7 +170,8 @@ static int add_group(struct scan *s, const char *name, size_t length)
 	struct dotnet_groups *groups = s->groups;
 
 	if (groups->count == PATTERN_GROUPS_MAX)
-		return refuse(s, s->at, "more than %d groups; write (?:…) where nothing is captured",
+		return refuse(s, s->at,
+			      "more than %d groups; write (?:…) where nothing is captured",
 			      PATTERN_GROUPS_MAX);
 	groups->count++;
 	groups->named += length > 0;
@@ -190,8 +202,10 @@ static int scan_options(struct scan *s)
 
 	for (; *at != ':' && *at != ')'; at++)
 		if (*at == '\0' || !strchr("ims-", *at))
-			return refuse(s, s->at, "(?%.1s is not accepted; accepted: (?:…) (?=…) (?!…) (?<=…) "
-				      "(?<!…) (?>…) (?<name>…) and the options i, m, s", at);
+			return refuse(s, s->at,
+				      "(?%.1s is not accepted; accepted: (?:…) (?=…) (?!…) (?<=…) "
+				      "(?<!…) (?>…) (?<name>…) and the options i, m, s",
+				      at);
 	s->at = at + (*at == ':');
 	if (*at == ')')
 		s->at++;
@@ -203,7 +217,10 @@ static int scan_question_group(struct scan *s)
 	const char *end;
 
 	switch (s->at[2]) {
-	case ':': case '=': case '!': case '>':
+	case ':':
+	case '=':
+	case '!':
+	case '>':
 		s->at += 3;
 		return 0;
 	case '#':
@@ -262,7 +279,9 @@ static int scan_quantifier(struct scan *s, size_t length)
 	if (s->quantified == QUANTIFIED && *s->at == '?') {
 		s->quantified = QUANTIFIED_LAZY;
 	} else if (s->quantified != NOT_QUANTIFIED) {
-		return refuse(s, s->at, "a quantifier follows a quantifier; .NET has no possessive ones: write (?>…)");
+		return refuse(s, s->at,
+			      "a quantifier follows a quantifier; .NET has no possessive ones: "
+			      "write (?>…)");
 	} else {
 		s->quantified = QUANTIFIED;
 	}
@@ -302,7 +321,8 @@ static int check_characters(struct scan *s)
 	if (*at)
 		return refuse(s, at, "only printable ASCII: numbers have nothing else");
 	if (at - s->pattern > PATTERN_LENGTH_MAX)
-		return refuse(s, s->pattern + PATTERN_LENGTH_MAX, "longer than %d characters", PATTERN_LENGTH_MAX);
+		return refuse(s, s->pattern + PATTERN_LENGTH_MAX, "longer than %d characters",
+			      PATTERN_LENGTH_MAX);
 	return 0;
 }
 
@@ -319,7 +339,8 @@ int dotnet_scan(const char *pattern, struct dotnet_groups *groups, char why[PATT
 		return rc;
 	/* Unnamed groups come first in .NET: \2 would be another group there than here. */
 	if (s.numbered_reference && groups->named && groups->named < groups->count)
-		return refuse(&s, s.numbered_reference, "a numbered back reference beside named and unnamed groups; "
+		return refuse(&s, s.numbered_reference,
+			      "a numbered back reference beside named and unnamed groups; "
 			      "name the group and write \\k<name>");
 	return 0;
 }

@@ -165,7 +165,8 @@ void matcher_destroy(struct matcher **matcher)
 	*matcher = NULL;
 }
 
-int pattern_match(const struct pattern *pattern, struct matcher *matcher, const char *subject, size_t length)
+int pattern_match(const struct pattern *pattern, struct matcher *matcher, const char *subject,
+		  size_t length)
 {
 	int rc = pcre2_match(pattern->code, (PCRE2_SPTR)subject, length, 0, 0, matcher->data,
 			     pattern->engine->match);

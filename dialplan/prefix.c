@@ -80,7 +80,8 @@ static bool any_open(const struct prefix_set *set)
 
 static void one_character(struct prefix_set *out, char c)
 {
-	*out = (struct prefix_set){ .count = 1, .at = { { .text = { c }, .length = 1, .open = true } } };
+	*out = (struct prefix_set){ .count = 1,
+				    .at = { { .text = { c }, .length = 1, .open = true } } };
 }
 
 /* ---- Pieces ---- */
@@ -144,7 +145,8 @@ static void read_class(struct reader *r, struct prefix_set *out)
 		if (!members[c])
 			continue;
 		plain = set.count < CLASS_MEMBERS_MAX;
-		set.at[set.count++] = (struct prefix){ .text = { (char)c }, .length = 1, .open = true };
+		set.at[set.count++] =
+			(struct prefix){ .text = { (char)c }, .length = 1, .open = true };
 	}
 	*out = plain ? set : anything;
 }
@@ -156,7 +158,8 @@ static void read_group(struct reader *r, struct prefix_set *out)
 
 	r->at++;
 	if (r->at[0] == '?') {
-		bool name = (r->at[1] == '<' && r->at[2] != '=' && r->at[2] != '!') || r->at[1] == '\'';
+		bool name =
+			(r->at[1] == '<' && r->at[2] != '=' && r->at[2] != '!') || r->at[1] == '\'';
 
 		looks = !name && r->at[1] != ':' && r->at[1] != '>';
 		if (name)
@@ -192,7 +195,8 @@ static void read_atom(struct reader *r, struct prefix_set *out)
 	case '.':
 		*out = anything;
 		break;
-	case '^': case '$':
+	case '^':
+	case '$':
 		*out = nothing_yet;
 		break;
 	default:
@@ -290,7 +294,8 @@ static bool is_covered(const struct prefix_set *set, unsigned which)
 	for (unsigned i = 0; i < set->count; i++) {
 		const struct prefix *q = &set->at[i];
 
-		if (i != which && q->length <= p->length && memcmp(q->text, p->text, q->length) == 0 &&
+		if (i != which && q->length <= p->length &&
+		    memcmp(q->text, p->text, q->length) == 0 &&
 		    (q->length < p->length || i < which))
 			return true;
 	}

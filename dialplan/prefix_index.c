@@ -120,7 +120,8 @@ int prefix_index_add(struct prefix_index *index, const char *pattern, uint32_t i
 	return 0;
 }
 
-void prefix_index_find(const struct prefix_index *index, const char *number, struct prefix_cursor *cursor)
+void prefix_index_find(const struct prefix_index *index, const char *number,
+		       struct prefix_cursor *cursor)
 {
 	uint32_t at = 0;
 

@@ -16,8 +16,8 @@ enum part_kind { PART_TEXT, PART_GROUP, PART_BEFORE, PART_AFTER, PART_SUBJECT };
 
 struct part {
 	enum part_kind kind;
-	unsigned group;            /* PCRE2's number */
-	unsigned from, length;     /* PART_TEXT: in the text */
+	unsigned group;        /* PCRE2's number */
+	unsigned from, length; /* PART_TEXT: in the text */
 };
 
 struct replacement {
@@ -33,8 +33,7 @@ struct parse {
 	char *why;
 };
 
-__attribute__((format(printf, 2, 3)))
-static int refuse(struct parse *p, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static int refuse(struct parse *p, const char *format, ...)
 {
 	va_list args;
 	int n = snprintf(p->why, PATTERN_WHY, "at offset %zu: ", (size_t)(p->at - p->text));
@@ -65,13 +64,17 @@ static int parse_number(struct parse *p, const char *digits, bool braced)
 	int group;
 
 	for (; isdigit((unsigned char)*end); end++)
-		number = number > PATTERN_GROUPS_MAX ? number : number * 10 + (unsigned)(*end - '0');
+		number =
+			number > PATTERN_GROUPS_MAX ? number : number * 10 + (unsigned)(*end - '0');
 	if (braced && *end != '}')
 		return refuse(p, "${ has no closing brace after the number");
 	group = dotnet_group_by_number(groups, number);
 	if (group < 0)
-		return refuse(p, "$%.*s: the pattern has %u group%s%s", (int)(end - digits), digits, groups->count,
-			      groups->count == 1 ? "" : "s", braced || end - digits < 2 ? "" : "; a digit after a group is written as in ${1}0");
+		return refuse(p, "$%.*s: the pattern has %u group%s%s", (int)(end - digits), digits,
+			      groups->count, groups->count == 1 ? "" : "s",
+			      braced || end - digits < 2
+				      ? ""
+				      : "; a digit after a group is written as in ${1}0");
 	add_group(p, group);
 	p->at = end + braced;
 	return 0;
@@ -87,7 +90,8 @@ static int parse_name(struct parse *p)
 	group = dotnet_group_by_name(pattern_groups(p->pattern), pattern_text(p->pattern), name,
 				     (size_t)(end - name));
 	if (group < 0)
-		return refuse(p, "${%.*s}: the pattern has no group of that name", (int)(end - name), name);
+		return refuse(p, "${%.*s}: the pattern has no group of that name",
+			      (int)(end - name), name);
 	add_group(p, group);
 	p->at = end + 1;
 	return 0;
@@ -102,7 +106,9 @@ static int parse_sign(struct parse *p)
 
 	switch (p->at[1]) {
 	case '$':
-		add(p, (struct part){ .kind = PART_TEXT, .from = (unsigned)(p->at - p->text), .length = 1 });
+		add(p, (struct part){ .kind = PART_TEXT,
+				      .from = (unsigned)(p->at - p->text),
+				      .length = 1 });
 		break;
 	case '&':
 		add_group(p, 0);
@@ -120,7 +126,8 @@ static int parse_sign(struct parse *p)
 		add(p, (struct part){ .kind = PART_SUBJECT });
 		break;
 	default:
-		return refuse(p, "$ must be followed by a group as in $1, ${1} or ${name}, or by & or $");
+		return refuse(
+			p, "$ must be followed by a group as in $1, ${1} or ${name}, or by & or $");
 	}
 	p->at += 2;
 	return 0;
@@ -131,7 +138,8 @@ static int parse_dollar(struct parse *p)
 	if (isdigit((unsigned char)p->at[1]))
 		return parse_number(p, p->at + 1, false);
 	if (p->at[1] == '{')
-		return isdigit((unsigned char)p->at[2]) ? parse_number(p, p->at + 2, true) : parse_name(p);
+		return isdigit((unsigned char)p->at[2]) ? parse_number(p, p->at + 2, true)
+							: parse_name(p);
 	return parse_sign(p);
 }
 
@@ -141,8 +149,10 @@ static int parse_text(struct parse *p)
 
 	for (; *p->at && *p->at != '$'; p->at++)
 		if (*p->at <= ' ' || *p->at > '~')
-			return refuse(p, "only printable ASCII without blanks can stand in a number");
-	add(p, (struct part){ .kind = PART_TEXT, .from = (unsigned)(start - p->text),
+			return refuse(p,
+				      "only printable ASCII without blanks can stand in a number");
+	add(p, (struct part){ .kind = PART_TEXT,
+			      .from = (unsigned)(start - p->text),
 			      .length = (unsigned)(p->at - start) });
 	return 0;
 }
@@ -160,7 +170,9 @@ int replacement_compile(struct replacement **out, const char *text, const struct
 			char why[PATTERN_WHY])
 {
 	struct replacement *replacement = mem_zalloc(sizeof(*replacement));
-	struct parse p = { .at = text, .text = text, .pattern = pattern, .into = replacement, .why = why };
+	struct parse p = {
+		.at = text, .text = text, .pattern = pattern, .into = replacement, .why = why
+	};
 	int rc = -ENOMEM;
 
 	if (!replacement)
@@ -170,7 +182,8 @@ int replacement_compile(struct replacement **out, const char *text, const struct
 		goto fail;
 	}
 	replacement->text = mem_strdup(text);
-	replacement->parts = mem_calloc(strlen(text) + 1, sizeof(*replacement->parts)); /* more than it can have */
+	replacement->parts = mem_calloc(strlen(text) + 1,
+					sizeof(*replacement->parts)); /* more than it can have */
 	if (!replacement->text || !replacement->parts)
 		goto fail;
 	rc = parse(&p);
@@ -221,14 +234,15 @@ static const char *part_value(const struct replacement *replacement, const struc
 	return subject + from;
 }
 
-int replacement_expand(const struct replacement *replacement, const struct matcher *matcher, const char *subject,
-		       size_t subject_length, char *out, size_t room)
+int replacement_expand(const struct replacement *replacement, const struct matcher *matcher,
+		       const char *subject, size_t subject_length, char *out, size_t room)
 {
 	size_t used = 0;
 
 	for (size_t i = 0; i < replacement->count; i++) {
 		size_t length = subject_length;
-		const char *value = part_value(replacement, &replacement->parts[i], matcher, subject, &length);
+		const char *value =
+			part_value(replacement, &replacement->parts[i], matcher, subject, &length);
 
 		if (length >= room - used) {
 			out[0] = '\0';

@@ -36,13 +36,14 @@ static void tell_no_usage(struct plan_builder *b, const struct plan_name *of, co
 {
 	const char *nearest = suggest_nearest(name, usage_at, b->plan);
 
-	plan_fault(b, of->place, "%s: there is no usage %s%s%s%s", of->name, name, nearest ? ", did you mean " : "",
+	plan_fault(b, of->place, "%s: there is no usage %s%s%s%s", of->name, name,
+		   nearest ? ", did you mean " : "",
 		   nearest ? nearest : "; add it first, or list another", nearest ? "?" : "");
 }
 
 /* The usages that `of` (a policy or route) names. */
-static int build_usage_list(struct plan_builder *b, char *const *names, size_t count, unsigned **out,
-			    size_t *out_count, const struct plan_name *of)
+static int build_usage_list(struct plan_builder *b, char *const *names, size_t count,
+			    unsigned **out, size_t *out_count, const struct plan_name *of)
 {
 	unsigned *list = mem_calloc(count, sizeof(*list));
 
@@ -59,7 +60,8 @@ static int build_usage_list(struct plan_builder *b, char *const *names, size_t c
 		while (seen < *out_count && list[seen] != usage)
 			seen++;
 		if (seen < *out_count)
-			plan_fault(b, of->place, "%s: the usage %s is listed twice", of->name, names[i]);
+			plan_fault(b, of->place, "%s: the usage %s is listed twice", of->name,
+				   names[i]);
 		else
 			list[(*out_count)++] = usage;
 	}
@@ -80,7 +82,8 @@ static int build_usages(struct plan_builder *b)
 		int rc;
 
 		if (find_usage(plan, tables->usages[i], &other) == 0) {
-			plan_fault(b, (struct conf_place){ 0 }, "two usages have the name %s", tables->usages[i]);
+			plan_fault(b, (struct conf_place){ 0 }, "two usages have the name %s",
+				   tables->usages[i]);
 			continue;
 		}
 		plan->usage_count++;
@@ -92,7 +95,8 @@ static int build_usages(struct plan_builder *b)
 	return 0;
 }
 
-static int build_policy(struct plan_builder *b, const struct dp_policy *from, struct plan_policy *to)
+static int build_policy(struct plan_builder *b, const struct dp_policy *from,
+			struct plan_policy *to)
 {
 	char *label = mem_printf("policy %s", from->name);
 	int rc = -ENOMEM;
@@ -123,12 +127,14 @@ static int build_policies(struct plan_builder *b)
 		return -ENOMEM;
 	}
 	for (size_t i = 0; rc == 0 && i < tables->policy_count; i++) {
-		names[i] = (struct plan_name){ tables->policies[i].name, tables->policies[i].place };
+		names[i] =
+			(struct plan_name){ tables->policies[i].name, tables->policies[i].place };
 		rc = build_policy(b, &tables->policies[i], &plan->policies[plan->policy_count++]);
 	}
 	if (rc == 0) {
 		plan_check_names(b, names, tables->policy_count, "policies");
-		qsort(plan->policies, plan->policy_count, sizeof(*plan->policies), compare_policies);
+		qsort(plan->policies, plan->policy_count, sizeof(*plan->policies),
+		      compare_policies);
 	}
 	mem_free(names);
 	return rc;
@@ -136,16 +142,18 @@ static int build_policies(struct plan_builder *b)
 
 /* ---- Routes ---- */
 
-static int build_gateway(struct plan_builder *b, const char *route_name, const struct dp_gateway_ref *ref,
-			 struct plan_route *route)
+static int build_gateway(struct plan_builder *b, const char *route_name,
+			 const struct dp_gateway_ref *ref, struct plan_route *route)
 {
 	if (ref->weight >= 1 && ref->weight <= 1000)
 		return plan_add_gateway(b, route_name, ref, route);
-	plan_fault(b, ref->place, "route %s: the weight of %s must be 1 to 1000", route_name, ref->name);
+	plan_fault(b, ref->place, "route %s: the weight of %s must be 1 to 1000", route_name,
+		   ref->name);
 	return 0;
 }
 
-static int build_gateways(struct plan_builder *b, const struct dp_route *from, struct plan_route *to)
+static int build_gateways(struct plan_builder *b, const struct dp_route *from,
+			  struct plan_route *to)
 {
 	int rc = 0;
 
@@ -153,18 +161,21 @@ static int build_gateways(struct plan_builder *b, const struct dp_route *from, s
 		rc = build_gateway(b, from->name, &from->gateways[i], to);
 		for (size_t k = 0; k < i; k++)
 			if (strcmp(from->gateways[i].name, from->gateways[k].name) == 0)
-				plan_fault(b, from->gateways[i].place, "route %s: the gateway %s is listed twice",
-					   from->name, from->gateways[i].name);
+				plan_fault(b, from->gateways[i].place,
+					   "route %s: the gateway %s is listed twice", from->name,
+					   from->gateways[i].name);
 	}
 	if (from->gateway_count == 0)
 		plan_fault(b, from->place, "route %s: it has no gateways", from->name);
 	if (to->gateway_count > ROUTE_GATEWAYS_MAX)
-		plan_fault(b, from->place, "route %s: more than %d gateways, members of groups counted", from->name,
+		plan_fault(b, from->place,
+			   "route %s: more than %d gateways, members of groups counted", from->name,
 			   ROUTE_GATEWAYS_MAX);
 	return rc;
 }
 
-static int build_route_usages(struct plan_builder *b, const struct dp_route *from, struct plan_route *to)
+static int build_route_usages(struct plan_builder *b, const struct dp_route *from,
+			      struct plan_route *to)
 {
 	char *label = mem_printf("route %s", from->name);
 	int rc;
@@ -174,7 +185,8 @@ static int build_route_usages(struct plan_builder *b, const struct dp_route *fro
 	rc = build_usage_list(b, from->usages, from->usage_count, &to->usages, &to->usage_count,
 			      &(struct plan_name){ label, from->place });
 	if (rc == 0 && from->usage_count == 0 && !from->emergency)
-		plan_fault(b, from->place, "route %s: it has no usages, so no policy leads to it", from->name);
+		plan_fault(b, from->place, "route %s: it has no usages, so no policy leads to it",
+			   from->name);
 	mem_free(label);
 	return rc;
 }
@@ -193,7 +205,8 @@ static int build_route(struct plan_builder *b, const struct dp_route *from, stru
 		return -ENOMEM;
 	rc = pattern_compile(&to->pattern, b->plan->engine, from->pattern, why);
 	if (rc == -EINVAL) {
-		plan_fault(b, from->place, "route %s: pattern '%s': %s", from->name, from->pattern, why);
+		plan_fault(b, from->place, "route %s: pattern '%s': %s", from->name, from->pattern,
+			   why);
 		rc = 0;
 	}
 	if (rc == 0)
@@ -228,14 +241,16 @@ static int compare_ranks(const void *a, const void *b)
 	return (x->position > y->position) - (x->position < y->position);
 }
 
-static int build_ranked_routes(struct plan_builder *b, struct ranked *ranks, struct plan_name *names)
+static int build_ranked_routes(struct plan_builder *b, struct ranked *ranks,
+			       struct plan_name *names)
 {
 	struct dialplan *plan = b->plan;
 	size_t count = b->tables->route_count;
 	int rc = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		names[i] = (struct plan_name){ b->tables->routes[i].name, b->tables->routes[i].place };
+		names[i] =
+			(struct plan_name){ b->tables->routes[i].name, b->tables->routes[i].place };
 		ranks[i] = (struct ranked){ &b->tables->routes[i], i };
 	}
 	plan_check_names(b, names, count, "routes");

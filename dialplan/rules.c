@@ -25,16 +25,16 @@ static int build_rule(struct plan_builder *b, const char *kind, const struct dp_
 		return -ENOMEM;
 	rc = pattern_compile(&to->pattern, b->plan->engine, from->pattern, why);
 	if (rc == -EINVAL) {
-		plan_fault(b, from->place, "%s %s, rule %s: pattern '%s': %s", kind, set->name, from->name,
-			   from->pattern, why);
+		plan_fault(b, from->place, "%s %s, rule %s: pattern '%s': %s", kind, set->name,
+			   from->name, from->pattern, why);
 		return 0;
 	}
 	if (rc)
 		return rc;
 	rc = replacement_compile(&to->translation, from->translation, to->pattern, why);
 	if (rc == -EINVAL) {
-		plan_fault(b, from->place, "%s %s, rule %s: translation '%s': %s", kind, set->name, from->name,
-			   from->translation, why);
+		plan_fault(b, from->place, "%s %s, rule %s: translation '%s': %s", kind, set->name,
+			   from->name, from->translation, why);
 		return 0;
 	}
 	return rc;
@@ -79,8 +79,8 @@ static int compare_rulesets(const void *a, const void *b)
 	return strcmp(((const struct plan_rules *)a)->name, ((const struct plan_rules *)b)->name);
 }
 
-static int check_ruleset_names(struct plan_builder *b, const char *kind, const struct dp_ruleset *sets,
-			       size_t count)
+static int check_ruleset_names(struct plan_builder *b, const char *kind,
+			       const struct dp_ruleset *sets, size_t count)
 {
 	struct plan_name *names = mem_calloc(count, sizeof(*names));
 	char what[32];
@@ -95,8 +95,8 @@ static int check_ruleset_names(struct plan_builder *b, const char *kind, const s
 	return 0;
 }
 
-static int build_rulesets(struct plan_builder *b, const char *kind, const struct dp_ruleset *from, size_t count,
-			  struct plan_rules **out, size_t *out_count)
+static int build_rulesets(struct plan_builder *b, const char *kind, const struct dp_ruleset *from,
+			  size_t count, struct plan_rules **out, size_t *out_count)
 {
 	int rc = check_ruleset_names(b, kind, from, count);
 
@@ -118,8 +118,8 @@ int plan_build_rules(struct plan_builder *b)
 {
 	const struct dialplan_tables *tables = b->tables;
 	struct dialplan *plan = b->plan;
-	int rc = build_rulesets(b, "dial plan", tables->dial_plans, tables->dial_plan_count, &plan->dial_plans,
-				&plan->dial_plan_count);
+	int rc = build_rulesets(b, "dial plan", tables->dial_plans, tables->dial_plan_count,
+				&plan->dial_plans, &plan->dial_plan_count);
 
 	if (rc)
 		return rc;
@@ -166,7 +166,8 @@ static int compare_to_name(const void *name, const void *set)
 	return strcmp(name, ((const struct plan_rules *)set)->name);
 }
 
-static const struct plan_rules *find_ruleset(const struct plan_rules *sets, size_t count, const char *name)
+static const struct plan_rules *find_ruleset(const struct plan_rules *sets, size_t count,
+					     const char *name)
 {
 	return name && count ? bsearch(name, sets, count, sizeof(*sets), compare_to_name) : NULL;
 }
@@ -181,12 +182,16 @@ bool dialplan_has_translation(const struct dialplan *plan, const char *name)
 	return find_ruleset(plan->translations, plan->translation_count, name) != NULL;
 }
 
-static void tell(const struct application *a, const struct plan_rule *rule, bool matched, const char *after,
-		 const char *why)
+static void tell(const struct application *a, const struct plan_rule *rule, bool matched,
+		 const char *after, const char *why)
 {
-	plan_explain(a->explain, &(struct dp_explanation){
-		.step = a->step, .matched = matched, .table = a->set->name, .object = rule->name,
-		.before = a->in.digits, .after = after, .why = why });
+	plan_explain(a->explain, &(struct dp_explanation){ .step = a->step,
+							   .matched = matched,
+							   .table = a->set->name,
+							   .object = rule->name,
+							   .before = a->in.digits,
+							   .after = after,
+							   .why = why });
 }
 
 static uint8_t type_of_result(const struct plan_rule *rule, const char *digits)
@@ -222,7 +227,8 @@ static int apply_rule(struct application *a, const struct plan_rule *rule)
 	rc = replacement_expand(rule->translation, a->matcher, a->in.digits, strlen(a->in.digits),
 				result.digits, sizeof(result.digits));
 	if (rc < 0) {
-		tell(a, rule, false, NULL, "matches, but its result is longer than a number can be");
+		tell(a, rule, false, NULL,
+		     "matches, but its result is longer than a number can be");
 		return rc;
 	}
 	result.type = type_of_result(rule, result.digits);
@@ -254,7 +260,8 @@ static int apply_explained(struct application *a)
 		if (rc == 0)
 			rc = apply_rule(a, &a->set->rules[i]);
 		else
-			tell(a, &a->set->rules[i], false, NULL, "not tried: the first rule that matches is taken");
+			tell(a, &a->set->rules[i], false, NULL,
+			     "not tried: the first rule that matches is taken");
 	}
 	return rc;
 }
@@ -278,32 +285,45 @@ static int apply_named(struct application *a, const char *name, const char *what
 	if (a->set)
 		return apply(a);
 	if (name)
-		snprintf(why, sizeof(why), "there is no %s of this name: the number stays as it is", what);
+		snprintf(why, sizeof(why), "there is no %s of this name: the number stays as it is",
+			 what);
 	else
 		snprintf(why, sizeof(why), "no %s is set: the number stays as it is", what);
-	plan_explain(a->explain, &(struct dp_explanation){ .step = a->step, .table = name,
-							   .before = a->in.digits, .after = a->in.digits,
+	plan_explain(a->explain, &(struct dp_explanation){ .step = a->step,
+							   .table = name,
+							   .before = a->in.digits,
+							   .after = a->in.digits,
 							   .why = why });
 	*a->out = a->in;
 	return 0;
 }
 
-int dialplan_normalize(const struct dialplan *plan, const char *dial_plan, const struct party_number *in,
-		       struct party_number *out, const struct dp_explain *explain)
+int dialplan_normalize(const struct dialplan *plan, const char *dial_plan,
+		       const struct party_number *in, struct party_number *out,
+		       const struct dp_explain *explain)
 {
 	struct application a = {
-		.plan = plan, .in = *in, .out = out, .explain = explain, .step = DP_STEP_NORMALIZE,
+		.plan = plan,
+		.in = *in,
+		.out = out,
+		.explain = explain,
+		.step = DP_STEP_NORMALIZE,
 		.set = find_ruleset(plan->dial_plans, plan->dial_plan_count, dial_plan),
 	};
 
 	return apply_named(&a, dial_plan, "dial plan");
 }
 
-int dialplan_translate(const struct dialplan *plan, const char *translation, const struct party_number *in,
-		       struct party_number *out, const struct dp_explain *explain)
+int dialplan_translate(const struct dialplan *plan, const char *translation,
+		       const struct party_number *in, struct party_number *out,
+		       const struct dp_explain *explain)
 {
 	struct application a = {
-		.plan = plan, .in = *in, .out = out, .explain = explain, .step = DP_STEP_TRANSLATE,
+		.plan = plan,
+		.in = *in,
+		.out = out,
+		.explain = explain,
+		.step = DP_STEP_TRANSLATE,
 		.set = find_ruleset(plan->translations, plan->translation_count, translation),
 	};
 

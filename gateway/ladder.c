@@ -14,18 +14,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ENTRIES_MAX 600          /* of one call */
-#define NOTES_MORE 20            /* room that notes still find in a full ladder */
-#define OCTETS_MAX (256u << 10)  /* of one call's messages */
-#define WAITING_MAX 512          /* records without a call yet */
+#define ENTRIES_MAX 600         /* of one call */
+#define NOTES_MORE 20           /* room that notes still find in a full ladder */
+#define OCTETS_MAX (256u << 10) /* of one call's messages */
+#define WAITING_MAX 512         /* records without a call yet */
 #define BUCKETS 1024
-#define TEXT_MAX 400             /* of a summary or note */
+#define TEXT_MAX 400 /* of a summary or note */
 
 struct entry {
 	struct list node;
 	struct ladder_entry shown;
-	char *key;     /* of a waiting record, NULL in a ladder */
-	char text[];   /* summary, then column, then octets */
+	char *key;   /* of a waiting record, NULL in a ladder */
+	char text[]; /* summary, then column, then octets */
 };
 
 struct binding {
@@ -36,7 +36,7 @@ struct binding {
 };
 
 struct ladder {
-	struct list node;      /* newest first */
+	struct list node; /* newest first */
 	struct list entries, bindings;
 	unsigned entry_count, left_out;
 	size_t octets;
@@ -183,7 +183,8 @@ static void ladder_take(struct ladder *ladder, struct entry *entry)
 		return;
 	}
 	while (after != &ladder->entries &&
-	       list_entry(after, struct entry, node)->shown.monotonic_us > entry->shown.monotonic_us)
+	       list_entry(after, struct entry, node)->shown.monotonic_us >
+		       entry->shown.monotonic_us)
 		after = after->prev;
 	list_insert_before(after->next, &entry->node);
 	ladder->entry_count++;
@@ -273,7 +274,8 @@ static void collect_waiting(struct ladder_book *book, struct binding *binding)
 	}
 }
 
-void ladder_bind(struct ladder_book *book, const char *call_id, const char *call_key, const char *column)
+void ladder_bind(struct ladder_book *book, const char *call_id, const char *call_key,
+		 const char *column)
 {
 	struct ladder *ladder = ladder_by_id(book, call_id);
 	struct binding *old = binding_of(book, call_key);

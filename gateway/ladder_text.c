@@ -11,8 +11,8 @@
 #include <string.h>
 
 #define COLUMNS_MAX 6
-#define LANE 30u    /* characters between two columns */
-#define TIME 9u     /* characters before the first */
+#define LANE 30u /* characters between two columns */
+#define TIME 9u  /* characters before the first */
 
 struct text {
 	char *start;
@@ -48,7 +48,8 @@ static void text_repeat(struct text *text, const char *piece, size_t times)
 }
 
 struct columns {
-	const char *names[COLUMNS_MAX]; /* [0] the caller's; the gateway stands between [0] and [1] */
+	const char
+		*names[COLUMNS_MAX]; /* [0] the caller's; the gateway stands between [0] and [1] */
 	unsigned count;
 };
 
@@ -78,7 +79,8 @@ static void add_heading(struct text *text, const struct columns *columns)
 	for (unsigned lane = 0; lane <= columns->count; lane++) {
 		const char *name = lane == 1 ? "gateway" : columns->names[lane ? lane - 1 : 0];
 
-		snprintf(piece, sizeof(piece), "%-*.*s", lane < columns->count ? (int)LANE + 1 : 0, (int)LANE, name);
+		snprintf(piece, sizeof(piece), "%-*.*s", lane < columns->count ? (int)LANE + 1 : 0,
+			 (int)LANE, name);
 		text_add(text, piece);
 	}
 	text_add(text, "\n");
@@ -130,7 +132,8 @@ static void add_message(struct text *text, const struct columns *columns, unsign
 		text_add(text, "│");
 		if (i == first) {
 			if (colour)
-				text_add(text, entry->protocol == TRACE_SIP ? "\033[36m" : "\033[33m");
+				text_add(text,
+					 entry->protocol == TRACE_SIP ? "\033[36m" : "\033[33m");
 			add_arrow(text, entry->summary, last - first, rightwards);
 			if (colour)
 				text_add(text, "\033[0m");
@@ -171,7 +174,8 @@ char *ladder_text(const struct ladder_entry *entries, size_t count, bool colour)
 		if (entries[i].protocol == TRACE_NOTE)
 			add_note(&text, entries[i].summary, colour);
 		else
-			add_message(&text, &columns, column_of(&columns, entries[i].column), &entries[i], colour);
+			add_message(&text, &columns, column_of(&columns, entries[i].column),
+				    &entries[i], colour);
 	}
 	if (text.failed) {
 		mem_free(text.start);

@@ -185,12 +185,14 @@ static const struct {
 	unsigned first, last;
 	uint8_t cause;
 } warnings[] = {
-	{ 300, 329, 65 }, /* keywords of the session description: protocols, addresses, media, formats */
+	{ 300, 329,
+	  65 }, /* keywords of the session description: protocols, addresses, media, formats */
 	{ 330, 339, 63 }, /* basic network services */
 	{ 370, 379, 49 }, /* quantitative quality of service */
 };
 
-struct q850_cause sip_warned_to_cause(unsigned status, unsigned warning, const struct conf_cause_row *rows, size_t count)
+struct q850_cause sip_warned_to_cause(unsigned status, unsigned warning,
+				      const struct conf_cause_row *rows, size_t count)
 {
 	struct q850_cause cause = sip_to_cause(status, rows, count);
 

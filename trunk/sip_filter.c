@@ -13,7 +13,8 @@
 #define IPV6_SOURCE 8  /* RFC 8200 3 */
 #define UDP_HEADER 8   /* octets, RFC 768 */
 #define PASS UINT32_MAX
-#define MESSAGE_MEMORY 1536 /* that the kernel counts for a SIP message: 1280 below 700 octets, else 2304 */
+#define MESSAGE_MEMORY                                                                             \
+	1536 /* that the kernel counts for a SIP message: 1280 below 700 octets, else 2304 */
 
 struct program {
 	struct sock_filter *out;

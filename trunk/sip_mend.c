@@ -97,7 +97,8 @@ msg_mclass_t *sip_mend_create(void)
 		return NULL;
 	messages->mc_request->hr_class = mended(&request_class, sip_request_class, read_request);
 	messages->mc_status->hr_class = mended(&status_class, sip_status_class, read_status);
-	if (put_before(messages, sip_rack_class, mended(&rack_class, sip_rack_class, read_rack)) < 0)
+	if (put_before(messages, sip_rack_class, mended(&rack_class, sip_rack_class, read_rack)) <
+	    0)
 		sip_mend_destroy(&messages);
 	return messages;
 }

@@ -25,7 +25,7 @@ struct program {
 	struct ex_control *control;
 	struct ex_load *load;
 	struct loop_watch signals;
-	FILE *text;                /* for people: stdout, or stderr when the JSON goes there */
+	FILE *text; /* for people: stdout, or stderr when the JSON goes there */
 	int status;
 };
 
@@ -181,8 +181,11 @@ static int start_control(struct program *p)
 	int rc = path ? ex_control_create(&p->control, path, p->exchange, &control_ops, p) : 0;
 
 	if (rc == -EADDRINUSE)
-		fprintf(stderr, "e1exchange: control socket %s: taken; another exchange serves there, or it is "
-			"no socket\n", path);
+		fprintf(stderr,
+			"e1exchange: control socket %s: taken; another exchange serves there, or "
+			"it is "
+			"no socket\n",
+			path);
 	else if (rc < 0)
 		fprintf(stderr, "e1exchange: control socket %s: %s\n", path, strerror(-rc));
 	return rc;
@@ -256,8 +259,10 @@ static int ask(const struct ex_options *o)
 
 	if (rc >= 0)
 		return rc ? STATUS_FAILED : 0;
-	fprintf(stderr, "e1exchange: no exchange listens at %s: %s; one is started by 'e1exchange "
-		"run CONFIG --control PATH'\n", o->path, strerror(-rc));
+	fprintf(stderr,
+		"e1exchange: no exchange listens at %s: %s; one is started by 'e1exchange "
+		"run CONFIG --control PATH'\n",
+		o->path, strerror(-rc));
 	return STATUS_FAILED;
 }
 

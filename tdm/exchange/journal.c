@@ -75,7 +75,8 @@ void ex_journal_write(struct ex_journal *j, json_t *object)
 		if (line) {
 			size_t length = strlen(line);
 
-			/* One write, so that readers see whole lines; the NUL isn't needed any more. */
+			/* One write, so that readers see whole lines; the NUL isn't needed any
+			 * more. */
 			line[length] = '\n';
 			write_line(j, line, length + 1);
 			mem_free(line);
