@@ -386,6 +386,8 @@ static void saved(void *arg, int rc, const char *error)
 	if (job_failed(op, rc, error))
 		return;
 	if (rc == 0) {
+		if (op->kind == ADMIN_REFRESH) /* nothing serves, and nothing is stored */
+			admin_take_over(admin, op->after, 0);
 		admin_op_end(op, 0);
 		return;
 	}
@@ -400,7 +402,8 @@ static void op_save(struct admin_op *op)
 
 	op->job.save = (struct admin_save_job){ .from = op->before,
 						.to = op->after,
-						.base = admin->revision,
+						/* a refresh that saves seeds */
+						.base = op->kind == ADMIN_REFRESH ? 0 : admin->revision,
 						.author = op->author,
 						.wall_us = clock_wall_us(&clock_system) };
 	rc = store_run(admin->store, STORE_WRITE, patience_ms(op->differences), save_job, saved,
@@ -538,7 +541,6 @@ static void seed_now(struct admin_op *op)
 		op->before = empty;
 		op->after = catalog_ref(admin->catalog);
 		op->differences = objects_of(op->after);
-		admin->revision = 0;
 		rc = compile_after(op);
 	}
 	if (rc < 0)

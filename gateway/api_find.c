@@ -303,6 +303,25 @@ static struct words split(const char *text)
 	return words;
 }
 
+/* One that is meant as yes must not be taken for no: nothing of a dry run is stored. */
+static bool is_good_flag(const struct api_argument *argument, struct api_reply *reply)
+{
+	static const char *const flags[] = { "dry-run", "now", "finished" };
+	static const char *const values[] = { "", "true", "1", "false", "0" };
+	bool is_flag = false;
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		is_flag = is_flag || strcmp(flags[i], argument->key) == 0;
+	for (size_t i = 0; is_flag && i < sizeof(values) / sizeof(values[0]); i++)
+		if (strcmp(values[i], argument->value) == 0)
+			return true;
+	if (is_flag)
+		api_refuse(reply, BAD_REQUEST, "bad-argument",
+			   "%s=%s is not understood; true and false are accepted", argument->key,
+			   argument->value);
+	return !is_flag;
+}
+
 static const char *word_at(const void *list, size_t i)
 {
 	const struct words *words = list;
@@ -323,6 +342,8 @@ bool api_check_arguments(const struct api_query *query, struct api_reply *reply)
 
 		for (size_t k = 0; k < words.count; k++)
 			known = known || strcmp(words.text[k], key) == 0;
+		if (known && !is_good_flag(&query->arguments[i], reply))
+			return false;
 		if (known)
 			continue;
 		if (words.count)

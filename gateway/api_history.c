@@ -38,6 +38,10 @@ void api_refuse_store(struct api_reply *reply, const struct store *store, int rc
 {
 	struct store_state state;
 
+	if (!store) { /* as it is closed, it tells of the jobs that are left */
+		api_refuse(reply, AWAY, "ending", "the gateway is ending");
+		return;
+	}
 	store_state(store, &state);
 	if (rc == -ECANCELED)
 		api_refuse(reply, AWAY, "ending", "the gateway is ending");

@@ -269,6 +269,8 @@ static void copy_made(void *arg, int rc, const char *error)
 {
 	struct errand *errand = arg;
 
+	if (rc >= 0 && !errand->file) /* it is being closed */
+		rc = -ECANCELED;
 	if (rc >= 0)
 		rc = store_run(errand->file, STORE_READ, COPY_WAIT_MS, read_copy, copy_read,
 			       errand);
@@ -281,12 +283,13 @@ static void restore_tables(struct errand *errand)
 	struct store_cfg cfg = { .schemas = &catalog_store_schema,
 				 .schema_count = 1,
 				 .thread_name = "store-restore" };
+	static unsigned copies; /* two may be restored at once */
 	const char *kept = admin_places(errand->task->admin)->kept;
 	char url[sizeof(errand->copy) + 16], error[512] = "";
 	int rc;
 
-	snprintf(errand->copy, sizeof(errand->copy), "%.*s/restore-%d.db",
-		 (int)(strrchr(kept, '/') - kept), kept, getpid());
+	snprintf(errand->copy, sizeof(errand->copy), "%.*s/restore-%d-%u.db",
+		 (int)(strrchr(kept, '/') - kept), kept, getpid(), ++copies);
 	snprintf(url, sizeof(url), "sqlite:%s", errand->copy);
 	cfg.url = url;
 	cfg.home = errand->loop = admin_loop(errand->task->admin);

@@ -457,6 +457,13 @@ static void minds_arguments(void **state)
 	assert_string_equal(error_code(f), "bad-argument");
 	request(f, "GET", "calls?finishd=true");
 	assert_non_null(strstr(f->reply, "accepted: finished"));
+	/* One that is meant as yes is not taken for no. */
+	request(f, "GET", "calls?finished=yes");
+	assert_int_equal(f->status, 400);
+	request(f, "POST", "apply?dry-run=True");
+	assert_int_equal(f->status, 400);
+	request(f, "GET", "calls?finished=false");
+	assert_int_equal(f->status, 200);
 	request(f, "GET", "calls?finished");
 	assert_int_equal(f->status, 200);
 	assert_int_equal(json_array_size(json_object_get(f->json, "calls")), 1);
@@ -703,6 +710,21 @@ static void loses_patience(void **state)
 	}
 }
 
+/* A store that is closed tells of what waited when nobody has it any more. */
+static void says_that_the_store_has_gone(void **state)
+{
+	static const int results[] = { -ECANCELED, -ETIMEDOUT, -EIO };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
+		struct api_reply reply = { 0 };
+
+		api_refuse_store(&reply, NULL, results[i], "");
+		assert_int_equal(reply.status, 503);
+		api_reply_free(&reply);
+	}
+}
+
 static void survives_want_of_memory(void **state)
 {
 	struct fixture *f = *state;
@@ -764,6 +786,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(replaces_a_stale_socket, setup, teardown),
 		cmocka_unit_test_setup_teardown(serves_from_its_own_thread, setup, teardown),
 		cmocka_unit_test_setup_teardown(loses_patience, setup, teardown),
+		cmocka_unit_test_setup_teardown(says_that_the_store_has_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(survives_want_of_memory, setup, teardown),
 	};
 
