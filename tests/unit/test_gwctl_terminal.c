@@ -386,7 +386,11 @@ static void tables_agree(void **state)
 		char one[40];
 
 		for (; *list; list += strcspn(list, " "), list += *list == ' ') {
-			snprintf(one, sizeof(one), "%.*s", (int)strcspn(list, " "), list);
+			size_t n = strcspn(list, " ");
+
+			assert_true(n < sizeof(one));
+			memcpy(one, list, n);
+			one[n] = '\0';
 			if (!gwctl_option_named(one))
 				fail_msg("%s: %s", command->words, one);
 		}
