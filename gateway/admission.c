@@ -55,3 +55,10 @@ bool admission_of_invite(struct sip_trunk *trunk, const struct party *called, vo
 
 	return !ingress || admission_of(ingress, &called->number);
 }
+
+bool admission_is_emergency(struct sip_trunk *trunk, const struct party *called, void *arg)
+{
+	const struct endpoint *ingress = gateway_endpoint_of(arg, trunk);
+
+	return ingress && is_emergency(ingress, &called->number);
+}

@@ -27,5 +27,7 @@ void admission_set(struct gateway *gateway);
 bool admission_of(const struct endpoint *ingress, const struct party_number *called);
 /* The same in the shape of struct sip_stack_ops. */
 bool admission_of_invite(struct sip_trunk *trunk, const struct party *called, void *gateway);
+/* Is the number, as received, an emergency number of the tables? In that shape, too. */
+bool admission_is_emergency(struct sip_trunk *trunk, const struct party *called, void *gateway);
 
 #endif

@@ -249,4 +249,5 @@ static void trunk_state(struct sip_trunk *trunk, bool up, void *arg)
 
 const struct sip_stack_ops part_stack_ops = { .incoming = leg_sip_incoming,
 					      .admit = admission_of_invite,
+					      .emergency = admission_is_emergency,
 					      .trunk_state = trunk_state };

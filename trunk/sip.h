@@ -82,6 +82,9 @@ struct sip_stack_ops {
 	 * for calls that say themselves that they are emergencies (RFC 5031 URNs,
 	 * Resource-Priority). NULL: all are taken. */
 	bool (*admit)(struct sip_trunk *trunk, const struct party *called, void *arg);
+	/* Is this an emergency number? Its calls are taken beyond max-calls, like those that say
+	 * themselves what they are. NULL: none is. */
+	bool (*emergency)(struct sip_trunk *trunk, const struct party *called, void *arg);
 	/* OPTIONS keepalive: the peer answers, or doesn't. */
 	void (*trunk_state)(struct sip_trunk *trunk, bool up, void *arg);
 };

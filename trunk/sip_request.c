@@ -140,10 +140,21 @@ static unsigned check_invite(const struct sip_trunk *trunk, const sip_t *sip, co
 	return status ? status : sip_timer_request(&probe, sip);
 }
 
-static bool is_full(const struct sip_trunk *trunk, const sip_t *sip)
+static bool is_emergency(struct sip_trunk *trunk, const sip_t *sip)
+{
+	const struct sip_stack *stack = trunk->stack;
+	struct party called = { 0 };
+
+	if (sip_is_emergency(sip) || !stack->ops->emergency)
+		return sip_is_emergency(sip);
+	sip_identity_read_called(sip, &called);
+	return stack->ops->emergency(trunk, &called, stack->arg);
+}
+
+static bool is_full(struct sip_trunk *trunk, const sip_t *sip)
 {
 	return trunk->conf->max_calls && trunk->calls >= trunk->conf->max_calls &&
-	       !sip_is_emergency(sip);
+	       !is_emergency(trunk, sip);
 }
 
 static void invite_in(struct sip_trunk *trunk, nta_incoming_t *irq, const sip_t *sip)

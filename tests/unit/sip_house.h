@@ -49,6 +49,7 @@ struct fixture {
 	unsigned in_count;
 	bool in_verb, auto_connect, take;
 	bool admits;
+	bool emergencies; /* what .emergency says */
 	const struct sip_trunk *in_trunk; /* of the call that came in last */
 	unsigned asked; /* how often admission was asked for */
 	int down; /* trunk_state calls that said down, up */
@@ -167,8 +168,18 @@ static bool on_admit(struct sip_trunk *trunk, const struct party *called, void *
 	return f->admits;
 }
 
+static bool on_emergency(struct sip_trunk *trunk, const struct party *called, void *arg)
+{
+	struct fixture *f = arg;
+
+	(void)trunk;
+	assert_int_not_equal(called->number.digits[0], 0);
+	return f->emergencies;
+}
+
 static const struct sip_stack_ops stack_ops = { .incoming = on_incoming,
 						.admit = on_admit,
+						.emergency = on_emergency,
 						.trunk_state = on_state };
 
 /* ---- Fixture ---- */

@@ -152,6 +152,26 @@ static void emergency_calls_pass(void **state)
 	assert_int_equal(f->asked, 1);
 }
 
+/* A number that only the tables know as one of an emergency passes a full trunk as well. */
+static void emergency_numbers_pass_a_full_trunk(void **state)
+{
+	struct fixture *f = *state;
+
+	f->trunks[2].max_calls = 1;
+	f->admits = true;
+	request(f, "INVITE", 1, "", "", sdp);
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 200"));
+	request(f, "INVITE", 2, "", "", sdp);
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 503"));
+	f->emergencies = true;
+	request(f, "INVITE", 3, "", "", sdp);
+	settle(f);
+	assert_true(receive(f, "SIP/2.0 200"));
+	assert_int_equal(f->in_count, 2);
+}
+
 /* What is answered at the socket is what Sofia says by the long way. */
 static void both_ways_say_the_same(void **state)
 {
@@ -272,7 +292,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(the_stack_takes_none),          CASE(one_trunk_takes_none),
 		CASE(a_repetition_is_refused_again), CASE(cancel_of_a_refused_call),
-		CASE(emergency_calls_pass),          CASE(a_flood_holds_nothing),
+		CASE(emergency_calls_pass),          CASE(emergency_numbers_pass_a_full_trunk),
+		CASE(a_flood_holds_nothing),
 		CASE(both_ways_say_the_same),        CASE(screened_and_admitted),
 		CASE(a_repetition_of_one_let_in),    CASE(those_that_meet_in_the_table),
 	};
