@@ -538,6 +538,8 @@ static struct endpoint *commit_trunk(struct reconfiguration *r, size_t i)
 	if (old && endpoint_is_trunk(old)) {
 		inherit(e, old, old->trunk->enabled, e->trunk->enabled);
 		old->gentle = choice->gentle;
+		if (choice->gentle && old->target && e->target)
+			sip_trunk_take_health(e->target, old->target);
 	}
 	endpoint_apply_off(e);
 	if (e->target)

@@ -138,6 +138,9 @@ int sip_stack_add_trunk(struct sip_stack *stack, const struct conf_trunk *conf, 
 /* From now on requests of its peer are its own, instead of another trunk's with overlapping sources
  * that came before it. */
 void sip_trunk_serve(struct sip_trunk *trunk);
+/* Before that: `from` had the same peer. When that does not answer, this one is down as well until
+ * OPTIONS say otherwise. */
+void sip_trunk_take_health(struct sip_trunk *trunk, const struct sip_trunk *from);
 /* New calls from its peer are refused with this cause (value 0: taken again). Calls in progress go
  * on. */
 void sip_trunk_refuse(struct sip_trunk *trunk, struct q850_cause cause);

@@ -69,6 +69,12 @@ static void missed(struct sip_trunk *t, bool is_told)
 	say(t, false);
 }
 
+void sip_trunk_take_health(struct sip_trunk *t, const struct sip_trunk *from)
+{
+	if (t->conf->options_interval_s)
+		t->answers = from->answers;
+}
+
 /* ---- Asking ---- */
 
 static int answered(void *magic, nta_outgoing_t *orq, const sip_t *sip)

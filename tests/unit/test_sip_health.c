@@ -92,6 +92,35 @@ static void silence_is_down(void **state)
 	assert_true(asked_anew(f, 2));
 }
 
+/* Other settings for a trunk whose peer is dead don't send calls there. */
+static void a_new_trunk_knows_of_the_silence(void **state)
+{
+	struct fixture *f = *state;
+	struct sip_trunk *old, *new = NULL;
+	struct conf_trunk conf;
+	char error[200];
+
+	with_options(f);
+	pass(f, 10 * SECOND);
+	assert_false(is_up(f));
+	old = sip_stack_trunk(f->stack, "mute");
+	conf = f->trunks[2];
+	conf.ring_timeout_s = 7;
+	assert_int_equal(sip_stack_add_trunk(f->stack, &conf, &new, error, sizeof(error)), 0);
+	sip_trunk_take_health(new, old);
+	sip_trunk_serve(new);
+	sip_trunk_retire(old, NULL, NULL);
+	assert_false(sip_trunk_is_up(new));
+	while (asked_anew(f, 0))
+		;
+	assert_true(asked_anew(f, 15));
+	answer_it(f, "200 OK");
+	assert_true(asked_anew(f, 2));
+	answer_it(f, "200 OK");
+	assert_true(sip_trunk_is_up(new));
+	sip_stack_destroy(&f->stack); /* it borrows what is ours */
+}
+
 static void one_miss_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -335,6 +364,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(any_answer_will_do),
 		CASE(silence_is_down),
+		CASE(a_new_trunk_knows_of_the_silence),
 		CASE(one_miss_changes_nothing),
 		CASE(one_answer_between_misses),
 		CASE(its_own_503_counts_at_once),
