@@ -79,6 +79,15 @@ static bool read_tag(struct sip_text value, struct sip_text *tag)
 	return true;
 }
 
+/* The port is put behind it, so it must stand there without blanks. */
+static bool has_plain_rport(struct sip_text via)
+{
+	for (size_t i = 0; i + 6 <= via.length; i++)
+		if (strncasecmp(via.at + i, ";rport", 6) == 0)
+			return i + 6 == via.length || strchr("; \t", via.at[i + 6]);
+	return false;
+}
+
 static bool read_via(struct sip_glance *g)
 {
 	struct sip_text rest, value;
@@ -92,7 +101,7 @@ static bool read_via(struct sip_glance *g)
 	    parameter(rest, "received", &value) || parameter(rest, "maddr", &value))
 		return false;
 	g->rport = parameter(rest, "rport", &value);
-	return !g->rport || value.length == 0;
+	return !g->rport || (value.length == 0 && has_plain_rport(g->via));
 }
 
 static bool read_cseq(struct sip_glance *g)
