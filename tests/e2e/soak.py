@@ -23,7 +23,7 @@ LIMIT = 45          # calls of one direction at a time: two of them fill 90 of 1
 INTERVAL_S = 10
 WARM_UP_S = 60      # until SIP's transactions come to an end as fast as others begin
 MORE_KIB = 4096     # anonymous memory may end so much above what it was after the warm-up: the allocator's own affair
-MORE_BLOCKS = 60    # the ladder of the last call, queues that keep what they grew to
+MORE_BLOCKS = 60 + 4 * 128   # the ladder of the last call, queues that keep what they grew to, each span's notes on calls that are over
 
 
 def memory(pid):
