@@ -63,6 +63,7 @@ struct admin_save_job {
 	struct catalog_author author;
 	int64_t wall_us;
 	int64_t revision; /* out */
+	bool written;     /* by an earlier run, whose commit may have been lost or not */
 };
 int admin_save_job(struct store_db *db, void *job);
 

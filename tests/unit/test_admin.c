@@ -329,6 +329,49 @@ static void changes_and_takes_effect(void **state)
 	assert_int_equal(fx.revision, 2);
 }
 
+static int save_twice(struct store_db *db, void *arg)
+{
+	int rc = admin_save_job(db, arg);
+
+	return rc > 0 ? admin_save_job(db, arg) : rc;
+}
+
+static void saved(void *arg, int rc, const char *error)
+{
+	(void)arg;
+	(void)error;
+	fx.rc = rc;
+	fx.told++;
+}
+
+/* Run again because nobody knows whether it was committed, it finds what it has done itself. */
+static void knows_its_own_change(void **state)
+{
+	static const struct catalog_change more = { .verb = CATALOG_ADD,
+						    .kind = CATALOG_USAGE,
+						    .name = "more",
+						    .body = "{}" };
+	struct admin_save_job job = { .base = 1, .author = anybody.author, .wall_us = 77 };
+	struct store *store = admin_store(fx.admin);
+	struct catalog *from = admin_catalog(fx.admin, NULL), *to = NULL;
+
+	(void)state;
+	assert_int_equal(catalog_change(&to, from, &more, 1, NULL, NULL), 0);
+	job.from = from;
+	job.to = to;
+	fx.told = 0;
+	assert_int_equal(store_run(store, STORE_WRITE, 0, save_twice, saved, &job), 0);
+	await(1);
+	assert_int_equal(fx.rc, 1);
+	assert_int_equal(job.revision, 2);
+	job.author.who = "somebody else";
+	assert_int_equal(store_run(store, STORE_WRITE, 0, save_twice, saved, &job), 0);
+	await(2);
+	assert_int_equal(fx.rc, -ESTALE);
+	catalog_unref(&to);
+	catalog_unref(&from);
+}
+
 static void looks_before_it_leaps(void **state)
 {
 	struct admin_request dry = anybody, late = anybody;
@@ -795,6 +838,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bears_what_was_unknown_before, setup_files,
 						teardown),
 		cmocka_unit_test_setup_teardown(changes_and_takes_effect, setup, teardown),
+		cmocka_unit_test_setup_teardown(knows_its_own_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(looks_before_it_leaps, setup, teardown),
 		cmocka_unit_test_setup_teardown(applies_and_rolls_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(keeps_the_order, setup, teardown),
