@@ -6,7 +6,7 @@
  *
  * What does it do? Without NOTIFY_SOCKET nothing is said. The watchdog (WatchdogSec= in the unit)
  * is fed by the signalling loop, and only while every watched thread has done what it was asked to
- * do since the last feeding: a gateway whose signalling, media or control thread hangs is started
+ * do since the last feeding: a gateway whose signalling or media thread hangs is started
  * anew. */
 
 #include "base/worker.h"
