@@ -167,7 +167,7 @@ def strange_files():
 
 def nothing_to_serve_is_said():
     with Folder() as at:
-        process = at.start('--config', at.write(f'api: {{ socket: {at.socket} }}\n'))
+        process = at.start('--config', at.write(f'api: {{ socket: {at.socket} }}\nstore: {at.path}/store\n'))
         code, text = at.end(process)
         assert code == 0 and 'neither trunks nor spans' in text, text
 
