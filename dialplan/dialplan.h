@@ -113,6 +113,7 @@ size_t dialplan_route_count(const struct dialplan *plan);
 /* In the order of matching (priority, then position); NULL past the end. Lives as long as the
  * snapshot. */
 const char *dialplan_route_name(const struct dialplan *plan, size_t index);
+/* Is there one of this name? */
 bool dialplan_has_policy(const struct dialplan *plan, const char *name);
 bool dialplan_has_dial_plan(const struct dialplan *plan, const char *name);
 bool dialplan_has_translation(const struct dialplan *plan, const char *name);

@@ -29,6 +29,7 @@ int dotnet_scan(const char *pattern, struct dotnet_groups *groups, char why[PATT
 /* .NET numbers unnamed groups first, then the named ones. PCRE2's number of .NET's group, -1: there
  * is none; 0 stays 0. */
 int dotnet_group_by_number(const struct dotnet_groups *groups, unsigned number);
+/* The same of a named group; `name` has `length` characters, `pattern` is the one scanned. */
 int dotnet_group_by_name(const struct dotnet_groups *groups, const char *pattern, const char *name,
 			 size_t length);
 

@@ -45,8 +45,11 @@ void channels_free(struct channels *channels, uint8_t timeslot);
 /* This state, without a call. An absent timeslot stays absent; one that was taken away becomes so
  * instead of idle. */
 void channels_set(struct channels *channels, uint8_t timeslot, enum channel_state state);
+/* CHANNEL_ABSENT also of what is no timeslot. */
 enum channel_state channels_state(const struct channels *channels, unsigned timeslot);
+/* Borrowed; NULL: no call has it. */
 struct isdn_call *channels_call(const struct channels *channels, unsigned timeslot);
+/* How many are idle. */
 unsigned channels_idle(const struct channels *channels);
 
 #endif

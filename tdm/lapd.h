@@ -32,10 +32,12 @@ size_t lapd_payload(const uint8_t *frame, size_t n);
 /* U frames that (re)establish the link, Q.921 3.6.2 and 3.6.5. */
 bool lapd_is_sabme(const uint8_t *frame, size_t n);
 bool lapd_is_ua(const uint8_t *frame, size_t n);
+/* Numbered information, Q.921 3.4.1. */
 bool lapd_is_i(const uint8_t *frame, size_t n);
-/* Sequence numbers; only of I (both) and S (N(R)) frames. */
+/* Sequence numbers, 0…127 (Q.921 3.5.2); the frame must be an I frame, for N(R) also an S frame. */
 uint8_t lapd_ns(const uint8_t *frame);
 uint8_t lapd_nr(const uint8_t *frame);
+/* Is it such a frame, long enough to have one? */
 bool lapd_has_nr(const uint8_t *frame, size_t n);
 
 #endif
