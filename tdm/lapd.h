@@ -34,7 +34,7 @@ bool lapd_is_sabme(const uint8_t *frame, size_t n);
 bool lapd_is_ua(const uint8_t *frame, size_t n);
 /* Numbered information, Q.921 3.4.1. */
 bool lapd_is_i(const uint8_t *frame, size_t n);
-/* Sequence numbers, 0…127 (Q.921 3.5.2); the frame must be an I frame, for N(R) also an S frame. */
+/* Sequence numbers, 0…127 (Q.921 3.5.2): both of I frames, N(R) of S frames too. */
 uint8_t lapd_ns(const uint8_t *frame);
 uint8_t lapd_nr(const uint8_t *frame);
 /* Is it such a frame, long enough to have one? */
